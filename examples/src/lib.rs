@@ -1,0 +1,1 @@
+//! Compositions of the crates; see the files beside `src`.

@@ -1,0 +1,6 @@
+//! A WebTransport connection as a tower service, client and server.
+#[cfg(fuzzing)]
+pub mod proto;
+#[cfg(not(fuzzing))]
+mod proto;
+mod tls;
