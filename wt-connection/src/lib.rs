@@ -4,3 +4,8 @@ pub mod proto;
 #[cfg(not(fuzzing))]
 mod proto;
 mod tls;
+
+pub use tls::{
+    CertificateHash, CertificateHashError, DangerousNoVerification, Identity, ReloadableIdentity,
+    ServerIdentity, TlsError, Trust,
+};
