@@ -112,9 +112,12 @@ impl fmt::Debug for Identity {
 
 #[cfg(test)]
 mod tests {
+    use std::{env, fs, process};
+
     use rcgen::{CertifiedKey, generate_simple_self_signed};
 
     use super::*;
+    use crate::tls::Trust;
 
     fn generated() -> CertifiedKey<rcgen::KeyPair> {
         generate_simple_self_signed(["localhost".to_owned()]).unwrap()
@@ -152,6 +155,25 @@ mod tests {
             Identity::pem(half, &key),
             Err(TlsError::MalformedPem(_))
         ));
+    }
+
+    #[test]
+    fn pem_files_are_read() {
+        let CertifiedKey { cert, signing_key } = generated();
+        let stem = env::temp_dir().join(format!("wt-connection-{}", process::id()));
+        let (chain, key) = (stem.with_extension("crt"), stem.with_extension("key"));
+        fs::write(&chain, cert.pem()).unwrap();
+        fs::write(&key, signing_key.serialize_pem()).unwrap();
+
+        let identity = Identity::pem_files(&chain, &key);
+        let trust = Trust::pem_file(&chain);
+        let keyless = Identity::pem_files(&chain, &chain);
+
+        fs::remove_file(chain).unwrap();
+        fs::remove_file(key).unwrap();
+        assert_eq!(identity.unwrap().certificate_chain(), [cert.der().clone()]);
+        assert!(trust.is_ok());
+        assert!(matches!(keyless, Err(TlsError::NoPrivateKey)));
     }
 
     #[test]

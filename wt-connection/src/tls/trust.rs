@@ -119,6 +119,8 @@ impl Trust {
     }
 
     /// Proves the client by a certificate to servers that ask for one; by default it has none.
+    ///
+    /// Takes the place of what [a rustls configuration](Trust::rustls) has for that.
     #[must_use]
     pub fn client_identity(mut self, identity: impl Into<ReloadableIdentity>) -> Self {
         self.client_identity = Some(identity.into());
