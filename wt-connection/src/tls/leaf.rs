@@ -19,8 +19,8 @@ impl Leaf {
     ///
     /// [RFC 5280 section 4.1]: https://www.rfc-editor.org/rfc/rfc5280#section-4.1
     pub(super) fn parse(certificate: &CertificateDer<'_>) -> der::Result<Self> {
-        let outer = sequence(&mut SliceReader::new(certificate)?)?;
-        let mut fields = sequence(&mut { outer })?;
+        let mut certificate = sequence(&mut SliceReader::new(certificate)?)?;
+        let mut fields = sequence(&mut certificate)?;
         if fields.tlv_bytes()? != V3 {
             return Err(ErrorKind::Failed.into());
         }
