@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PKCS_ECDSA_P384_SHA384,
+    BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256,
     PKCS_ED25519, SignatureAlgorithm, date_time_ymd,
 };
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
+use rustls::version::TLS13;
+use rustls::{
+    CipherSuite, ClientConfig, ClientConnection, ConfigBuilder, Error, HandshakeKind, KeyLog,
+    RootCertStore, ServerConfig, ServerConnection, WantsVerifier,
+};
 
 use crate::tls::{
     CertificateHash, DangerousNoVerification, Identity, ReloadableIdentity, ServerIdentity,
@@ -17,22 +21,22 @@ use crate::tls::{
 };
 
 /// What either side saw of the other.
-struct Seen {
-    server: CertificateDer<'static>,
-    client: Option<CertificateDer<'static>>,
-    alpn: Vec<u8>,
-    resumed: bool,
+pub(super) struct Seen {
+    pub(super) server: CertificateDer<'static>,
+    pub(super) client: Option<CertificateDer<'static>>,
+    pub(super) alpn: Vec<u8>,
+    pub(super) resumed: bool,
 }
 
-fn handshake(trust: &Trust, server: impl Into<ServerIdentity>) -> Result<Seen, rustls::Error> {
+pub(super) fn handshake(trust: &Trust, server: impl Into<ServerIdentity>) -> Result<Seen, Error> {
     handshake_as(trust, server, "localhost")
 }
 
-fn handshake_as(
+pub(super) fn handshake_as(
     trust: &Trust,
     server: impl Into<ServerIdentity>,
     name: &'static str,
-) -> Result<Seen, rustls::Error> {
+) -> Result<Seen, Error> {
     let client = trust.client_config(false).unwrap();
     let server = server.into().server_config(false).unwrap();
     connect(&client, &server, name)
@@ -42,7 +46,7 @@ fn connect(
     client: &Arc<ClientConfig>,
     server: &Arc<ServerConfig>,
     name: &'static str,
-) -> Result<Seen, rustls::Error> {
+) -> Result<Seen, Error> {
     let name = ServerName::try_from(name).unwrap();
     let mut client = ClientConnection::new(Arc::clone(client), name).unwrap();
     let mut server = ServerConnection::new(Arc::clone(server)).unwrap();
@@ -66,125 +70,36 @@ fn connect(
         server: client.peer_certificates().unwrap()[0].clone(),
         client: server.peer_certificates().map(|chain| chain[0].clone()),
         alpn: client.alpn_protocol().unwrap().to_vec(),
-        resumed: client.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
+        resumed: client.handshake_kind() == Some(HandshakeKind::Resumed),
     })
 }
 
-/// An identity for `localhost` that became valid `age` ago.
-fn identity_of(
+/// An identity for `localhost`, valid from so long after the Unix epoch.
+pub(super) fn valid_from(
     algorithm: &'static SignatureAlgorithm,
-    age: Duration,
+    not_before: Duration,
     lifetime: Duration,
 ) -> Identity {
-    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap();
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-    params.not_before = date_time_ymd(1970, 1, 1) + now - age;
+    params.not_before = date_time_ymd(1970, 1, 1) + not_before;
     params.not_after = params.not_before + lifetime;
     let key = KeyPair::generate_for(algorithm).unwrap();
     let certificate = params.self_signed(&key).unwrap();
     Identity::new(vec![certificate.into()], key.into()).unwrap()
 }
 
-fn identity() -> Identity {
-    identity_of(&rcgen::PKCS_ECDSA_P256_SHA256, HOUR, 14 * DAY)
-}
-
-fn refusal_of(identity: Identity) -> String {
-    let trust = Trust::hashes([identity.certificate_hash()]);
-    handshake(&trust, identity).err().unwrap().to_string()
-}
-
-#[test]
-fn pinned_certificate_is_accepted_under_any_name() {
-    let identity = identity();
-    let other = CertificateHash::from_bytes([0; 32]);
-    let trust = Trust::hashes([other, identity.certificate_hash()]);
-
-    let seen = handshake_as(&trust, identity.clone(), "192.0.2.1").unwrap();
-
-    assert_eq!(seen.server, identity.certificate_chain()[0]);
-    assert_eq!(seen.alpn, b"h3");
-    assert_eq!(seen.client, None);
-}
-
-#[test]
-fn unpinned_certificate_is_refused() {
-    let trust = Trust::hashes([identity().certificate_hash()]);
-
-    let error = handshake(&trust, identity()).err().unwrap();
-
-    assert!(
-        error.to_string().contains("certificate hash is not pinned"),
-        "{error}"
-    );
-    assert!(handshake(&Trust::hashes([]), identity()).is_err());
-}
-
-#[test]
-fn pinned_key_of_another_kind_is_refused() {
-    for algorithm in [&PKCS_ED25519, &PKCS_ECDSA_P384_SHA384] {
-        let error = refusal_of(identity_of(algorithm, HOUR, DAY));
-
-        assert!(
-            error.contains("certificate key is not ECDSA P-256"),
-            "{error}"
-        );
-    }
-}
-
-#[test]
-fn pinned_certificate_of_over_14_days_is_refused() {
-    let error = refusal_of(identity_of(
-        &rcgen::PKCS_ECDSA_P256_SHA256,
-        HOUR,
-        14 * DAY + Duration::from_secs(1),
-    ));
-
-    assert!(
-        error.contains("certificate is valid for more than 14 days"),
-        "{error}"
-    );
-}
-
-#[test]
-fn pinned_certificate_out_of_its_period_is_refused() {
-    let algorithm = &rcgen::PKCS_ECDSA_P256_SHA256;
-    let expired = identity_of(algorithm, DAY, DAY - HOUR);
-    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-    params.not_before = date_time_ymd(2100, 1, 1);
-    params.not_after = date_time_ymd(2100, 1, 2);
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.self_signed(&key).unwrap();
-    let premature = Identity::new(vec![certificate.into()], key.into()).unwrap();
-
-    for error in [refusal_of(expired), refusal_of(premature)] {
-        assert!(error.contains("certificate is not valid now"), "{error}");
-    }
-}
-
-/// A server that shows a certificate whose key it does not hold.
-#[test]
-fn signature_is_verified_even_without_a_chain() {
-    let victim = identity();
-    let impostor = KeyPair::generate().unwrap();
-    let key = provider::provider()
-        .key_provider
-        .load_private_key(PrivateKeyDer::from(impostor))
-        .unwrap();
-    let stolen = rustls::sign::CertifiedKey::new(victim.certificate_chain().to_vec(), key);
-    let server = ServerConfig::builder_with_provider(provider::provider())
-        .with_protocol_versions(&[&rustls::version::TLS13])
+pub(super) fn server_builder() -> ConfigBuilder<ServerConfig, WantsVerifier> {
+    ServerConfig::builder_with_provider(provider::provider())
+        .with_protocol_versions(&[&TLS13])
         .unwrap()
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(stolen)));
+}
 
-    let pinned = Trust::hashes([victim.certificate_hash()]);
-    for trust in [pinned, DangerousNoVerification.into()] {
-        let error = handshake(&trust, server.clone()).err();
+pub(super) fn now() -> Duration {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap()
+}
 
-        let bad = rustls::Error::InvalidCertificate(rustls::CertificateError::BadSignature);
-        assert_eq!(error, Some(bad));
-    }
+pub(super) fn identity() -> Identity {
+    valid_from(&PKCS_ECDSA_P256_SHA256, now() - HOUR, 14 * DAY)
 }
 
 #[test]
@@ -210,10 +125,7 @@ fn root_is_believed_for_its_names_only() {
         "{wrong_name}"
     );
     let wrong_root = handshake(&trust, identity()).err();
-    assert!(matches!(
-        wrong_root,
-        Some(rustls::Error::InvalidCertificate(_))
-    ));
+    assert!(matches!(wrong_root, Some(Error::InvalidCertificate(_))));
 }
 
 #[test]
@@ -242,7 +154,7 @@ fn system_roots_do_not_believe_strangers() {
 #[test]
 fn no_verification_accepts_anyone() {
     let trust = Trust::from(DangerousNoVerification);
-    let expired = identity_of(&PKCS_ED25519, 900 * DAY, DAY);
+    let expired = valid_from(&PKCS_ED25519, now() - 900 * DAY, DAY);
 
     assert!(handshake_as(&trust, expired, "example.org").is_ok());
 }
@@ -297,9 +209,7 @@ fn client_proves_itself_to_a_server_that_asks() {
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider::provider())
             .build()
             .unwrap();
-    let demanding = ServerConfig::builder_with_provider(provider::provider())
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
+    let demanding = server_builder()
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(Arc::new(ReloadableIdentity::new(server.clone())));
     let nameless = Trust::hashes([server.certificate_hash()]);
@@ -308,20 +218,20 @@ fn client_proves_itself_to_a_server_that_asks() {
     let refused = handshake(&nameless, demanding.clone()).err();
     let seen = handshake(&named, demanding).unwrap();
 
-    assert_eq!(refused, Some(rustls::Error::NoCertificatesPresented));
+    assert_eq!(refused, Some(Error::NoCertificatesPresented));
     assert_eq!(seen.client.as_ref(), client.certificate_chain().first());
     assert_eq!(seen.alpn, b"h3");
 }
 
 #[test]
 fn own_configurations_keep_their_alpn() {
-    let mut client = ClientConfig::clone(
-        &Trust::from(DangerousNoVerification)
+    let mut client = Arc::unwrap_or_clone(
+        Trust::from(DangerousNoVerification)
             .client_config(false)
             .unwrap(),
     );
-    let mut server = ServerConfig::clone(
-        &ServerIdentity::from(identity())
+    let mut server = Arc::unwrap_or_clone(
+        ServerIdentity::from(identity())
             .server_config(false)
             .unwrap(),
     );
@@ -336,8 +246,8 @@ fn own_configurations_keep_their_alpn() {
 /// quinn panics over these, and only once the first connection comes.
 #[test]
 fn own_configurations_unfit_for_quic_are_refused() {
-    let mut early = ServerConfig::clone(
-        &ServerIdentity::from(identity())
+    let mut early = Arc::unwrap_or_clone(
+        ServerIdentity::from(identity())
             .server_config(false)
             .unwrap(),
     );
@@ -345,9 +255,9 @@ fn own_configurations_unfit_for_quic_are_refused() {
     let mut without_suite = provider::provider().as_ref().clone();
     without_suite
         .cipher_suites
-        .retain(|suite| suite.suite() != rustls::CipherSuite::TLS13_AES_128_GCM_SHA256);
+        .retain(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
     let client = ClientConfig::builder_with_provider(Arc::new(without_suite))
-        .with_protocol_versions(&[&rustls::version::TLS13])
+        .with_protocol_versions(&[&TLS13])
         .unwrap()
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth();
@@ -375,7 +285,7 @@ fn early_data_is_off_and_keys_are_logged_only_when_asked() {
 
     assert!(!quiet.0.enable_early_data);
     assert_eq!(quiet.1.max_early_data_size, 0);
-    let is_file = |log: &Arc<dyn rustls::KeyLog>| format!("{log:?}").contains("KeyLogFile");
+    let is_file = |log: &Arc<dyn KeyLog>| format!("{log:?}").contains("KeyLogFile");
     assert_eq!(
         (is_file(&quiet.0.key_log), is_file(&quiet.1.key_log)),
         (false, false)
@@ -416,5 +326,5 @@ fn public_types_are_shared_between_threads() {
     )>();
 }
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const HOUR: Duration = Duration::from_secs(60 * 60);
+pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);

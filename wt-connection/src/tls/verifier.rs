@@ -132,3 +132,108 @@ fn judge(leaf: &Leaf, now: UnixTime) -> Result<(), Refusal> {
 
 /// Two weeks, the most that a certificate trusted by hash may be valid.
 pub(super) const MAX_LIFETIME: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
+    use rustls::Error;
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::sign::{CertifiedKey, SingleCertAndKey};
+
+    use super::*;
+    use crate::tls::handshakes::{
+        DAY, HOUR, handshake, handshake_as, identity, now, server_builder, valid_from,
+    };
+    use crate::tls::{DangerousNoVerification, Identity, Trust};
+
+    #[test]
+    fn pinned_certificate_is_accepted_under_any_name() {
+        let identity = identity();
+        let other = CertificateHash::from_bytes([0; 32]);
+        let trust = Trust::hashes([other, identity.certificate_hash()]);
+
+        let seen = handshake_as(&trust, identity.clone(), "192.0.2.1").unwrap();
+
+        assert_eq!(seen.server, identity.certificate_chain()[0]);
+        assert_eq!(seen.alpn, b"h3");
+        assert_eq!(seen.client, None);
+    }
+
+    #[test]
+    fn unpinned_certificate_is_refused() {
+        let trust = Trust::hashes([identity().certificate_hash()]);
+
+        let error = handshake(&trust, identity()).err().unwrap();
+
+        assert!(
+            error.to_string().contains("certificate hash is not pinned"),
+            "{error}"
+        );
+        assert!(handshake(&Trust::hashes([]), identity()).is_err());
+    }
+
+    #[test]
+    fn pinned_key_of_another_kind_is_refused() {
+        for algorithm in [&PKCS_ED25519, &PKCS_ECDSA_P384_SHA384] {
+            let error = refusal_of(valid_from(algorithm, now() - HOUR, DAY));
+
+            assert!(
+                error.contains("certificate key is not ECDSA P-256"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn pinned_certificate_of_over_14_days_is_refused() {
+        let error = refusal_of(valid_from(
+            &PKCS_ECDSA_P256_SHA256,
+            now() - HOUR,
+            14 * DAY + Duration::from_secs(1),
+        ));
+
+        assert!(
+            error.contains("certificate is valid for more than 14 days"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn pinned_certificate_out_of_its_period_is_refused() {
+        let algorithm = &PKCS_ECDSA_P256_SHA256;
+        let expired = valid_from(algorithm, now() - DAY, DAY - HOUR);
+        let premature = valid_from(algorithm, now() + HOUR, DAY);
+
+        for error in [refusal_of(expired), refusal_of(premature)] {
+            assert!(error.contains("certificate is not valid now"), "{error}");
+        }
+    }
+
+    /// A server that shows a certificate whose key it does not hold.
+    #[test]
+    fn signature_is_verified_even_without_a_chain() {
+        let victim = identity();
+        let impostor = KeyPair::generate().unwrap();
+        let key = provider::provider()
+            .key_provider
+            .load_private_key(PrivateKeyDer::from(impostor))
+            .unwrap();
+        let stolen = CertifiedKey::new(victim.certificate_chain().to_vec(), key);
+        let server = server_builder()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(stolen)));
+
+        let pinned = Trust::hashes([victim.certificate_hash()]);
+        for trust in [pinned, DangerousNoVerification.into()] {
+            let error = handshake(&trust, server.clone()).err();
+
+            let bad = Error::InvalidCertificate(CertificateError::BadSignature);
+            assert_eq!(error, Some(bad));
+        }
+    }
+
+    fn refusal_of(identity: Identity) -> String {
+        let trust = Trust::hashes([identity.certificate_hash()]);
+        handshake(&trust, identity).err().unwrap().to_string()
+    }
+}
