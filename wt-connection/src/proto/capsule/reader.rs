@@ -1,0 +1,293 @@
+use bytes::{Buf, Bytes};
+
+use super::data::DataReader;
+use super::kind::{Capsule, MAX_REASON};
+use crate::proto::chunk;
+use crate::proto::code::H3_MESSAGE_ERROR;
+use crate::proto::draft;
+use crate::proto::fault::Fault;
+use crate::proto::frame::FrameHeader;
+
+/// Reads the capsules of a CONNECT stream, from behind its HEADERS frame.
+///
+/// If [`next`](Self::next) is called until it returns `None` after each [`push`](Self::push), at
+/// most one CLOSE capsule is kept, about 1 KiB, in a slice of what was pushed where that is
+/// possible. Capsules and frames of unknown types are dropped as they arrive. It is of no use after
+/// a fault.
+#[derive(Debug, Default)]
+pub struct CapsuleReader {
+    frames: DataReader,
+    content: Bytes,
+    /// How much of a capsule that nobody reads is still to come.
+    skip: u64,
+    closed: bool,
+}
+
+impl CapsuleReader {
+    /// Waits for the first capsule.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes what arrived next.
+    pub fn push(&mut self, bytes: Bytes) {
+        self.frames.push(bytes);
+    }
+
+    /// Gives the next capsule; `None` until more arrives.
+    ///
+    /// # Errors
+    ///
+    /// Fails on the stream if a capsule is malformed or follows CLOSE, and for the whole connection
+    /// if a frame comes that may not.
+    pub fn next(&mut self) -> Result<Option<Capsule>, Fault> {
+        loop {
+            if let Some(capsule) = self.read()? {
+                return Ok(Some(capsule));
+            }
+            let Some(content) = self.frames.next()? else {
+                return Ok(None);
+            };
+            chunk::append(&mut self.content, content);
+        }
+    }
+
+    /// Checks that the stream may end here, once [`next`](Self::next) has returned `None`.
+    ///
+    /// # Errors
+    ///
+    /// Fails for the whole connection inside a frame, on the stream inside a capsule.
+    pub fn finish(&self) -> Result<(), Fault> {
+        self.frames.finish()?;
+        if self.skip == 0 && self.content.is_empty() {
+            Ok(())
+        } else {
+            Err(MALFORMED)
+        }
+    }
+
+    fn read(&mut self) -> Result<Option<Capsule>, Fault> {
+        loop {
+            self.drop_skipped();
+            if self.closed && !self.content.is_empty() {
+                return Err(MALFORMED);
+            }
+            let mut payload = &self.content[..];
+            let Some(header) = FrameHeader::decode(&mut payload) else {
+                return Ok(None);
+            };
+            let start = self.content.len() - payload.len();
+            if header.ty == draft::CLOSE_CAPSULE {
+                return self.read_close(start, header.len);
+            }
+            self.content.advance(start);
+            self.skip = header.len;
+            if header.ty == draft::DRAIN_CAPSULE {
+                return Ok(Some(Capsule::Drain));
+            }
+        }
+    }
+
+    fn read_close(&mut self, start: usize, len: u64) -> Result<Option<Capsule>, Fault> {
+        let Some(len) = usize::try_from(len).ok().filter(|len| *len <= MAX_CLOSE) else {
+            return Err(MALFORMED);
+        };
+        let Some(payload) = self.content.get(start..start + len) else {
+            return Ok(None);
+        };
+        let capsule = Capsule::close(payload).ok_or(MALFORMED)?;
+        self.content.advance(start + len);
+        self.closed = true;
+        Ok(Some(capsule))
+    }
+
+    fn drop_skipped(&mut self) {
+        let available = self.content.len();
+        let len = usize::try_from(self.skip).map_or(available, |len| len.min(available));
+        self.content.advance(len);
+        self.skip -= len as u64;
+    }
+}
+
+const MAX_CLOSE: usize = 4 + MAX_REASON;
+
+const MALFORMED: Fault = Fault::Stream(H3_MESSAGE_ERROR);
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::proto::code::H3_FRAME_ERROR;
+    use crate::proto::frame;
+    use crate::proto::varint;
+
+    /// Puts `content` into DATA frames of the given size.
+    fn framed(content: &[u8], size: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for piece in content.chunks(size) {
+            frame::put(&mut bytes, frame::DATA, piece);
+        }
+        bytes
+    }
+
+    fn close(reason: &str) -> Capsule {
+        let (code, reason) = (7, reason.to_owned());
+        Capsule::Close { code, reason }
+    }
+
+    fn encoded<'a>(capsules: impl IntoIterator<Item = &'a Capsule>) -> Vec<u8> {
+        let mut content = Vec::new();
+        for capsule in capsules {
+            capsule.encode(&mut content);
+        }
+        content
+    }
+
+    fn read(bytes: &[u8], piece: usize) -> (Vec<Capsule>, Result<(), Fault>) {
+        let mut reader = CapsuleReader::new();
+        let mut capsules = Vec::new();
+        for piece in bytes.chunks(piece) {
+            reader.push(Bytes::copy_from_slice(piece));
+            loop {
+                match reader.next() {
+                    Ok(Some(capsule)) => capsules.push(capsule),
+                    Ok(None) => break,
+                    Err(fault) => return (capsules, Err(fault)),
+                }
+            }
+            assert!(reader.content.len() < MAX_CLOSE + 16);
+        }
+        (capsules, reader.finish())
+    }
+
+    fn read_content(content: &[u8]) -> (Vec<Capsule>, Result<(), Fault>) {
+        read(&framed(content, usize::MAX), usize::MAX)
+    }
+
+    #[test]
+    fn several_capsules_of_one_frame_are_read() {
+        let capsules = vec![Capsule::Drain, Capsule::Drain, close("bye")];
+
+        let (found, end) = read_content(&encoded(&capsules));
+
+        assert_eq!((found, end), (capsules, Ok(())));
+    }
+
+    #[test]
+    fn longest_reason_is_read_and_no_longer_one() {
+        let (longest, longer) = (close(&"r".repeat(1024)), close(&"r".repeat(1025)));
+
+        assert_eq!(read_content(&encoded([&longest])), (vec![longest], Ok(())));
+        assert_eq!(read_content(&encoded([&longer])), (vec![], Err(MALFORMED)));
+    }
+
+    #[test]
+    fn malformed_close_ends_the_stream() {
+        for payload in [&b""[..], b"\0\0\0", b"\0\0\0\0\xff"] {
+            let mut content = Vec::new();
+            frame::put(&mut content, draft::CLOSE_CAPSULE, payload);
+
+            assert_eq!(read_content(&content), (vec![], Err(MALFORMED)));
+        }
+    }
+
+    #[test]
+    fn nothing_follows_close() {
+        let content = encoded([&close("bye"), &Capsule::Drain]);
+
+        assert_eq!(read_content(&content), (vec![close("bye")], Err(MALFORMED)));
+    }
+
+    #[test]
+    fn trailers_and_empty_data_may_follow_close() {
+        let mut bytes = framed(&encoded([&close("bye")]), usize::MAX);
+        frame::put(&mut bytes, frame::DATA, b"");
+        frame::put(&mut bytes, frame::HEADERS, b"trailers");
+
+        assert_eq!(read(&bytes, usize::MAX), (vec![close("bye")], Ok(())));
+    }
+
+    #[test]
+    fn payload_of_drain_is_dropped() {
+        let mut content = Vec::new();
+        frame::put(&mut content, draft::DRAIN_CAPSULE, b"to come");
+
+        assert_eq!(read_content(&content), (vec![Capsule::Drain], Ok(())));
+    }
+
+    #[test]
+    fn truncated_capsule_fails_the_stream_and_truncated_frame_the_connection() {
+        let content = encoded([&close("bye")]);
+        let bytes = framed(&content, usize::MAX);
+
+        for cut in 1..content.len() {
+            assert_eq!(read_content(&content[..cut]), (vec![], Err(MALFORMED)));
+        }
+        let (_, Err(Fault::Connection(fault))) = read(&bytes[..bytes.len() - 1], usize::MAX) else {
+            panic!("a frame may not be cut off");
+        };
+        assert_eq!(fault.code, H3_FRAME_ERROR);
+    }
+
+    #[test]
+    fn endless_capsules_are_not_kept() {
+        let (ty, len) = (0x1234, varint::MAX);
+        let mut content = Vec::new();
+        FrameHeader { ty, len }.encode(&mut content);
+        content.extend([0; 100_000]);
+        let mut reader = CapsuleReader::new();
+
+        reader.push(framed(&content, 10_000).into());
+
+        assert_eq!(reader.next(), Ok(None));
+        assert!(reader.content.is_empty());
+        assert_eq!(reader.skip, varint::MAX - 100_000);
+        assert_eq!(reader.finish(), Err(MALFORMED));
+    }
+
+    proptest! {
+        #[test]
+        fn capsules_come_back_however_they_are_cut(
+            drains in 0..4_usize,
+            unknown: Vec<u8>,
+            code: u32,
+            reason in "\\PC{0,200}",
+            frame_size in 1..400_usize,
+            piece in 1..400_usize,
+        ) {
+            let mut sent = vec![Capsule::Drain; drains];
+            sent.push(Capsule::Close { code, reason });
+            let mut content = Vec::new();
+            frame::put(&mut content, 0x1234, &unknown);
+            content.extend(encoded(&sent));
+
+            let (capsules, end) = read(&framed(&content, frame_size), piece);
+
+            prop_assert_eq!((capsules, end), (sent, Ok(())));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>, piece in 1..64_usize) {
+            prop_assert_eq!(read(&bytes, piece), read(&bytes, usize::MAX));
+        }
+
+        #[test]
+        fn any_content_is_read_or_refused(
+            payload in vec(any::<u8>(), 0..20),
+            tail in vec(any::<u8>(), 0..4),
+            frame_size in 1..10_usize,
+            piece in 1..10_usize,
+        ) {
+            let mut content = Vec::new();
+            frame::put(&mut content, draft::CLOSE_CAPSULE, &payload);
+            content.extend(tail);
+            let bytes = framed(&content, frame_size);
+
+            let (capsules, end) = read(&bytes, piece);
+
+            prop_assert_eq!(&(capsules, end), &read(&bytes, usize::MAX));
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The CONNECT of a session and its answer, as `http` types
+//! ([RFC 9220](https://www.rfc-editor.org/rfc/rfc9220),
+//! [RFC 9114 §4](https://www.rfc-editor.org/rfc/rfc9114#section-4)).
+
+mod error;
+mod headers;
+mod request;
+mod response;
+
+pub use error::MessageError;
+pub use request::{Protocol, decode_connect, encode_connect};
+pub use response::{decode_response, encode_response};

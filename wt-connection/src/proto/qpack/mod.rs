@@ -1,0 +1,15 @@
+//! QPACK without a dynamic table ([RFC 9204](https://www.rfc-editor.org/rfc/rfc9204)).
+//!
+//! We announce a table capacity of 0, so a peer can only refer to the static table or spell fields
+//! out, and so do we.
+
+mod decoder;
+mod encoder;
+mod error;
+mod integer;
+mod static_table;
+mod string;
+
+pub use decoder::{Field, decode};
+pub use encoder::encode;
+pub use error::QpackError;

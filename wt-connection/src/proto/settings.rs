@@ -1,0 +1,342 @@
+//! The payload of SETTINGS
+//! ([RFC 9114 §7.2.4](https://www.rfc-editor.org/rfc/rfc9114#section-7.2.4)).
+
+use bytes::BufMut;
+
+use crate::proto::code;
+use crate::proto::draft;
+use crate::proto::fault::ConnectionFault;
+use crate::proto::varint;
+
+/// What one side announces, in the order of the wire.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// No id is here twice.
+    pairs: Vec<(u64, u64)>,
+}
+
+impl Settings {
+    /// Announces nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Announces WebTransport to peers of every generation that can be kept to.
+    ///
+    /// The ids of draft 15 and of flow control are left out: they promise what is not done. For the
+    /// same reason draft 13's session limit is 1, since more of them mean flow control.
+    pub fn ours(max_sessions: u64, max_field_section: u64, server: bool) -> Self {
+        let mut settings = Self::new().with(draft::MAX_FIELD_SECTION_SIZE, max_field_section);
+        if server {
+            settings = settings.with(draft::ENABLE_CONNECT_PROTOCOL, 1);
+        }
+        settings
+            .with(draft::H3_DATAGRAM, 1)
+            .with(draft::H3_DATAGRAM_04, 1)
+            .with(draft::ENABLE_WEBTRANSPORT_02, 1)
+            .with(draft::MAX_SESSIONS_07, max_sessions)
+            .with(draft::MAX_SESSIONS_13, 1)
+    }
+
+    /// Reads a whole payload.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the payload is no list of pairs, or breaks a rule that a [`SettingsError`] names.
+    pub fn decode(mut payload: &[u8]) -> Result<Self, SettingsError> {
+        let mut settings = Self::new();
+        while !payload.is_empty() {
+            let id = varint::get(&mut payload).ok_or(SettingsError::Truncated)?;
+            let value = varint::get(&mut payload).ok_or(SettingsError::Truncated)?;
+            settings.admit(id, value)?;
+            settings.pairs.push((id, value));
+        }
+        Ok(settings)
+    }
+
+    /// Announces `value` for `id`, in place of what it had.
+    #[must_use]
+    pub fn with(mut self, id: u64, value: u64) -> Self {
+        match self.pairs.iter_mut().find(|(known, _)| *known == id) {
+            Some(pair) => pair.1 = value,
+            None => self.pairs.push((id, value)),
+        }
+        self
+    }
+
+    /// Looks up what is announced for `id`.
+    pub fn get(&self, id: u64) -> Option<u64> {
+        self.iter()
+            .find(|(known, _)| *known == id)
+            .map(|(_, value)| value)
+    }
+
+    /// Goes through ids and values in the order of the wire.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.pairs.iter().copied()
+    }
+
+    /// Writes the payload, without the frame's header.
+    ///
+    /// # Panics
+    ///
+    /// Panics if an id or a value exceeds [`varint::MAX`].
+    pub fn encode(&self, buf: &mut impl BufMut) {
+        for (id, value) in self.iter() {
+            varint::put(buf, id);
+            varint::put(buf, value);
+        }
+    }
+
+    /// Tells whether the sender speaks WebTransport, of any generation.
+    pub fn webtransport(&self) -> bool {
+        [
+            draft::ENABLE_WEBTRANSPORT_02,
+            draft::ENABLE_06,
+            draft::MAX_SESSIONS_07,
+            draft::MAX_SESSIONS_13,
+            draft::ENABLED_15,
+        ]
+        .into_iter()
+        .any(|id| self.positive(id).is_some())
+    }
+
+    /// Tells whether the sender understands HTTP datagrams.
+    pub fn datagrams(&self) -> bool {
+        [draft::H3_DATAGRAM, draft::H3_DATAGRAM_04]
+            .into_iter()
+            .any(|id| self.get(id) == Some(1))
+    }
+
+    /// Tells whether the sender accepts extended CONNECT, in words or by an early draft.
+    pub fn extended_connect(&self) -> bool {
+        [
+            draft::ENABLE_CONNECT_PROTOCOL,
+            draft::ENABLE_WEBTRANSPORT_02,
+        ]
+        .into_iter()
+        .any(|id| self.get(id) == Some(1))
+    }
+
+    /// Reads how many sessions the sender accepts; one if it does not say.
+    pub fn max_sessions(&self) -> u64 {
+        [
+            draft::MAX_SESSIONS_07,
+            draft::MAX_SESSIONS_02,
+            draft::MAX_SESSIONS_13,
+        ]
+        .into_iter()
+        .find_map(|id| self.positive(id))
+        .unwrap_or(1)
+    }
+
+    fn admit(&self, id: u64, value: u64) -> Result<(), SettingsError> {
+        let boolean = matches!(id, draft::ENABLE_CONNECT_PROTOCOL | draft::H3_DATAGRAM);
+        if matches!(id, 0x02..=0x05) {
+            Err(SettingsError::Http2(id))
+        } else if self.get(id).is_some() {
+            Err(SettingsError::Duplicate(id))
+        } else if boolean && value > 1 {
+            Err(SettingsError::Invalid(id))
+        } else if self.pairs.len() == MAX_PAIRS {
+            Err(SettingsError::TooMany)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn positive(&self, id: u64) -> Option<u64> {
+        self.get(id).filter(|value| *value > 0)
+    }
+}
+
+/// Why a payload is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// An id came twice.
+    #[error("setting {0:#x} came twice")]
+    Duplicate(u64),
+    /// The id belongs to HTTP/2.
+    #[error("setting {0:#x} is reserved for HTTP/2")]
+    Http2(u64),
+    /// The value is neither 0 nor 1.
+    #[error("setting {0:#x} is neither 0 nor 1")]
+    Invalid(u64),
+    /// The payload ends inside a pair.
+    #[error("settings end inside a pair")]
+    Truncated,
+    /// There are more settings than anybody needs.
+    #[error("too many settings")]
+    TooMany,
+}
+
+impl SettingsError {
+    /// Names what to close the connection with.
+    pub const fn code(&self) -> u64 {
+        match self {
+            Self::Duplicate(_) | Self::Http2(_) | Self::Invalid(_) => code::H3_SETTINGS_ERROR,
+            Self::Truncated => code::H3_FRAME_ERROR,
+            Self::TooMany => code::H3_EXCESSIVE_LOAD,
+        }
+    }
+}
+
+impl From<SettingsError> for ConnectionFault {
+    fn from(error: SettingsError) -> Self {
+        let reason = match error {
+            SettingsError::Duplicate(_) => "a setting came twice",
+            SettingsError::Http2(_) => "a setting is reserved for HTTP/2",
+            SettingsError::Invalid(_) => "a setting is neither 0 nor 1",
+            SettingsError::Truncated => "settings end inside a pair",
+            SettingsError::TooMany => "too many settings",
+        };
+        Self::new(error.code(), reason)
+    }
+}
+
+const MAX_PAIRS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::collection::btree_map;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn encoded(pairs: impl IntoIterator<Item = (u64, u64)>) -> Vec<u8> {
+        let mut payload = Vec::new();
+        for (id, value) in pairs {
+            varint::put(&mut payload, id);
+            varint::put(&mut payload, value);
+        }
+        payload
+    }
+
+    fn decode(pairs: impl IntoIterator<Item = (u64, u64)>) -> Result<Settings, SettingsError> {
+        Settings::decode(&encoded(pairs))
+    }
+
+    #[test]
+    fn ours_promise_nothing_that_is_not_done() {
+        for server in [false, true] {
+            let ours = Settings::ours(16, 8192, server);
+
+            for id in [0x2c7c_f000, 0x2b61, 0x2b64, 0x2b65] {
+                assert_eq!(ours.get(id), None);
+            }
+            assert_eq!(ours.get(draft::MAX_SESSIONS_13), Some(1));
+            assert_eq!(ours.get(draft::MAX_FIELD_SECTION_SIZE), Some(8192));
+            assert_eq!(
+                ours.get(draft::ENABLE_CONNECT_PROTOCOL),
+                server.then_some(1)
+            );
+        }
+    }
+
+    #[test]
+    fn ours_are_understood_by_ourselves() {
+        let ours = Settings::ours(16, 8192, false);
+
+        assert!(ours.webtransport() && ours.datagrams() && ours.extended_connect());
+        assert_eq!(ours.max_sessions(), 16);
+    }
+
+    #[test]
+    fn webtransport_is_seen_in_every_generation() {
+        for id in [
+            0x2b60_3742,
+            0x3c48_d522,
+            0xc671_706a,
+            0x14e9_cd29,
+            0x2c7c_f000,
+        ] {
+            assert!(Settings::new().with(id, 1).webtransport());
+            assert!(!Settings::new().with(id, 0).webtransport());
+        }
+        assert!(!Settings::new().with(draft::H3_DATAGRAM, 1).webtransport());
+    }
+
+    #[test]
+    fn session_limit_is_taken_from_who_says_one() {
+        let silent = Settings::new().with(draft::MAX_SESSIONS_07, 0);
+        let thirteen = silent.clone().with(draft::MAX_SESSIONS_13, 3);
+        let two = thirteen.clone().with(draft::MAX_SESSIONS_02, 2);
+        let seven = two.clone().with(draft::MAX_SESSIONS_07, 7);
+
+        let limits = [silent, thirteen, two, seven].map(|settings| settings.max_sessions());
+
+        assert_eq!(limits, [1, 3, 2, 7]);
+    }
+
+    #[test]
+    fn later_value_replaces_the_former() {
+        let settings = Settings::new().with(9, 1).with(10, 2).with(9, 3);
+
+        assert_eq!(settings.iter().collect::<Vec<_>>(), [(9, 3), (10, 2)]);
+    }
+
+    #[test]
+    fn broken_rules_are_named() {
+        for (pairs, error, code) in [
+            (
+                vec![(9, 1), (9, 1)],
+                SettingsError::Duplicate(9),
+                code::H3_SETTINGS_ERROR,
+            ),
+            (
+                vec![(4, 1)],
+                SettingsError::Http2(4),
+                code::H3_SETTINGS_ERROR,
+            ),
+            (
+                vec![(0x33, 2)],
+                SettingsError::Invalid(0x33),
+                code::H3_SETTINGS_ERROR,
+            ),
+            (
+                (100..165).map(|id| (id, 0)).collect(),
+                SettingsError::TooMany,
+                code::H3_EXCESSIVE_LOAD,
+            ),
+        ] {
+            assert_eq!(decode(pairs), Err(error));
+            assert_eq!(ConnectionFault::from(error).code, code);
+        }
+        assert!(decode((100..164).map(|id| (id, 0))).is_ok());
+    }
+
+    #[test]
+    fn half_a_pair_is_a_frame_error() {
+        for payload in [&b"\x09"[..], b"\x40", b"\x09\x40"] {
+            let error = Settings::decode(payload).unwrap_err();
+
+            assert_eq!(error, SettingsError::Truncated);
+            assert_eq!(error.code(), code::H3_FRAME_ERROR);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn settings_come_back(
+            pairs in btree_map(0x100..=varint::MAX, 0..=varint::MAX, 0..=MAX_PAIRS),
+        ) {
+            let settings = decode(pairs.clone()).unwrap();
+
+            prop_assert_eq!(settings.iter().collect::<BTreeMap<_, _>>(), pairs);
+            let mut again = Vec::new();
+            settings.encode(&mut again);
+            prop_assert_eq!(Settings::decode(&again), Ok(settings));
+        }
+
+        #[test]
+        fn any_payload_is_read_or_refused(payload: Vec<u8>) {
+            if let Ok(settings) = Settings::decode(&payload) {
+                let mut again = Vec::new();
+                settings.encode(&mut again);
+                prop_assert_eq!(Settings::decode(&again), Ok(settings));
+            }
+        }
+    }
+}
