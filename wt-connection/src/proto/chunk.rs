@@ -5,7 +5,7 @@ use std::mem;
 use bytes::{Bytes, BytesMut};
 
 /// Puts `bytes` behind what is `pending`, copying only if something is.
-pub(super) fn append(pending: &mut Bytes, bytes: Bytes) {
+pub fn append(pending: &mut Bytes, bytes: Bytes) {
     if pending.is_empty() {
         *pending = bytes;
     } else if !bytes.is_empty() {

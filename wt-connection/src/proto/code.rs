@@ -1,4 +1,8 @@
 //! Error codes, and how an application's `u32` travels among them.
+#![cfg_attr(
+    not(fuzzing),
+    expect(dead_code, reason = "a table is whole, used or not")
+)]
 
 /// Nothing is wrong; the connection or stream is simply over.
 pub const H3_NO_ERROR: u64 = 0x100;

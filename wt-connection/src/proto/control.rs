@@ -3,11 +3,10 @@
 
 use bytes::{Buf, BytesMut};
 
-use crate::proto::code;
 use crate::proto::fault::ConnectionFault;
 use crate::proto::frame::{self, FrameHeader};
 use crate::proto::settings::Settings;
-use crate::proto::varint;
+use crate::proto::{code, varint};
 
 /// Which side of the connection we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +15,16 @@ pub enum Side {
     Client,
     /// The peer opened the connection.
     Server,
+}
+
+/// Begins a control stream: its type, and the settings.
+pub fn opening(settings: &Settings) -> BytesMut {
+    let mut payload = BytesMut::new();
+    settings.encode(&mut payload);
+    let mut opening = BytesMut::new();
+    varint::put(&mut opening, CONTROL);
+    frame::put(&mut opening, frame::SETTINGS, &payload);
+    opening
 }
 
 /// What the peer says on its control stream.
@@ -180,6 +189,8 @@ const PUSH_ID_SHRANK: ConnectionFault = ConnectionFault::new(
     code::H3_ID_ERROR,
     "MAX_PUSH_ID names a smaller id than before",
 );
+
+const CONTROL: u64 = 0x00;
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,10 @@
 //! | 07 to 12 | [`MAX_SESSIONS_07`] > 0 | [`TOKEN`] |
 //! | 13, 14 | [`MAX_SESSIONS_13`] > 0 | [`TOKEN`] |
 //! | 15, 16 | [`ENABLED_15`] = 1 | [`TOKEN_15`] |
+#![cfg_attr(
+    not(fuzzing),
+    expect(dead_code, reason = "a table is whole, used or not")
+)]
 
 /// How large a dynamic QPACK table the sender keeps ([RFC 9204 §5]).
 ///

@@ -65,11 +65,6 @@ impl HeadersReader {
         Ok(None)
     }
 
-    /// Shows everything pushed so far, in order.
-    pub fn raw(&self) -> &Bytes {
-        &self.raw
-    }
-
     /// Gives everything pushed so far, in order, as if nothing had been read.
     pub fn into_raw(self) -> Bytes {
         self.raw
@@ -138,7 +133,7 @@ mod tests {
         let (block, reader) = read(&bytes, usize::MAX);
 
         assert_eq!(block, Ok(Some(Bytes::from_static(b"block"))));
-        assert_eq!(reader.raw(), &bytes);
+        assert_eq!(&reader.raw, &bytes);
         assert_eq!(reader.into_rest(), frames(&[(0, b"data")]));
     }
 
@@ -216,7 +211,7 @@ mod tests {
             let (pieces, reader) = read(&bytes, piece);
 
             prop_assert_eq!(&pieces, &whole);
-            prop_assert_eq!(reader.raw(), &bytes);
+            prop_assert_eq!(&reader.raw, &bytes);
             if let Ok(found) = whole {
                 prop_assert_eq!(found, Some(Bytes::from(block)));
                 prop_assert_eq!(reader.into_rest(), after);

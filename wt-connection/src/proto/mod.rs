@@ -23,7 +23,7 @@
 )]
 
 pub mod capsule;
-mod chunk;
+pub mod chunk;
 pub mod code;
 pub mod control;
 pub mod datagram;

@@ -3,10 +3,8 @@
 
 use bytes::BufMut;
 
-use crate::proto::code;
-use crate::proto::draft;
 use crate::proto::fault::ConnectionFault;
-use crate::proto::varint;
+use crate::proto::{code, draft, varint};
 
 /// What one side announces, in the order of the wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

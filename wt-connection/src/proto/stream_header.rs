@@ -3,9 +3,8 @@
 use bytes::{Buf, BufMut};
 
 use crate::proto::code::H3_ID_ERROR;
-use crate::proto::draft;
 use crate::proto::fault::ConnectionFault;
-use crate::proto::varint;
+use crate::proto::{draft, varint};
 
 /// The uses of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,6 +19,7 @@ mod handshakes;
 pub use error::TlsError;
 pub use hash::{CertificateHash, CertificateHashError};
 pub use identity::Identity;
+pub(crate) use provider::hmac_sha256;
 pub use reload::ReloadableIdentity;
 pub use server::ServerIdentity;
 pub use trust::{DangerousNoVerification, Trust};

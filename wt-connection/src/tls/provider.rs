@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
+use rustls::Tls13CipherSuite;
 use rustls::crypto::CryptoProvider;
 #[cfg(feature = "aws-lc-rs")]
 use rustls::crypto::aws_lc_rs as backend;
 #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
 use rustls::crypto::ring as backend;
+use rustls::crypto::tls13::OkmBlock;
 
 #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
 compile_error!("wt-connection needs a TLS provider: enable its feature `ring` or `aws-lc-rs`");
@@ -15,16 +17,19 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
 }
 
 pub(super) fn sha256(data: &[u8]) -> [u8; 32] {
+    let hash = suite().common.hash_provider.hash(data);
+    hash.as_ref().try_into().expect(SUITE)
+}
+
+pub(crate) fn hmac_sha256(key: &[u8; 64], data: &[u8]) -> [u8; 32] {
+    let tag = suite().hkdf_provider.hmac_sign(&OkmBlock::new(key), data);
+    tag.as_ref().try_into().expect(SUITE)
+}
+
+fn suite() -> &'static Tls13CipherSuite {
     backend::cipher_suite::TLS13_AES_128_GCM_SHA256
         .tls13()
-        .and_then(|suite| {
-            suite
-                .common
-                .hash_provider
-                .hash(data)
-                .as_ref()
-                .try_into()
-                .ok()
-        })
-        .expect("TLS13_AES_128_GCM_SHA256 is a TLS 1.3 suite that hashes by SHA-256")
+        .expect(SUITE)
 }
+
+const SUITE: &str = "TLS13_AES_128_GCM_SHA256 is a TLS 1.3 suite that hashes by SHA-256";

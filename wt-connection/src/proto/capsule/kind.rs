@@ -1,7 +1,6 @@
 use bytes::BufMut;
 
-use crate::proto::draft;
-use crate::proto::frame;
+use crate::proto::{draft, frame};
 
 /// The capsules of WebTransport that are understood here.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,11 +2,10 @@ use bytes::{Buf, Bytes};
 
 use super::data::DataReader;
 use super::kind::{Capsule, MAX_REASON};
-use crate::proto::chunk;
 use crate::proto::code::H3_MESSAGE_ERROR;
-use crate::proto::draft;
 use crate::proto::fault::Fault;
 use crate::proto::frame::FrameHeader;
+use crate::proto::{chunk, draft};
 
 /// Reads the capsules of a CONNECT stream, from behind its HEADERS frame.
 ///
@@ -120,8 +119,7 @@ mod tests {
 
     use super::*;
     use crate::proto::code::H3_FRAME_ERROR;
-    use crate::proto::frame;
-    use crate::proto::varint;
+    use crate::proto::{frame, varint};
 
     /// Puts `content` into DATA frames of the given size.
     fn framed(content: &[u8], size: usize) -> Vec<u8> {

@@ -1,0 +1,148 @@
+use std::mem;
+
+use bytes::Bytes;
+
+use crate::limits::Limits;
+use crate::proto::fault::{ConnectionFault, Fault};
+use crate::proto::headers_frame::HeadersReader;
+use crate::proto::stream_header::{self, Kind};
+use crate::proto::{chunk, code, message, qpack};
+
+/// A unidirectional stream of the peer's whose type is not known yet.
+#[derive(Debug)]
+pub(crate) struct UniArrival {
+    pub(crate) recv: quinn::RecvStream,
+    pub(crate) rest: Bytes,
+}
+
+impl UniArrival {
+    pub(crate) fn new(recv: quinn::RecvStream) -> Self {
+        Self {
+            recv,
+            rest: Bytes::new(),
+        }
+    }
+
+    /// Reads the stream's type; `None` if the stream ends before.
+    ///
+    /// Cancel safe: what has been read is in `rest`.
+    pub(crate) async fn read(&mut self) -> Result<Option<Kind>, ConnectionFault> {
+        loop {
+            if let Some(kind) = stream_header::decode_uni(&mut self.rest)? {
+                return Ok(Some(kind));
+            }
+            match self.recv.read_chunk(usize::MAX, true).await {
+                Ok(Some(chunk)) => chunk::append(&mut self.rest, chunk.bytes),
+                Ok(None) | Err(_) => return Ok(None),
+            }
+        }
+    }
+}
+
+/// A bidirectional stream of the peer's of which it is not known yet what it is.
+#[derive(Debug)]
+pub(crate) struct BiArrival {
+    pub(crate) send: quinn::SendStream,
+    pub(crate) recv: quinn::RecvStream,
+    pub(crate) rest: Bytes,
+    headers: Option<HeadersReader>,
+}
+
+/// What a bidirectional stream is.
+#[derive(Debug)]
+pub(crate) enum BiKind {
+    /// One of this session's.
+    Session(u64),
+    /// A request for a session.
+    Connect(Box<http::Request<()>>),
+    /// Any other request, all of it still in `rest`.
+    Http,
+    /// A request whose headers are too long to be read.
+    TooLarge,
+    /// Nothing to be answered: the peer breaks the rules, or gave it up.
+    Refuse(u64),
+}
+
+impl BiArrival {
+    pub(crate) fn new(send: quinn::SendStream, recv: quinn::RecvStream) -> Self {
+        Self {
+            send,
+            recv,
+            rest: Bytes::new(),
+            headers: None,
+        }
+    }
+
+    pub(crate) fn into_parts(self) -> (quinn::SendStream, quinn::RecvStream, Bytes) {
+        (self.send, self.recv, self.rest)
+    }
+
+    /// Reads what the stream is.
+    ///
+    /// Cancel safe: what has been read is in `self`.
+    pub(crate) async fn read(&mut self, limits: &Limits) -> Result<BiKind, ConnectionFault> {
+        loop {
+            if let Some(kind) = self.decode(limits)? {
+                return Ok(kind);
+            }
+            match self.recv.read_chunk(usize::MAX, true).await {
+                Ok(Some(chunk)) => match &mut self.headers {
+                    Some(headers) => headers.push(chunk.bytes),
+                    None => chunk::append(&mut self.rest, chunk.bytes),
+                },
+                Ok(None) => return Ok(BiKind::Refuse(code::H3_REQUEST_INCOMPLETE)),
+                Err(_) => return Ok(BiKind::Refuse(code::H3_REQUEST_CANCELLED)),
+            }
+        }
+    }
+
+    fn decode(&mut self, limits: &Limits) -> Result<Option<BiKind>, ConnectionFault> {
+        let headers = match &mut self.headers {
+            Some(headers) => headers,
+            None => match stream_header::decode_bi(&mut self.rest)? {
+                None => return Ok(None),
+                Some(Kind::Session(id)) => return Ok(Some(BiKind::Session(id))),
+                Some(_) => {
+                    let mut headers = HeadersReader::new(limits.header_block);
+                    headers.push(mem::take(&mut self.rest));
+                    self.headers.insert(headers)
+                }
+            },
+        };
+        match headers.next() {
+            Ok(None) => Ok(None),
+            Ok(Some(block)) => self.decode_headers(&block, limits).map(Some),
+            Err(Fault::Connection(fault)) => Err(fault),
+            Err(Fault::Stream(code)) => Ok(Some(BiKind::Refuse(code))),
+            Err(Fault::TooLarge) => Ok(Some(BiKind::TooLarge)),
+        }
+    }
+
+    fn decode_headers(&mut self, block: &[u8], limits: &Limits) -> Result<BiKind, ConnectionFault> {
+        let fields = match qpack::decode(block, limits.header_block) {
+            Ok(fields) => fields,
+            Err(qpack::QpackError::TooLarge) => return Ok(BiKind::TooLarge),
+            Err(error) => {
+                return Err(ConnectionFault::new(
+                    error.code(),
+                    "a header block is malformed",
+                ));
+            }
+        };
+        let connect = message::decode_connect(&fields);
+        let Some(headers) = self.headers.take() else {
+            return Ok(BiKind::Http);
+        };
+        Ok(match connect {
+            Ok(Some(request)) => {
+                self.rest = headers.into_rest();
+                BiKind::Connect(Box::new(request))
+            }
+            Ok(None) => {
+                self.rest = headers.into_raw();
+                BiKind::Http
+            }
+            Err(_) => BiKind::Refuse(code::H3_MESSAGE_ERROR),
+        })
+    }
+}

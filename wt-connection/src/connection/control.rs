@@ -1,0 +1,142 @@
+use bytes::Bytes;
+
+use crate::connection::Core;
+use crate::connection::demux::Stop;
+use crate::proto::code;
+use crate::proto::control::{self, ControlEvent, ControlReader, Side};
+use crate::proto::fault::ConnectionFault;
+use crate::proto::settings::Settings;
+use crate::proto::stream_header::Kind;
+
+/// The peer's critical streams: its control stream, and the two of QPACK, which carry nothing since
+/// this side's table has no room.
+#[derive(Debug)]
+pub(crate) struct CriticalStreams {
+    reader: ControlReader,
+    control: Option<quinn::RecvStream>,
+    encoder: Option<quinn::RecvStream>,
+    decoder: Option<quinn::RecvStream>,
+}
+
+impl CriticalStreams {
+    pub(crate) fn new(core: &Core) -> Self {
+        Self {
+            reader: ControlReader::new(core.side),
+            control: None,
+            encoder: None,
+            decoder: None,
+        }
+    }
+
+    /// Takes in a stream of `kind`, with what has arrived after its type.
+    pub(crate) fn adopt(
+        &mut self,
+        kind: Kind,
+        stream: quinn::RecvStream,
+        rest: &Bytes,
+    ) -> Result<(), ConnectionFault> {
+        let place = match kind {
+            Kind::Control => {
+                self.reader.push(rest);
+                &mut self.control
+            }
+            Kind::QpackEncoder => {
+                check_encoder(rest)?;
+                &mut self.encoder
+            }
+            _ => &mut self.decoder,
+        };
+        if place.replace(stream).is_some() {
+            return Err(SECOND);
+        }
+        Ok(())
+    }
+
+    /// Reads all that there is to read, and applies it to the connection; never ends without a
+    /// fault.
+    ///
+    /// Cancel safe: what has been read has been applied.
+    pub(crate) async fn run(&mut self, core: &Core) -> ConnectionFault {
+        loop {
+            while let Some(event) = match self.reader.next() {
+                Ok(event) => event,
+                Err(fault) => return fault,
+            } {
+                match event {
+                    ControlEvent::Settings(settings) => core.set_peer(settings),
+                    ControlEvent::GoAway(_) => core.drain(),
+                }
+            }
+            let read = tokio::select! {
+                chunk = read(&mut self.control) => chunk.map(|chunk| {
+                    self.reader.push(&chunk);
+                }),
+                chunk = read(&mut self.encoder) => chunk.and_then(|chunk| check_encoder(&chunk)),
+                chunk = read(&mut self.decoder) => chunk.map(drop),
+            };
+            if let Err(fault) = read {
+                return fault;
+            }
+        }
+    }
+}
+
+/// Reads what comes next; the end of a critical stream is a fault, that of the connection is told
+/// elsewhere.
+async fn read(stream: &mut Option<quinn::RecvStream>) -> Result<Bytes, ConnectionFault> {
+    let Some(stream) = stream else {
+        return std::future::pending().await;
+    };
+    match stream.read_chunk(usize::MAX, true).await {
+        Ok(Some(chunk)) => Ok(chunk.bytes),
+        Ok(None) | Err(quinn::ReadError::Reset(_)) => Err(CLOSED),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// The only instruction that a table without room allows sets its capacity to zero.
+fn check_encoder(bytes: &[u8]) -> Result<(), ConnectionFault> {
+    const SET_CAPACITY_0: u8 = 0x20;
+    if bytes.iter().all(|byte| *byte == SET_CAPACITY_0) {
+        Ok(())
+    } else {
+        Err(TABLE)
+    }
+}
+
+/// Opens this side's control stream, and sends SETTINGS on it.
+///
+/// The stream must stay open as long as the connection.
+pub(crate) async fn open(core: &Core) -> Result<quinn::SendStream, Stop> {
+    let limits = &core.limits;
+    let settings = Settings::ours(
+        limits.max_sessions.into(),
+        limits.header_block as u64,
+        core.side == Side::Server,
+    );
+    let mut stream = core
+        .quinn
+        .open_uni()
+        .await
+        .map_err(|error| Stop::Lost(error.into()))?;
+    // Ahead of every stream of the application's.
+    let _ = stream.set_priority(i32::MAX);
+    match stream.write_all(&control::opening(&settings)).await {
+        Ok(()) => Ok(stream),
+        Err(quinn::WriteError::ConnectionLost(error)) => Err(Stop::Lost(error.into())),
+        Err(_) => Err(Stop::Fault(CLOSED)),
+    }
+}
+
+const SECOND: ConnectionFault = ConnectionFault::new(
+    code::H3_STREAM_CREATION_ERROR,
+    "a second critical stream of a type",
+);
+const CLOSED: ConnectionFault = ConnectionFault::new(
+    code::H3_CLOSED_CRITICAL_STREAM,
+    "a critical stream was closed",
+);
+const TABLE: ConnectionFault = ConnectionFault::new(
+    code::QPACK_ENCODER_STREAM_ERROR,
+    "an insertion into a table without room",
+);

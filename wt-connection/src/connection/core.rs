@@ -1,0 +1,239 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http::uri::Authority;
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::activity::Activity;
+use crate::connection::closing::Closing;
+use crate::error::ConnectionError;
+use crate::id::ConnectionId;
+use crate::limits::Limits;
+use crate::lock::Lock;
+use crate::proto::control::Side;
+use crate::proto::fault::ConnectionFault;
+use crate::proto::settings::Settings;
+use crate::session::{Ask, SessionCore, SessionTask};
+use crate::sessions::Sessions;
+use crate::state::{ConnectionState, StateCell};
+use crate::wire;
+
+/// What a connection's handles, sessions and driver share.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) id: ConnectionId,
+    pub(crate) side: Side,
+    pub(crate) quinn: quinn::Connection,
+    pub(crate) state: StateCell,
+    pub(crate) limits: Limits,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) activity: Arc<Activity>,
+    /// What requests without an authority of their own are for.
+    pub(crate) authority: Authority,
+    /// How many more sessions the peer admits; closed once it admits none.
+    pub(crate) room: Arc<Semaphore>,
+    /// The tasks of the sessions.
+    pub(crate) tasks: TaskTracker,
+    /// Cancelled when the last handle is gone.
+    pub(crate) released: CancellationToken,
+    peer: watch::Sender<Option<Arc<Settings>>>,
+    requests: Lock<VecDeque<Queued>>,
+    requested: Notify,
+    /// Asked for by a handle, or by the endpoint.
+    pub(crate) closing: Closing,
+    faults: mpsc::Sender<ConnectionFault>,
+    error: OnceLock<ConnectionError>,
+}
+
+/// A CONNECT that nobody has looked at yet.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    pub(crate) request: http::Request<()>,
+    pub(crate) send: quinn::SendStream,
+    pub(crate) recv: quinn::RecvStream,
+    pub(crate) rest: Bytes,
+}
+
+/// What the handles of one connection share: while it lives, so does the connection.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    pub(crate) core: Arc<Core>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.core.released.cancel();
+    }
+}
+
+impl Core {
+    /// Makes the shared part, and gives the end at which the driver hears of faults.
+    pub(crate) fn new(
+        quinn: quinn::Connection,
+        state: StateCell,
+        id: ConnectionId,
+        limits: Limits,
+        authority: Authority,
+    ) -> (Arc<Self>, mpsc::Receiver<ConnectionFault>) {
+        // One is enough: the first ends the connection.
+        let (faults, faulted) = mpsc::channel(1);
+        let side = match quinn.side() {
+            quinn::Side::Client => Side::Client,
+            quinn::Side::Server => Side::Server,
+        };
+        let core = Self {
+            id,
+            side,
+            quinn,
+            state,
+            limits,
+            sessions: Arc::new(Sessions::new(limits)),
+            activity: Arc::new(Activity::new(Instant::now())),
+            authority,
+            room: Arc::new(Semaphore::new(0)),
+            tasks: TaskTracker::new(),
+            released: CancellationToken::new(),
+            peer: watch::Sender::new(None),
+            requests: Lock::default(),
+            requested: Notify::new(),
+            closing: Closing::default(),
+            faults,
+            error: OnceLock::new(),
+        };
+        (Arc::new(core), faulted)
+    }
+
+    /// Makes a session whose CONNECT is answered, and lets its task run.
+    pub(crate) fn start_session(
+        &self,
+        send: quinn::SendStream,
+        recv: quinn::RecvStream,
+        rest: Bytes,
+    ) -> Arc<SessionCore> {
+        let session = SessionCore::new(
+            send.id().into(),
+            self.quinn.clone(),
+            Arc::clone(&self.activity),
+            self.limits.received_datagrams,
+        );
+        self.activity.record();
+        self.sessions.open(&session);
+        // The driver may have ended the sessions that it knew of just before.
+        if let Some(close) = self.closing.get() {
+            session.ask(Ask::Close(close));
+        }
+        let task = SessionTask::new(
+            Arc::clone(&session),
+            Arc::clone(&self.sessions),
+            send,
+            recv,
+            rest,
+            self.limits.flush_timeout,
+        );
+        let faults = self.faults.clone();
+        self.tasks.spawn(async move {
+            if let Err(fault) = task.run().await {
+                // A full queue holds a fault already, and one is enough.
+                let _ = faults.try_send(fault);
+            }
+        });
+        session
+    }
+
+    /// Reports what the connection has to end with.
+    pub(crate) fn fail(&self, fault: ConnectionFault) {
+        // A full queue holds a fault already, and one is enough.
+        let _ = self.faults.try_send(fault);
+    }
+
+    pub(crate) fn set_peer(&self, settings: Settings) {
+        if self.side == Side::Client {
+            let room = usize::try_from(settings.max_sessions()).unwrap_or(usize::MAX);
+            self.room.add_permits(room.min(Semaphore::MAX_PERMITS));
+        }
+        self.peer.send_replace(Some(Arc::new(settings)));
+    }
+
+    /// How many sessions may be open at once: the client's number comes from the server.
+    pub(crate) fn max_sessions(&self) -> usize {
+        let max = match self.side {
+            Side::Client => self
+                .peer
+                .borrow()
+                .as_ref()
+                .map_or(0, |peer| peer.max_sessions()),
+            Side::Server => self.limits.max_sessions.into(),
+        };
+        usize::try_from(max).unwrap_or(usize::MAX)
+    }
+
+    /// Waits for the peer's SETTINGS.
+    pub(crate) async fn peer_known(&self) -> Arc<Settings> {
+        let mut peer = self.peer.subscribe();
+        loop {
+            let now = peer.borrow_and_update().clone();
+            if let Some(settings) = now {
+                return settings;
+            }
+            // The sender lives as long as `self`.
+            let _ = peer.changed().await;
+        }
+    }
+
+    pub(crate) fn drain(&self) {
+        self.state.advance(ConnectionState::Draining);
+        self.room.close();
+    }
+
+    /// Queues a CONNECT; the session limit bounds the queue.
+    pub(crate) fn push_request(&self, queued: Queued) {
+        self.requests.lock().push_back(queued);
+        self.requested.notify_one();
+    }
+
+    pub(crate) async fn next_request(&self) -> Result<Queued, ConnectionError> {
+        crate::wait::until(&self.requested, || {
+            let queued = self.requests.lock().pop_front();
+            queued.map(Ok).or_else(|| self.error().map(Err))
+        })
+        .await
+    }
+
+    /// Refuses every CONNECT that nobody has looked at.
+    pub(crate) fn refuse_requests(&self, code: u64) {
+        let queued = std::mem::take(&mut *self.requests.lock());
+        for mut queued in queued {
+            self.sessions.remove(queued.send.id().into());
+            wire::refuse(&mut queued.send, &mut queued.recv, code);
+        }
+    }
+
+    /// Notes how the connection ended, and tells everybody who waits.
+    pub(crate) fn finish(&self, error: ConnectionError) {
+        let orderly = error == ConnectionError::Closed || error.is_orderly();
+        // Only the driver ends the connection, and only once.
+        let _ = self.error.set(error);
+        self.room.close();
+        self.state.advance(if orderly {
+            ConnectionState::Closed
+        } else {
+            ConnectionState::Failed
+        });
+        self.requested.notify_waiters();
+    }
+
+    /// Why the connection is over, if it is.
+    pub(crate) fn error(&self) -> Option<ConnectionError> {
+        self.error.get().cloned()
+    }
+
+    /// Waits until the connection is over.
+    pub(crate) async fn ended(&self) -> ConnectionError {
+        self.state.ended().await;
+        self.error().unwrap_or(ConnectionError::Closed)
+    }
+}

@@ -1,0 +1,214 @@
+use std::pin::pin;
+use std::sync::Arc;
+
+use http::StatusCode;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::connection::arrival::{BiArrival, BiKind, UniArrival};
+use crate::connection::control::CriticalStreams;
+use crate::connection::{Core, Queued};
+use crate::error::ConnectionError;
+use crate::http3::Http;
+use crate::proto::control::Side;
+use crate::proto::fault::ConnectionFault;
+use crate::proto::stream_header::Kind;
+use crate::proto::{code, datagram};
+use crate::session::{IncomingBi, IncomingStream, IncomingUni};
+use crate::{reply, wait, wire};
+
+/// Tells apart what the peer sends, and gives each stream and datagram to whom it belongs.
+///
+/// A stream whose header comes with its first packet is placed at once; one whose header takes
+/// longer waits in a task of its own, so that it holds up nobody. The limit of open streams bounds
+/// those tasks, and `header_timeout` how long each lives.
+pub(crate) struct Demux {
+    core: Arc<Core>,
+    critical: CriticalStreams,
+    late: JoinSet<Late>,
+    http: Http,
+}
+
+/// How the wait for a stream's header ended.
+enum Late {
+    Uni(UniArrival, Result<Option<Kind>, ConnectionFault>),
+    Bi(BiArrival, Result<BiKind, ConnectionFault>),
+    Timeout,
+}
+
+/// What ends the work.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Fault(ConnectionFault),
+    Lost(ConnectionError),
+}
+
+impl Demux {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self {
+            critical: CriticalStreams::new(&core),
+            late: JoinSet::new(),
+            http: Http::new(core.quinn.clone()),
+            core,
+        }
+    }
+
+    /// Runs until the connection is lost, or has to end.
+    pub(crate) async fn run(&mut self) -> Stop {
+        let quinn = self.core.quinn.clone();
+        let core = Arc::clone(&self.core);
+        loop {
+            let placed = tokio::select! {
+                stream = quinn.accept_bi() => match stream {
+                    Ok((send, recv)) => self.arrived_bi(BiArrival::new(send, recv)).await,
+                    Err(error) => return Stop::Lost(error.into()),
+                },
+                stream = quinn.accept_uni() => match stream {
+                    Ok(recv) => self.arrived_uni(UniArrival::new(recv)).await,
+                    Err(error) => return Stop::Lost(error.into()),
+                },
+                datagram = quinn.read_datagram() => match datagram {
+                    Ok(mut datagram) => datagram::decode(&mut datagram)
+                        .map(|id| self.core.sessions.datagram(id, datagram)),
+                    Err(error) => return Stop::Lost(error.into()),
+                },
+                Some(late) = self.late.join_next() => match late {
+                    Ok(Late::Uni(arrival, kind)) => kind.and_then(|k| self.place_uni(arrival, k)),
+                    Ok(Late::Bi(arrival, kind)) => kind.and_then(|k| self.place_bi(arrival, k)),
+                    Ok(Late::Timeout) | Err(_) => Ok(()),
+                },
+                fault = self.critical.run(&core) => Err(fault),
+            };
+            if let Err(fault) = placed {
+                return Stop::Fault(fault);
+            }
+        }
+    }
+
+    async fn arrived_uni(&mut self, mut arrival: UniArrival) -> Result<(), ConnectionFault> {
+        let first = wait::now(pin!(arrival.read())).await;
+        if let Some(kind) = first {
+            return self.place_uni(arrival, kind?);
+        }
+        let limit = self.core.limits.header_timeout;
+        self.late.spawn(async move {
+            match timeout(limit, arrival.read()).await {
+                Ok(kind) => Late::Uni(arrival, kind),
+                Err(_) => {
+                    let _ = arrival.recv.stop(wire::varint(code::H3_REQUEST_CANCELLED));
+                    Late::Timeout
+                }
+            }
+        });
+        Ok(())
+    }
+
+    async fn arrived_bi(&mut self, mut arrival: BiArrival) -> Result<(), ConnectionFault> {
+        let id = arrival.send.id().into();
+        let first = wait::now(pin!(arrival.read(&self.core.limits))).await;
+        if self.core.side == Side::Server {
+            if first.is_none() {
+                self.core.sessions.expect(id);
+            }
+            self.core.sessions.see(id);
+        }
+        if let Some(kind) = first {
+            return self.place_bi(arrival, kind?);
+        }
+        let core = Arc::clone(&self.core);
+        self.late.spawn(async move {
+            match timeout(core.limits.header_timeout, arrival.read(&core.limits)).await {
+                Ok(kind) => Late::Bi(arrival, kind),
+                Err(_) => {
+                    core.sessions.remove(id);
+                    let code = code::H3_REQUEST_CANCELLED;
+                    wire::refuse(&mut arrival.send, &mut arrival.recv, code);
+                    Late::Timeout
+                }
+            }
+        });
+        Ok(())
+    }
+
+    fn place_uni(
+        &mut self,
+        mut arrival: UniArrival,
+        kind: Option<Kind>,
+    ) -> Result<(), ConnectionFault> {
+        match kind {
+            Some(Kind::Session(id)) => {
+                let UniArrival { recv, rest } = arrival;
+                let stream = IncomingStream::Uni(IncomingUni { recv, rest });
+                self.core.sessions.stream(id, stream);
+                Ok(())
+            }
+            Some(kind @ (Kind::Control | Kind::QpackEncoder | Kind::QpackDecoder)) => {
+                self.critical.adopt(kind, arrival.recv, &arrival.rest)
+            }
+            Some(Kind::Push) => Err(match self.core.side {
+                Side::Client => PUSH_NOT_ALLOWED,
+                Side::Server => PUSH_BY_CLIENT,
+            }),
+            Some(Kind::Unknown(_) | Kind::Request) => {
+                let _ = arrival
+                    .recv
+                    .stop(wire::varint(code::H3_STREAM_CREATION_ERROR));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn place_bi(&mut self, arrival: BiArrival, kind: BiKind) -> Result<(), ConnectionFault> {
+        let (mut send, mut recv, rest) = arrival.into_parts();
+        let id = send.id().into();
+        if let BiKind::Session(session) = kind {
+            self.forget(id);
+            let stream = IncomingStream::Bi(IncomingBi { send, recv, rest });
+            self.core.sessions.stream(session, stream);
+            return Ok(());
+        }
+        if self.core.side == Side::Client {
+            return Err(REQUEST_BY_SERVER);
+        }
+        match kind {
+            BiKind::Connect(request) if self.core.sessions.ask(id) => {
+                self.core.push_request(Queued {
+                    request: *request,
+                    send,
+                    recv,
+                    rest,
+                });
+                return Ok(());
+            }
+            BiKind::Connect(_) => wire::refuse(&mut send, &mut recv, code::H3_REQUEST_REJECTED),
+            BiKind::Http => self.http.request(send, recv, rest),
+            BiKind::TooLarge => {
+                let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+                reply::at_once(send, recv, status);
+            }
+            BiKind::Refuse(code) => wire::refuse(&mut send, &mut recv, code),
+            BiKind::Session(_) => {}
+        }
+        self.forget(id);
+        Ok(())
+    }
+
+    /// Lets go of what arrived for a stream that is no session.
+    fn forget(&self, id: u64) {
+        if self.core.side == Side::Server {
+            self.core.sessions.remove(id);
+        }
+    }
+}
+
+const PUSH_NOT_ALLOWED: ConnectionFault =
+    ConnectionFault::new(code::H3_ID_ERROR, "a push that was not allowed");
+const PUSH_BY_CLIENT: ConnectionFault = ConnectionFault::new(
+    code::H3_STREAM_CREATION_ERROR,
+    "a push stream of a client's",
+);
+const REQUEST_BY_SERVER: ConnectionFault = ConnectionFault::new(
+    code::H3_STREAM_CREATION_ERROR,
+    "a request stream of a server's",
+);

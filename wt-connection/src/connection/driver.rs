@@ -1,0 +1,106 @@
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::connection::demux::{Demux, Stop};
+use crate::connection::{Core, Owner, control};
+use crate::error::{Close, ConnectionError, SessionError};
+use crate::proto::code;
+use crate::proto::fault::ConnectionFault;
+use crate::session::Ask;
+use crate::state::ConnectionState;
+use crate::wire;
+
+/// The task of one connection: it runs the demultiplexer until the connection ends, and ends it.
+pub(crate) struct Driver {
+    core: Arc<Core>,
+    owner: Owner,
+    faults: mpsc::Receiver<ConnectionFault>,
+}
+
+/// Why the work is done.
+enum End {
+    /// Every handle is gone.
+    Released,
+    /// A handle, or the endpoint, wants the connection closed.
+    Asked(Close),
+    Stop(Stop),
+}
+
+impl Driver {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        owner: Owner,
+        faults: mpsc::Receiver<ConnectionFault>,
+    ) -> Self {
+        Self {
+            core,
+            owner,
+            faults,
+        }
+    }
+
+    /// Runs until the connection is over.
+    pub(crate) async fn run(mut self) {
+        let mut demux = Demux::new(Arc::clone(&self.core));
+        // The control streams of both sides must stay open as long as the connection: this side's
+        // is kept here, the peer's in the demultiplexer.
+        let mut control = None;
+        let error = match self.work(&mut demux, &mut control).await {
+            End::Released => {
+                self.wind_down().await;
+                self.close(code::H3_NO_ERROR, "")
+            }
+            End::Asked(close) => {
+                self.core.state.advance(ConnectionState::Closing);
+                for session in self.core.sessions.all() {
+                    session.ask(Ask::Close(close.clone()));
+                }
+                self.wind_down().await;
+                self.close(code::H3_NO_ERROR, close.reason())
+            }
+            End::Stop(Stop::Fault(fault)) => {
+                self.close(fault.code, fault.reason);
+                ConnectionError::fault(fault)
+            }
+            End::Stop(Stop::Lost(error)) => error,
+        };
+        for session in self.core.sessions.all() {
+            session.ask(Ask::Lost(SessionError::Connection(error.clone())));
+        }
+        self.wind_down().await;
+        self.core.finish(error);
+    }
+
+    async fn work(&mut self, demux: &mut Demux, control: &mut Option<quinn::SendStream>) -> End {
+        let core = Arc::clone(&self.core);
+        let serve = async {
+            match control::open(&core).await {
+                Ok(stream) => *control = Some(stream),
+                Err(stop) => return stop,
+            }
+            demux.run().await
+        };
+        tokio::select! {
+            biased;
+            close = core.closing.asked() => End::Asked(close),
+            close = self.owner.closing() => End::Asked(close),
+            () = core.released.cancelled() => End::Released,
+            Some(fault) = self.faults.recv() => End::Stop(Stop::Fault(fault)),
+            stop = serve => End::Stop(stop),
+        }
+    }
+
+    /// Lets nothing new begin, and waits for the sessions' tasks, each of which has time limits.
+    async fn wind_down(&self) {
+        self.core.room.close();
+        self.core.refuse_requests(code::H3_REQUEST_REJECTED);
+        self.core.tasks.close();
+        self.core.tasks.wait().await;
+    }
+
+    fn close(&self, code: u64, reason: &str) -> ConnectionError {
+        self.core.quinn.close(wire::varint(code), reason.as_bytes());
+        ConnectionError::Closed
+    }
+}

@@ -1,0 +1,212 @@
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::Uri;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::Instant;
+use tokio_util::sync::PollSemaphore;
+use tower_service::Service;
+
+use crate::connecting::Setup;
+use crate::connection::{Core, Handle, Owner};
+use crate::error::{Close, ConnectionError, OpenError};
+use crate::proto::capsule;
+use crate::{Connecting, ConnectionId, ConnectionState, Limits, Session, SessionRequest, Target};
+
+/// One HTTP/3 connection that carries many sessions: a cheap handle, whose clones are the same
+/// connection.
+///
+/// On the client it is a tower [`Service`]: `http::Request<()>` in, `http::Response<Session>` out.
+/// On the server, [`accept`](Self::accept) gives the sessions that are asked for.
+///
+/// ```no_run
+/// use tower::{Service, ServiceExt};
+/// use wt_connection::Connection;
+///
+/// # async fn example(mut connection: Connection) -> Result<(), Box<dyn std::error::Error>> {
+/// let request = http::Request::get("/echo").header("authorization", "Bearer …").body(())?;
+/// let response = connection.ready().await?.call(request).await?;
+/// println!("{}: {:?}", response.status(), response.headers());
+/// let session = response.into_body();
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Readiness
+///
+/// `Pending` while as many sessions are open as the peer allows; `Err` once the connection is
+/// draining or over. Being ready reserves one session, which `call` spends and drop gives back.
+///
+/// # Clone
+///
+/// A clone has nothing reserved. The connection closes, with `H3_NO_ERROR`, when the last handle of
+/// it, of its sessions and of their streams is dropped, once what they sent has arrived.
+pub struct Connection {
+    pub(super) handle: Arc<Handle>,
+    pub(super) room: PollSemaphore,
+    pub(super) reserved: Option<OwnedSemaphorePermit>,
+}
+
+impl Connection {
+    pub(crate) fn new(handle: Arc<Handle>) -> Self {
+        let room = PollSemaphore::new(Arc::clone(&handle.core.room));
+        Self {
+            handle,
+            room,
+            reserved: None,
+        }
+    }
+
+    /// Speaks WebTransport over a QUIC connection of yours, on either side of it.
+    ///
+    /// Its ALPN should be `h3`. From here on its streams and datagrams are this crate's.
+    pub fn from_quinn(quinn: quinn::Connection, limits: Limits) -> Connecting {
+        let authority = Target::from(quinn.remote_address()).authority().clone();
+        let setup = Setup {
+            owner: Owner::default(),
+            limits,
+            authority,
+        };
+        Connecting::new(limits.header_timeout, |id, state| {
+            setup.establish(quinn, id, state)
+        })
+    }
+
+    /// Opens a session, once there is room for it: `"/path"` on this authority, or a whole URI.
+    ///
+    /// # Errors
+    ///
+    /// Fails as the service does; an answer outside 2xx is [`OpenError::Rejected`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a session not yet returned is given up.
+    pub async fn open<U>(&self, uri: U) -> Result<Session, OpenError>
+    where
+        U: TryInto<Uri>,
+        http::Error: From<U::Error>,
+    {
+        let request = http::Request::builder()
+            .uri(uri)
+            .body(())
+            .map_err(|error| OpenError::InvalidRequest(error.into()))?;
+        let mut connection = self.clone();
+        std::future::poll_fn(|cx| connection.poll_ready(cx)).await?;
+        Ok(connection.call(request).await?.into_body())
+    }
+
+    /// Waits for the next session that the peer asks for; on a client none ever is.
+    ///
+    /// # Errors
+    ///
+    /// Fails once the connection is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a request not yet returned stays queued for the next call.
+    pub async fn accept(&self) -> Result<SessionRequest, ConnectionError> {
+        let queued = self.core().next_request().await?;
+        Ok(SessionRequest::new(queued, Arc::clone(&self.handle)))
+    }
+
+    /// Closes the connection: each session is closed by its capsule with `code` and `reason`, then
+    /// QUIC with `H3_NO_ERROR`.
+    ///
+    /// It begins at once, whether or not the future is awaited; the future ends when the connection
+    /// is over, which takes a round trip, and at most twice
+    /// [`Limits::flush_timeout`](crate::Limits::flush_timeout). A connection that is closing
+    /// already keeps its code; everybody who calls may wait.
+    pub fn close(&self, code: u32, reason: &str) -> impl Future<Output = ()> + Send + 'static {
+        let core = Arc::clone(self.core());
+        core.closing
+            .ask(Close::new(code, capsule::truncate_reason(reason)));
+        async move {
+            core.ended().await;
+        }
+    }
+
+    /// Waits until the connection is over, and says why.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the next call tells the same.
+    pub async fn closed(&self) -> ConnectionError {
+        self.core().ended().await
+    }
+
+    /// How many sessions may be open at once in all: the peer's limit on a client, this side's on a
+    /// server.
+    #[must_use]
+    pub fn max_sessions(&self) -> usize {
+        self.core().max_sessions()
+    }
+
+    /// Names the connection within this process.
+    #[must_use]
+    pub fn id(&self) -> ConnectionId {
+        self.core().id
+    }
+
+    /// How far the connection is.
+    #[must_use]
+    pub fn state(&self) -> ConnectionState {
+        self.core().state.get()
+    }
+
+    /// Tells each change of the state; the receiver holds the newest.
+    #[must_use]
+    pub fn states(&self) -> watch::Receiver<ConnectionState> {
+        self.core().state.subscribe()
+    }
+
+    /// When the application last used the connection: a session, a stream or a datagram of it.
+    ///
+    /// What keeps the path alive, such as a PING, does not count.
+    #[must_use]
+    pub fn last_activity(&self) -> Instant {
+        self.core().activity.last()
+    }
+
+    /// How many streams and datagrams were refused because they came for a session that was not
+    /// yet known, and too many waited already.
+    #[must_use]
+    pub fn refused_early(&self) -> u64 {
+        self.core().sessions.refused()
+    }
+
+    /// The peer's address; it changes when the peer migrates.
+    #[must_use]
+    pub fn remote_address(&self) -> SocketAddr {
+        let address = self.quic().remote_address();
+        SocketAddr::new(address.ip().to_canonical(), address.port())
+    }
+
+    /// The QUIC connection below, for what this crate does not offer.
+    ///
+    /// Its streams and datagrams are this crate's: accepting any takes it from a session.
+    #[must_use]
+    pub fn quic(&self) -> &quinn::Connection {
+        &self.core().quinn
+    }
+
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.handle.core
+    }
+}
+
+impl Clone for Connection {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.handle))
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("id", &self.id())
+            .field("state", &self.state())
+            .field("remote_address", &self.remote_address())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,19 @@
+//! One HTTP/3 connection: its handle, what handle and driver share, and the driver.
+
+mod arrival;
+mod closing;
+mod control;
+mod core;
+mod demux;
+mod driver;
+mod handle;
+mod opening;
+mod owner;
+mod service;
+
+pub use handle::Connection;
+pub use service::Opening;
+
+pub(crate) use self::core::{Core, Handle, Queued};
+pub(crate) use self::driver::Driver;
+pub(crate) use self::owner::Owner;

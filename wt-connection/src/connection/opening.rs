@@ -1,0 +1,170 @@
+use std::mem;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::header::HeaderName;
+use http::uri::Scheme;
+use http::{HeaderValue, Uri};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::connection::{Core, Handle};
+use crate::error::{ConnectionError, OpenError};
+use crate::proto::fault::{ConnectionFault, Fault};
+use crate::proto::headers_frame::HeadersReader;
+use crate::proto::{code, draft, frame, message, qpack};
+use crate::session::SessionHandle;
+use crate::{Session, wire};
+
+/// Asks for a session, and waits for the answer.
+pub(crate) async fn open(
+    handle: Arc<Handle>,
+    request: http::Request<()>,
+    reserved: OwnedSemaphorePermit,
+) -> Result<http::Response<Session>, OpenError> {
+    let core = &handle.core;
+    let headers = encode(core, request)?;
+    let (send, recv) = core.quinn.open_bi().await.map_err(ConnectionError::from)?;
+    let mut connect = Connect::new(core, send, recv);
+    let response = connect.exchange(&headers).await?;
+    if !response.status().is_success() {
+        connect.give_up(code::H3_NO_ERROR);
+        return Err(OpenError::Rejected(Box::new(response)));
+    }
+    let session = connect.establish();
+    session.hold(Box::new(reserved));
+    let session = Session::new(SessionHandle::new(session, Arc::clone(&handle)));
+    Ok(response.map(|()| session))
+}
+
+/// The request's HEADERS frame.
+fn encode(core: &Core, request: http::Request<()>) -> Result<Bytes, OpenError> {
+    let (mut parts, ()) = request.into_parts();
+    let mut uri = mem::take(&mut parts.uri).into_parts();
+    uri.scheme.get_or_insert(Scheme::HTTPS);
+    uri.authority.get_or_insert_with(|| core.authority.clone());
+    parts.uri = Uri::from_parts(uri).map_err(|error| OpenError::InvalidRequest(error.into()))?;
+    parts.headers.insert(DRAFT02, HeaderValue::from_static("1"));
+    let block = message::encode_connect(&parts, draft::TOKEN)
+        .map_err(|error| OpenError::InvalidRequest(error.into()))?;
+    let mut framed = BytesMut::with_capacity(block.len() + 16);
+    frame::put(&mut framed, frame::HEADERS, &block);
+    Ok(framed.freeze())
+}
+
+/// A CONNECT stream without an answer. Dropped, it is cancelled.
+struct Connect<'a> {
+    core: &'a Core,
+    id: u64,
+    streams: Option<(quinn::SendStream, quinn::RecvStream)>,
+    reader: HeadersReader,
+}
+
+impl<'a> Connect<'a> {
+    fn new(core: &'a Core, send: quinn::SendStream, recv: quinn::RecvStream) -> Self {
+        let id = send.id().into();
+        core.sessions.ask_unbounded(id);
+        let reader = HeadersReader::new(core.limits.header_block);
+        Self {
+            core,
+            id,
+            streams: Some((send, recv)),
+            reader,
+        }
+    }
+
+    /// Sends the request, and reads the answer to it.
+    async fn exchange(&mut self, headers: &[u8]) -> Result<http::Response<()>, OpenError> {
+        let (send, _) = self.streams.as_mut().expect(TAKEN_LAST);
+        match send.write_all(headers).await {
+            // A server may answer before it has read everything.
+            Ok(()) | Err(quinn::WriteError::Stopped(_)) => {}
+            Err(quinn::WriteError::ConnectionLost(error)) => {
+                return Err(OpenError::Connection(error.into()));
+            }
+            Err(_) => return Err(OpenError::Malformed),
+        }
+        loop {
+            let response = self.response().await?;
+            if !response.status().is_informational() {
+                return Ok(response);
+            }
+            let rest = mem::replace(
+                &mut self.reader,
+                HeadersReader::new(self.core.limits.header_block),
+            );
+            self.reader.push(rest.into_rest());
+        }
+    }
+
+    async fn response(&mut self) -> Result<http::Response<()>, OpenError> {
+        let block = self.block().await?;
+        let fields = match qpack::decode(&block, self.core.limits.header_block) {
+            Ok(fields) => fields,
+            Err(qpack::QpackError::TooLarge) => return Err(self.refuse(code::H3_EXCESSIVE_LOAD)),
+            Err(error) => {
+                let fault = ConnectionFault::new(error.code(), "a header block is malformed");
+                self.core.fail(fault);
+                return Err(OpenError::Connection(ConnectionError::fault(fault)));
+            }
+        };
+        message::decode_response(&fields).map_err(|_| self.refuse(code::H3_MESSAGE_ERROR))
+    }
+
+    async fn block(&mut self) -> Result<Bytes, OpenError> {
+        loop {
+            match self.reader.next() {
+                Ok(Some(block)) => return Ok(block),
+                Ok(None) => {}
+                Err(Fault::Stream(code)) => return Err(self.refuse(code)),
+                Err(Fault::TooLarge) => return Err(self.refuse(code::H3_EXCESSIVE_LOAD)),
+                Err(Fault::Connection(fault)) => {
+                    self.core.fail(fault);
+                    return Err(OpenError::Connection(ConnectionError::fault(fault)));
+                }
+            }
+            let (_, recv) = self.streams.as_mut().expect(TAKEN_LAST);
+            match recv.read_chunk(usize::MAX, true).await {
+                Ok(Some(chunk)) => self.reader.push(chunk.bytes),
+                Ok(None) => return Err(OpenError::Malformed),
+                Err(quinn::ReadError::Reset(code)) => {
+                    return Err(match code.into_inner() {
+                        code::H3_REQUEST_REJECTED => OpenError::Unprocessed,
+                        code => OpenError::Aborted { code },
+                    });
+                }
+                Err(quinn::ReadError::ConnectionLost(error)) => {
+                    return Err(OpenError::Connection(error.into()));
+                }
+                Err(_) => return Err(OpenError::Malformed),
+            }
+        }
+    }
+
+    fn establish(mut self) -> Arc<crate::session::SessionCore> {
+        let (send, recv) = self.streams.take().expect(TAKEN_LAST);
+        let reader = mem::replace(&mut self.reader, HeadersReader::new(0));
+        self.core.start_session(send, recv, reader.into_rest())
+    }
+
+    fn refuse(&mut self, code: u64) -> OpenError {
+        self.give_up(code);
+        OpenError::Malformed
+    }
+
+    fn give_up(&mut self, code: u64) {
+        if let Some((mut send, mut recv)) = self.streams.take() {
+            wire::refuse(&mut send, &mut recv, code);
+            self.core.sessions.remove(self.id);
+        }
+    }
+}
+
+impl Drop for Connect<'_> {
+    fn drop(&mut self) {
+        self.give_up(code::H3_REQUEST_CANCELLED);
+    }
+}
+
+const DRAFT02: HeaderName = HeaderName::from_static("sec-webtransport-http3-draft02");
+
+const TAKEN_LAST: &str = "the streams are taken once, at the end";

@@ -1,0 +1,200 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::{fmt, io};
+
+use quinn::crypto::rustls::QuicClientConfig;
+
+use crate::connection::Owner;
+use crate::error::{Close, EndpointError};
+use crate::proto::{capsule, code};
+use crate::{EndpointBuilder, Incoming, Limits, ServerIdentity, Transport, Trust, wire};
+
+/// One local UDP socket with TLS, shared by every connection that is made or accepted on it.
+///
+/// ```no_run
+/// use wt_connection::{Endpoint, Identity, Trust};
+///
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Endpoint::client(Trust::system()?)?;
+/// let server = Endpoint::server(
+///     "[::]:4433".parse()?,
+///     Identity::pem_files("chain.pem", "key.pem")?,
+/// )?;
+/// let both = Endpoint::builder()
+///     .identity(Identity::pem_files("chain.pem", "key.pem")?)
+///     .trust(Trust::system()?)
+///     .bind()?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A cheap handle, whose clones are the same socket. The socket is closed when the last handle and
+/// the last connection are gone.
+#[derive(Clone)]
+pub struct Endpoint {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    quinn: quinn::Endpoint,
+    client: Client,
+    transport: Transport,
+    limits: Limits,
+    owner: Owner,
+    /// What each accepted connection's own settings are made from, if it needs any.
+    server: Option<quinn::ServerConfig>,
+}
+
+/// How connections are made on an endpoint.
+#[derive(Clone)]
+pub(crate) enum Client {
+    /// Not at all.
+    None,
+    Tls(Arc<QuicClientConfig>),
+    /// By the default that the user has set.
+    Quinn,
+}
+
+impl Endpoint {
+    /// Binds a socket for a client, on any address of both families.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no socket to be had, or `trust` cannot be used.
+    pub fn client(trust: Trust) -> Result<Self, EndpointError> {
+        Self::builder().trust(trust).bind()
+    }
+
+    /// Binds a socket for a server; `[::]` is any address of both families.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the address cannot be bound, or `identity` cannot be used.
+    pub fn server(
+        address: SocketAddr,
+        identity: impl Into<ServerIdentity>,
+    ) -> Result<Self, EndpointError> {
+        Self::builder().address(address).identity(identity).bind()
+    }
+
+    /// Begins an endpoint with settings of its own.
+    pub fn builder() -> EndpointBuilder {
+        EndpointBuilder::new()
+    }
+
+    pub(crate) fn new(
+        quinn: quinn::Endpoint,
+        client: Client,
+        transport: Transport,
+        limits: Limits,
+        server: Option<quinn::ServerConfig>,
+    ) -> Self {
+        let owner = Owner::default();
+        let shared = Shared {
+            quinn,
+            client,
+            transport,
+            limits,
+            owner,
+            server,
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Waits for the next connection that a client makes; `None` once the endpoint is closed, or if
+    /// it is no server.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a connection not yet returned stays queued for the next call.
+    pub async fn accept(&self) -> Option<Incoming> {
+        tokio::select! {
+            biased;
+            _ = self.owner().closing() => None,
+            incoming = self.quic().accept() => Some(Incoming::new(incoming?, self.clone())),
+        }
+    }
+
+    /// Closes the endpoint: each connection as by [`Connection::close`](crate::Connection::close),
+    /// then the socket.
+    ///
+    /// The connections begin to close at once; awaited, it ends when the last packet is out. An
+    /// endpoint that is closing already keeps its code; everybody who calls may wait.
+    pub fn close(&self, code: u32, reason: &str) -> impl Future<Output = ()> + Send + 'static {
+        let close = Close::new(code, capsule::truncate_reason(reason));
+        self.owner().close(close.clone());
+        let shared = Arc::clone(&self.shared);
+        async move {
+            shared.owner.idle().await;
+            shared
+                .quinn
+                .close(wire::varint(code::H3_NO_ERROR), close.reason().as_bytes());
+            shared.quinn.wait_idle().await;
+        }
+    }
+
+    /// The local address; its port is the one that the system chose if none was given.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the system does not tell.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.shared.quinn.local_addr()
+    }
+
+    /// How many connections are open, or not yet forgotten.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.shared.quinn.open_connections()
+    }
+
+    /// The QUIC endpoint below, for what this crate does not offer.
+    #[must_use]
+    pub fn quic(&self) -> &quinn::Endpoint {
+        &self.shared.quinn
+    }
+
+    pub(crate) fn connecting(&self) -> &Client {
+        &self.shared.client
+    }
+
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.shared.owner
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.shared.limits
+    }
+
+    /// The settings for one more accepted connection, unless the endpoint's serve all.
+    pub(crate) fn server_config(&self) -> Option<Arc<quinn::ServerConfig>> {
+        let mut config = self.shared.server.clone()?;
+        config.transport_config(self.shared.transport.config(&self.shared.limits));
+        Some(Arc::new(config))
+    }
+}
+
+/// Takes a QUIC endpoint of yours: it accepts by its own server configuration, and connects by its
+/// default client configuration. Their ALPN should be `h3`.
+impl From<quinn::Endpoint> for Endpoint {
+    fn from(quinn: quinn::Endpoint) -> Self {
+        Self::new(
+            quinn,
+            Client::Quinn,
+            Transport::default(),
+            Limits::default(),
+            None,
+        )
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("local_address", &self.local_address().ok())
+            .field("open_connections", &self.open_connections())
+            .finish_non_exhaustive()
+    }
+}

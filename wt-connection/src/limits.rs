@@ -1,0 +1,103 @@
+use std::time::Duration;
+
+/// What one peer may occupy on one connection, and for how long it may keep it waiting.
+///
+/// Over a limit the one stream, datagram or session is shed; the rest of the connection goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub(crate) max_sessions: u32,
+    pub(crate) early_streams: usize,
+    pub(crate) early_datagrams: usize,
+    pub(crate) received_datagrams: usize,
+    pub(crate) header_block: usize,
+    pub(crate) header_timeout: Duration,
+    pub(crate) flush_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_sessions: 128,
+            early_streams: 64,
+            early_datagrams: 64,
+            received_datagrams: 1024,
+            header_block: 16 * 1024,
+            header_timeout: Duration::from_secs(10),
+            flush_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Limits {
+    /// Sets how many sessions the peer may have open or asked for at once; 128 by default.
+    ///
+    /// The number is announced; a session beyond it is refused with `H3_REQUEST_REJECTED`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `max_sessions` is 0.
+    #[must_use]
+    pub fn max_sessions(mut self, max_sessions: u32) -> Self {
+        assert!(
+            max_sessions > 0,
+            "a connection without sessions is of no use"
+        );
+        self.max_sessions = max_sessions;
+        self
+    }
+
+    /// Sets how many streams are kept for sessions that are not yet known; 64 by default.
+    ///
+    /// A stream beyond it is refused with `WT_BUFFERED_STREAM_REJECTED` (`0x3994bd84`).
+    #[must_use]
+    pub fn early_streams(mut self, early_streams: usize) -> Self {
+        self.early_streams = early_streams;
+        self
+    }
+
+    /// Sets how many datagrams are kept for sessions that are not yet known; 64 by default.
+    #[must_use]
+    pub fn early_datagrams(mut self, early_datagrams: usize) -> Self {
+        self.early_datagrams = early_datagrams;
+        self
+    }
+
+    /// Sets how many datagrams a session keeps until they are read; 1,024 by default.
+    ///
+    /// The oldest gives way to the newest, and is counted.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `received_datagrams` is 0.
+    #[must_use]
+    pub fn received_datagrams(mut self, received_datagrams: usize) -> Self {
+        assert!(
+            received_datagrams > 0,
+            "without room no datagram can be read"
+        );
+        self.received_datagrams = received_datagrams;
+        self
+    }
+
+    /// Sets how long a peer's encoded header block may be, in bytes; 16 KiB by default.
+    #[must_use]
+    pub fn header_block(mut self, header_block: usize) -> Self {
+        self.header_block = header_block;
+        self
+    }
+
+    /// Sets how long a stream's header, and the peer's SETTINGS, may take; 10 s by default.
+    #[must_use]
+    pub fn header_timeout(mut self, header_timeout: Duration) -> Self {
+        self.header_timeout = header_timeout;
+        self
+    }
+
+    /// Sets how long the end of a session or connection waits until the peer has acknowledged what
+    /// was sent before; 10 s by default.
+    #[must_use]
+    pub fn flush_timeout(mut self, flush_timeout: Duration) -> Self {
+        self.flush_timeout = flush_timeout;
+        self
+    }
+}

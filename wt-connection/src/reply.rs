@@ -1,0 +1,44 @@
+//! Answers to requests, each one HEADERS frame.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+
+use crate::proto::{code, frame, message};
+use crate::wire;
+
+/// Encodes a response's HEADERS frame; `None` if a header must not be sent over HTTP/3.
+pub(crate) fn encode(response: http::Response<()>) -> Option<Bytes> {
+    let (parts, ()) = response.into_parts();
+    let block = message::encode_response(&parts).ok()?;
+    let mut framed = BytesMut::with_capacity(block.len() + 16);
+    frame::put(&mut framed, frame::HEADERS, &block);
+    Some(framed.freeze())
+}
+
+/// Answers with a status alone and gives the stream up, without waiting: where the few bytes do not
+/// fit into the peer's window, the stream is reset.
+pub(crate) fn at_once(
+    mut send: quinn::SendStream,
+    mut recv: quinn::RecvStream,
+    status: StatusCode,
+) {
+    let mut response = http::Response::new(());
+    *response.status_mut() = status;
+    let written = encode(response).is_some_and(|bytes| {
+        let mut write = pin!(send.write_all(&bytes));
+        write
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_ready()
+    });
+    if !written {
+        let _ = send.reset(wire::varint(code::H3_INTERNAL_ERROR));
+    }
+    let _ = send.finish();
+    // RFC 9114 §4.1.1: what is left of a request that was answered is not wanted.
+    let _ = recv.stop(wire::varint(code::H3_NO_ERROR));
+}

@@ -1,0 +1,222 @@
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+
+use crate::connection::{Handle, Queued};
+use crate::error::SessionError;
+use crate::proto::code;
+use crate::session::SessionHandle;
+use crate::{Session, reply, wire};
+
+/// A session that a client asks for, to be accepted or rejected.
+///
+/// Dropped unanswered, it is rejected with status 500.
+#[must_use = "dropping a request rejects it with status 500"]
+pub struct SessionRequest {
+    request: http::Request<()>,
+    handle: Arc<Handle>,
+    streams: Option<Streams>,
+    answering: bool,
+}
+
+struct Streams {
+    send: quinn::SendStream,
+    recv: quinn::RecvStream,
+    rest: Bytes,
+}
+
+impl SessionRequest {
+    pub(crate) fn new(queued: Queued, handle: Arc<Handle>) -> Self {
+        let Queued {
+            request,
+            send,
+            recv,
+            rest,
+        } = queued;
+        Self {
+            request,
+            handle,
+            streams: Some(Streams { send, recv, rest }),
+            answering: false,
+        }
+    }
+
+    /// The request as it came: its URI, its headers.
+    #[must_use]
+    pub fn request(&self) -> &http::Request<()> {
+        &self.request
+    }
+
+    /// The URI, with scheme and authority.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        self.request.uri()
+    }
+
+    /// The headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        self.request.headers()
+    }
+
+    /// The origin of the page that asks; browsers always send one, and a server should check it.
+    #[must_use]
+    pub fn origin(&self) -> Option<&HeaderValue> {
+        self.request.headers().get(header::ORIGIN)
+    }
+
+    /// The connection that the request came on.
+    #[must_use]
+    pub fn connection(&self) -> crate::Connection {
+        crate::Connection::new(Arc::clone(&self.handle))
+    }
+
+    /// Accepts with status 200.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the client has given up, or the connection is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a request whose answer is not all sent is aborted.
+    pub async fn accept(self) -> Result<Session, SessionError> {
+        self.accept_with(HeaderMap::new()).await
+    }
+
+    /// Accepts with status 200 and with these headers.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the client has given up, the connection is over, or a header must not be sent over
+    /// HTTP/3 (`connection` and its like), which is [`SessionError::Protocol`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a request whose answer is not all sent is aborted.
+    pub async fn accept_with(mut self, headers: HeaderMap) -> Result<Session, SessionError> {
+        let mut response = http::Response::new(());
+        *response.headers_mut() = headers;
+        if self.headers().contains_key(DRAFT02_REQUEST) {
+            let draft = HeaderValue::from_static("draft02");
+            response
+                .headers_mut()
+                .entry(DRAFT02_RESPONSE)
+                .or_insert(draft);
+        }
+        let Streams { send, recv, rest } = self.send(response).await?;
+        let session = self.handle.core.start_session(send, recv, rest);
+        Ok(Session::new(SessionHandle::new(
+            session,
+            Arc::clone(&self.handle),
+        )))
+    }
+
+    /// Rejects with a status, and returns once the answer is on its way.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the client has given up, or the connection is over.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the status is informational (1xx) or a success (2xx).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a request whose answer is not all sent is aborted.
+    pub async fn reject(self, status: StatusCode) -> Result<(), SessionError> {
+        let mut response = http::Response::new(());
+        *response.status_mut() = status;
+        self.reject_with(response).await
+    }
+
+    /// Rejects with a response's status and headers, and returns once the answer is on its way.
+    ///
+    /// # Errors
+    ///
+    /// As [`reject`](Self::reject), or if a header must not be sent over HTTP/3 (`connection` and
+    /// its like), which is [`SessionError::Protocol`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if the status is informational (1xx) or a success (2xx).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a request whose answer is not all sent is aborted.
+    pub async fn reject_with(mut self, response: http::Response<()>) -> Result<(), SessionError> {
+        let status = response.status();
+        assert!(
+            !status.is_informational() && !status.is_success(),
+            "a session is not rejected with {status}",
+        );
+        let Streams {
+            mut send, mut recv, ..
+        } = self.send(response).await?;
+        self.handle.core.sessions.remove(send.id().into());
+        let _ = send.finish();
+        // RFC 9114 §4.1.1: what is left of a request that was answered is not wanted.
+        let _ = recv.stop(wire::varint(code::H3_NO_ERROR));
+        Ok(())
+    }
+
+    /// Sends the response's headers, and gives the streams to whoever goes on.
+    async fn send(&mut self, response: http::Response<()>) -> Result<Streams, SessionError> {
+        let invalid = SessionError::Protocol {
+            code: code::H3_MESSAGE_ERROR,
+        };
+        let bytes = reply::encode(response).ok_or(invalid)?;
+        self.answering = true;
+        let streams = self.streams.as_mut().expect(TAKEN_LAST);
+        let written = streams.send.write_all(&bytes).await;
+        written.map_err(|error| match error {
+            quinn::WriteError::ConnectionLost(error) => SessionError::Connection(error.into()),
+            quinn::WriteError::Stopped(code) => SessionError::Aborted {
+                code: code.into_inner(),
+            },
+            quinn::WriteError::ClosedStream | quinn::WriteError::ZeroRttRejected => {
+                SessionError::Aborted {
+                    code: code::H3_REQUEST_CANCELLED,
+                }
+            }
+        })?;
+        Ok(self.streams.take().expect(TAKEN_LAST))
+    }
+}
+
+impl Drop for SessionRequest {
+    fn drop(&mut self) {
+        let Some(mut streams) = self.streams.take() else {
+            return;
+        };
+        self.handle.core.sessions.remove(streams.send.id().into());
+        if self.answering {
+            // Part of an answer may be out, after which no other can begin.
+            let code = code::H3_INTERNAL_ERROR;
+            wire::refuse(&mut streams.send, &mut streams.recv, code);
+        } else {
+            reply::at_once(
+                streams.send,
+                streams.recv,
+                StatusCode::INTERNAL_SERVER_ERROR,
+            );
+        }
+    }
+}
+
+impl fmt::Debug for SessionRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionRequest")
+            .field("uri", self.uri())
+            .field("headers", self.headers())
+            .finish_non_exhaustive()
+    }
+}
+
+const DRAFT02_REQUEST: &str = "sec-webtransport-http3-draft02";
+const DRAFT02_RESPONSE: &str = "sec-webtransport-http3-draft";
+
+const TAKEN_LAST: &str = "the streams are taken once, at the end";

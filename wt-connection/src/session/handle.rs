@@ -1,0 +1,209 @@
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::connection::Handle;
+use crate::error::{Close, SendDatagramError, SessionError};
+use crate::id::SessionId;
+use crate::proto::capsule;
+use crate::session::core::{Ask, SessionCore};
+use crate::stream::{BiStream, RecvStream, SendStream};
+
+/// One WebTransport session: a cheap handle, whose clones are the same session.
+///
+/// The session ends when either side closes it, when its connection ends, or when its last handle
+/// is dropped. A stream is a handle, too: with the last `Session` gone, streams still in use go on,
+/// and the session closes with code 0 once the last of them is dropped and delivered. An explicit
+/// [`close`](Self::close) waits for none of that.
+#[derive(Clone)]
+pub struct Session {
+    handle: Arc<SessionHandle>,
+}
+
+impl Session {
+    pub(crate) fn new(handle: Arc<SessionHandle>) -> Self {
+        Self { handle }
+    }
+
+    /// Opens a bidirectional stream; waits while the peer's limit of open streams is reached.
+    ///
+    /// # Errors
+    ///
+    /// Fails once the session is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a stream not yet returned is not seen by the peer's application.
+    pub async fn open_bi(&self) -> Result<BiStream, SessionError> {
+        self.core().open_bi(&self.handle).await
+    }
+
+    /// Opens a unidirectional stream; waits while the peer's limit of open streams is reached.
+    ///
+    /// # Errors
+    ///
+    /// Fails once the session is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a stream not yet returned is not seen by the peer's application.
+    pub async fn open_uni(&self) -> Result<SendStream, SessionError> {
+        self.core().open_uni(&self.handle).await
+    }
+
+    /// Waits for the next bidirectional stream that the peer opens.
+    ///
+    /// # Errors
+    ///
+    /// Fails once the session is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a stream not yet returned stays queued for the next call.
+    pub async fn accept_bi(&self) -> Result<BiStream, SessionError> {
+        self.core().accept_bi(&self.handle).await
+    }
+
+    /// Waits for the next unidirectional stream that the peer opens.
+    ///
+    /// # Errors
+    ///
+    /// Fails once the session is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a stream not yet returned stays queued for the next call.
+    pub async fn accept_uni(&self) -> Result<RecvStream, SessionError> {
+        self.core().accept_uni(&self.handle).await
+    }
+
+    /// Sends a datagram: it may be lost, and overtake others; it is never split.
+    ///
+    /// Never waits: where the path cannot take more, older datagrams give way.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `payload` is larger than [`max_datagram_size`](Self::max_datagram_size), if the
+    /// peer takes no datagrams, or once the session is over. Later datagrams are not affected.
+    pub fn send_datagram(&self, payload: impl AsRef<[u8]>) -> Result<(), SendDatagramError> {
+        self.core().send_datagram(payload.as_ref())
+    }
+
+    /// Waits for the next datagram of the peer's.
+    ///
+    /// Up to [`Limits::received_datagrams`](crate::Limits::received_datagrams) are kept until they
+    /// are read; beyond that the oldest gives way.
+    ///
+    /// # Errors
+    ///
+    /// Fails once the session is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a datagram not yet returned stays queued for the next call.
+    pub async fn read_datagram(&self) -> Result<Bytes, SessionError> {
+        self.core().read_datagram().await
+    }
+
+    /// How many bytes a datagram may have on the path as it is now; `None` if the peer takes none.
+    #[must_use]
+    pub fn max_datagram_size(&self) -> Option<usize> {
+        self.core().max_datagram_size()
+    }
+
+    /// How many received datagrams were dropped because nobody read them in time.
+    #[must_use]
+    pub fn dropped_datagrams(&self) -> u64 {
+        self.core().dropped_datagrams()
+    }
+
+    /// Closes the session: its streams are reset, and the peer is told `code` and `reason`, of which
+    /// at most 1,024 bytes are sent. The connection and its other sessions live on.
+    ///
+    /// Returns at once; [`closed`](Self::closed) waits until the peer knows. A session that is
+    /// closed already stays closed as it was.
+    pub fn close(&self, code: u32, reason: &str) {
+        let reason = capsule::truncate_reason(reason);
+        self.core().ask(Ask::Close(Close::new(code, reason)));
+    }
+
+    /// Waits until the session is over, and says why: who closed it, with which code and reason.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the next call tells the same.
+    pub async fn closed(&self) -> SessionError {
+        self.core().over().await
+    }
+
+    /// Says whether the peer has asked to finish what is open and begin nothing new.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.core().is_draining()
+    }
+
+    /// Waits until the peer asks to drain the session, or the session is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the next call tells the same.
+    pub async fn draining(&self) {
+        self.core().draining().await;
+    }
+
+    /// Keeps `guard` until the session is over, then drops it; at once if it is over already.
+    pub fn hold(&self, guard: impl Send + 'static) {
+        self.core().hold(Box::new(guard));
+    }
+
+    /// The session's id, the same on both sides.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        SessionId(self.core().id())
+    }
+
+    /// The connection that carries the session.
+    #[must_use]
+    pub fn connection(&self) -> crate::Connection {
+        crate::Connection::new(Arc::clone(&self.handle.connection))
+    }
+
+    fn core(&self) -> &Arc<SessionCore> {
+        &self.handle.core
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.core().id())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the handles of one session share: while it lives, so do the session and its connection.
+pub(crate) struct SessionHandle {
+    core: Arc<SessionCore>,
+    connection: Arc<Handle>,
+}
+
+impl SessionHandle {
+    pub(crate) fn new(core: Arc<SessionCore>, connection: Arc<Handle>) -> Arc<Self> {
+        Arc::new(Self { core, connection })
+    }
+
+    pub(crate) fn core(&self) -> &Arc<SessionCore> {
+        &self.core
+    }
+
+    pub(crate) fn touch(&self) {
+        self.core.touch();
+    }
+}
+
+impl Drop for SessionHandle {
+    fn drop(&mut self) {
+        self.core.ask(Ask::Release);
+    }
+}

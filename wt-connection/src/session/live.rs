@@ -1,0 +1,66 @@
+use std::sync::Arc;
+
+use slab::Slab;
+
+use crate::error::SessionError;
+use crate::stream::{Half, Received};
+
+/// The streams of a session: those that a handle uses, and those that were dropped and are still
+/// being delivered.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    halves: Slab<LiveHalf>,
+    lingering: Vec<quinn::SendStream>,
+    sweep_at: usize,
+}
+
+/// Where a stream's direction is in [`Live`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StreamKey(usize);
+
+#[derive(Debug)]
+pub(crate) enum LiveHalf {
+    Send(Arc<Half<quinn::SendStream>>),
+    Recv(Arc<Half<Received>>),
+}
+
+impl Live {
+    pub(crate) fn insert(&mut self, half: LiveHalf) -> StreamKey {
+        StreamKey(self.halves.insert(half))
+    }
+
+    /// Forgets a direction whose handle is gone; the session's end may have done so before.
+    pub(crate) fn remove(&mut self, key: StreamKey) {
+        self.halves.try_remove(key.0);
+    }
+
+    /// Keeps a finished stream until it is delivered.
+    pub(crate) fn linger(&mut self, stream: quinn::SendStream) {
+        if self.lingering.len() >= self.sweep_at.max(SWEEP_FIRST) {
+            // quinn forgets a stream once all of it is acknowledged.
+            self.lingering.retain(|stream| stream.priority().is_ok());
+            // Twice what is left, so that each stream is looked at twice on average.
+            self.sweep_at = 2 * self.lingering.len();
+        }
+        self.lingering.push(stream);
+    }
+
+    pub(crate) fn take_lingering(&mut self) -> Vec<quinn::SendStream> {
+        std::mem::take(&mut self.lingering)
+    }
+
+    pub(crate) fn take_halves(&mut self) -> Slab<LiveHalf> {
+        std::mem::take(&mut self.halves)
+    }
+}
+
+impl LiveHalf {
+    pub(crate) fn end(&self, error: &SessionError) {
+        match self {
+            Self::Send(half) => half.end(error),
+            Self::Recv(half) => half.end(error),
+        }
+    }
+}
+
+const SWEEP_FIRST: usize = 32;

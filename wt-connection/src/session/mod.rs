@@ -1,0 +1,19 @@
+//! One WebTransport session: its handle, what handle and task share, and the task.
+
+mod core;
+mod datagrams;
+mod handle;
+mod incoming;
+mod live;
+mod service;
+mod task;
+mod unannounced;
+
+pub use handle::Session;
+pub use service::CompleteOnClose;
+
+pub(crate) use self::core::{Ask, SessionCore};
+pub(crate) use self::handle::SessionHandle;
+pub(crate) use self::incoming::{IncomingBi, IncomingStream, IncomingUni};
+pub(crate) use self::live::StreamKey;
+pub(crate) use self::task::SessionTask;

@@ -1,0 +1,198 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::time::timeout;
+
+use crate::error::{Close, SessionError};
+use crate::proto::capsule::{Capsule, CapsuleReader};
+use crate::proto::fault::{ConnectionFault, Fault};
+use crate::proto::{code, frame};
+use crate::session::core::{Ask, SessionCore};
+use crate::sessions::Sessions;
+use crate::wire;
+
+/// Reads a session's CONNECT stream, and ends the session as either side wishes.
+///
+/// ```text
+/// open ─► (flushing, once the last handle is gone) ─► ended ─► over
+/// ```
+///
+/// Ended, no stream passes; over, the peer knows, and its count of sessions has one less.
+pub(crate) struct SessionTask {
+    core: Arc<SessionCore>,
+    sessions: Arc<Sessions>,
+    send: quinn::SendStream,
+    recv: quinn::RecvStream,
+    capsules: CapsuleReader,
+    flush_timeout: Duration,
+}
+
+/// How the session's own stream ended.
+#[derive(Debug)]
+enum End {
+    /// By this side: the peer has to be told.
+    Local(SessionError),
+    /// By the peer, in order or not.
+    Peer(SessionError),
+    /// By a fault of the peer's.
+    Fault(Fault),
+    /// With its connection.
+    Lost(SessionError),
+}
+
+impl SessionTask {
+    pub(crate) fn new(
+        core: Arc<SessionCore>,
+        sessions: Arc<Sessions>,
+        send: quinn::SendStream,
+        recv: quinn::RecvStream,
+        rest: Bytes,
+        flush_timeout: Duration,
+    ) -> Self {
+        let mut capsules = CapsuleReader::new();
+        capsules.push(rest);
+        Self {
+            core,
+            sessions,
+            send,
+            recv,
+            capsules,
+            flush_timeout,
+        }
+    }
+
+    /// Runs until the session is over; a fault is one that the whole connection has to end with.
+    pub(crate) async fn run(mut self) -> Result<(), ConnectionFault> {
+        let end = self.live().await;
+        let fault = match end {
+            End::Local(error) => {
+                self.core.end(&error);
+                // Whether it was in time or not, there is nothing more to do.
+                let _ = timeout(self.flush_timeout, self.tell(&error)).await;
+                self.sessions.remove(self.core.id());
+                wire::refuse(&mut self.send, &mut self.recv, code::H3_NO_ERROR);
+                None
+            }
+            End::Peer(error) => {
+                self.core.end(&error);
+                self.sessions.remove(self.core.id());
+                match error {
+                    SessionError::Aborted { .. } => self.abort(code::H3_REQUEST_CANCELLED),
+                    _ => {
+                        let _ = self.send.finish();
+                        let _ = self.recv.stop(wire::varint(code::H3_NO_ERROR));
+                    }
+                }
+                None
+            }
+            End::Fault(fault) => self.punish(fault),
+            End::Lost(error) => {
+                self.core.end(&error);
+                self.sessions.remove(self.core.id());
+                None
+            }
+        };
+        self.core.finish();
+        fault.map_or(Ok(()), Err)
+    }
+
+    /// Goes on until one side or the other ends the session.
+    async fn live(&mut self) -> End {
+        let core = Arc::clone(&self.core);
+        let mut released = false;
+        loop {
+            tokio::select! {
+                biased;
+                ask = core.asked(), if !released => match ask {
+                    Ask::Open => {}
+                    Ask::Release => released = true,
+                    Ask::Close(close) => return End::Local(SessionError::Closed(close)),
+                    Ask::Lost(error) => return End::Lost(error),
+                },
+                error = core.asked_to_close(), if released => return match error {
+                    SessionError::Closed(_) => End::Local(error),
+                    error => End::Lost(error),
+                },
+                _ = timeout(self.flush_timeout, core.flush()), if released => {
+                    return End::Local(SessionError::Closed(Close::new(0, "")));
+                }
+                end = self.read() => return end,
+            }
+        }
+    }
+
+    /// Reads capsules until one, or the stream, ends the session.
+    ///
+    /// Cancel safe: what has been read is in `capsules`.
+    async fn read(&mut self) -> End {
+        loop {
+            loop {
+                match self.capsules.next() {
+                    Ok(Some(Capsule::Close { code, reason })) => {
+                        return End::Peer(SessionError::ClosedByPeer(Close::new(code, reason)));
+                    }
+                    Ok(Some(Capsule::Drain)) => self.core.drain(),
+                    Ok(None) => break,
+                    Err(fault) => return End::Fault(fault),
+                }
+            }
+            match self.recv.read_chunk(usize::MAX, true).await {
+                Ok(Some(chunk)) => self.capsules.push(chunk.bytes),
+                Ok(None) => {
+                    return match self.capsules.finish() {
+                        Ok(()) => End::Peer(SessionError::ClosedByPeer(Close::new(0, ""))),
+                        Err(fault) => End::Fault(fault),
+                    };
+                }
+                Err(quinn::ReadError::Reset(code)) => {
+                    return End::Peer(SessionError::Aborted {
+                        code: code.into_inner(),
+                    });
+                }
+                Err(quinn::ReadError::ConnectionLost(error)) => {
+                    return End::Lost(SessionError::Connection(error.into()));
+                }
+                Err(_) => {
+                    return End::Peer(SessionError::Aborted {
+                        code: code::H3_NO_ERROR,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Sends the capsule, and waits until the peer has answered with the end of its direction: then
+    /// it no longer counts the session.
+    async fn tell(&mut self, error: &SessionError) {
+        let Some(close) = error.close() else { return };
+        let capsule = Capsule::Close {
+            code: close.code(),
+            reason: close.reason().to_owned(),
+        };
+        let mut content = BytesMut::new();
+        capsule.encode(&mut content);
+        let mut framed = BytesMut::new();
+        frame::put(&mut framed, frame::DATA, &content);
+        if self.send.write_all(&framed).await.is_ok() && self.send.finish().is_ok() {
+            let _ = self.send.stopped().await;
+            while let Ok(Some(_)) = self.recv.read_chunk(usize::MAX, true).await {}
+        }
+    }
+
+    fn punish(&mut self, fault: Fault) -> Option<ConnectionFault> {
+        let (code, fault) = match fault {
+            Fault::Stream(code) => (code, None),
+            Fault::Connection(fault) => (fault.code, Some(fault)),
+            Fault::TooLarge => (code::H3_EXCESSIVE_LOAD, None),
+        };
+        self.core.end(&SessionError::Protocol { code });
+        self.sessions.remove(self.core.id());
+        self.abort(code);
+        fault
+    }
+
+    fn abort(&mut self, code: u64) {
+        wire::refuse(&mut self.send, &mut self.recv, code);
+    }
+}

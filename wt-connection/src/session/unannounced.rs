@@ -1,0 +1,54 @@
+use quinn::WriteError;
+
+use crate::error::SessionError;
+use crate::session::SessionCore;
+use crate::wire;
+
+/// A stream that was opened and whose header has not been sent.
+///
+/// Dropped, it is reset: the peer could not tell which session it belongs to.
+pub(crate) struct Unannounced {
+    send: Option<quinn::SendStream>,
+    recv: Option<quinn::RecvStream>,
+}
+
+impl Unannounced {
+    pub(crate) fn new(send: quinn::SendStream, recv: Option<quinn::RecvStream>) -> Self {
+        Self {
+            send: Some(send),
+            recv,
+        }
+    }
+
+    /// Sends the header, and gives the stream to whoever will use it.
+    pub(crate) async fn announce(
+        mut self,
+        session: &SessionCore,
+        header: &[u8],
+    ) -> Result<(quinn::SendStream, Option<quinn::RecvStream>), SessionError> {
+        let send = self.send.as_mut().expect(WHOLE);
+        let written = tokio::select! {
+            biased;
+            written = send.write_all(header) => written,
+            ended = session.ended() => return Err(ended),
+        };
+        if let Err(WriteError::ConnectionLost(error)) = written {
+            return Err(SessionError::Connection(error.into()));
+        }
+        // Any other failure is the peer's wish, which the stream's first use will tell.
+        Ok((self.send.take().expect(WHOLE), self.recv.take()))
+    }
+}
+
+impl Drop for Unannounced {
+    fn drop(&mut self) {
+        if let Some(send) = &mut self.send {
+            let _ = send.reset(wire::session_gone());
+        }
+        if let Some(recv) = &mut self.recv {
+            let _ = recv.stop(wire::session_gone());
+        }
+    }
+}
+
+const WHOLE: &str = "the stream is taken once, at the end";

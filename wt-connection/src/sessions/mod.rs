@@ -1,0 +1,6 @@
+//! The sessions of one connection, open and not yet known.
+
+mod registry;
+mod table;
+
+pub(crate) use registry::Sessions;

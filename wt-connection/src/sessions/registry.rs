@@ -1,0 +1,86 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::limits::Limits;
+use crate::lock::Lock;
+use crate::proto::code;
+use crate::session::{IncomingStream, SessionCore};
+use crate::sessions::table::{Early, Place, Table};
+
+/// The sessions of one connection, shared by its driver and its handles.
+#[derive(Debug)]
+pub(crate) struct Sessions(Lock<Table<Arc<SessionCore>, IncomingStream>>);
+
+impl Sessions {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self(Lock::new(Table::new(limits)))
+    }
+
+    /// Notes that the stream `id` has arrived, and all before it.
+    pub(crate) fn see(&self, id: u64) {
+        self.0.lock().see(id);
+    }
+
+    /// Keeps what arrives for `id` until its header is read.
+    pub(crate) fn expect(&self, id: u64) {
+        self.0.lock().expect(id);
+    }
+
+    /// Takes a CONNECT in, unless the limit is reached.
+    pub(crate) fn ask(&self, id: u64) -> bool {
+        self.0.lock().ask(id)
+    }
+
+    /// Takes in a CONNECT of this side's.
+    pub(crate) fn ask_unbounded(&self, id: u64) {
+        self.0.lock().ask_unbounded(id);
+    }
+
+    /// Opens a session that was asked for, and hands it what arrived early.
+    pub(crate) fn open(&self, session: &Arc<SessionCore>) {
+        let mut table = self.0.lock();
+        let early = table.open(session.id(), Arc::clone(session));
+        // Under the lock, so that what arrives from here on does not overtake it.
+        for stream in early.streams {
+            session.push_stream(stream);
+        }
+        for datagram in early.datagrams {
+            session.push_datagram(datagram);
+        }
+    }
+
+    /// Forgets a session, or a stream that turned out to be none.
+    pub(crate) fn remove(&self, id: u64) {
+        let Early { streams, .. } = self.0.lock().remove(id);
+        for stream in streams {
+            stream.refuse(code::WT_SESSION_GONE);
+        }
+    }
+
+    pub(crate) fn stream(&self, id: u64, stream: IncomingStream) {
+        let place = self.0.lock().stream(id, stream);
+        match place {
+            Place::Deliver(session, stream) => session.push_stream(stream),
+            Place::Kept => {}
+            Place::Refuse(stream, code) => stream.refuse(code),
+        }
+    }
+
+    pub(crate) fn datagram(&self, id: u64, datagram: Bytes) {
+        let place = self.0.lock().datagram(id, datagram);
+        if let Place::Deliver(session, datagram) = place {
+            session.push_datagram(datagram);
+        }
+    }
+
+    /// The open sessions.
+    pub(crate) fn all(&self) -> Vec<Arc<SessionCore>> {
+        self.0.lock().all()
+    }
+
+    /// How many early streams and datagrams were refused.
+    pub(crate) fn refused(&self) -> u64 {
+        self.0.lock().refused()
+    }
+}

@@ -1,0 +1,287 @@
+use std::collections::HashMap;
+use std::mem;
+
+use bytes::Bytes;
+
+use crate::limits::Limits;
+use crate::proto::code;
+
+/// Which sessions a connection has, and what arrived for those that it does not have yet.
+///
+/// A server hears of a session when its CONNECT arrives, and streams and datagrams may overtake
+/// that; a client knows its own, and keeps what arrives before the answer. What is kept is bounded
+/// over the whole connection. `C` is an open session, `S` a stream.
+#[derive(Debug)]
+pub(crate) struct Table<C, S> {
+    slots: HashMap<u64, Slot<C, S>>,
+    limits: Limits,
+    /// Stream ids below have been looked at: one without a slot is no session any more.
+    seen: u64,
+    /// Sessions asked for or open.
+    count: u32,
+    kept_streams: usize,
+    kept_datagrams: usize,
+    refused_streams: u64,
+    refused_datagrams: u64,
+}
+
+#[derive(Debug)]
+enum Slot<C, S> {
+    /// Something of it has arrived, and not all of its header.
+    Unknown(Early<S>),
+    /// Its CONNECT waits for an answer.
+    Asked(Early<S>),
+    Open(C),
+}
+
+/// What arrived before the session was open.
+#[derive(Debug)]
+pub(crate) struct Early<S> {
+    pub(crate) streams: Vec<S>,
+    pub(crate) datagrams: Vec<Bytes>,
+}
+
+/// What becomes of a stream or a datagram.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Place<C, T> {
+    Deliver(C, T),
+    Kept,
+    /// Refused with this code of HTTP/3's.
+    Refuse(T, u64),
+}
+
+impl<C: Clone, S> Table<C, S> {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            slots: HashMap::new(),
+            limits,
+            seen: 0,
+            count: 0,
+            kept_streams: 0,
+            kept_datagrams: 0,
+            refused_streams: 0,
+            refused_datagrams: 0,
+        }
+    }
+
+    /// Notes that the stream `id` has arrived, and all before it.
+    pub(crate) fn see(&mut self, id: u64) {
+        self.seen = self.seen.max(id + 1);
+    }
+
+    /// Keeps what arrives for `id` until its header is read.
+    pub(crate) fn expect(&mut self, id: u64) {
+        self.slots
+            .entry(id)
+            .or_insert_with(|| Slot::Unknown(Early::default()));
+    }
+
+    /// Takes a CONNECT in, unless the limit is reached.
+    pub(crate) fn ask(&mut self, id: u64) -> bool {
+        if self.count >= self.limits.max_sessions {
+            return false;
+        }
+        self.ask_unbounded(id);
+        true
+    }
+
+    /// Takes in a CONNECT of this side's: how many there may be is the peer's to say.
+    pub(crate) fn ask_unbounded(&mut self, id: u64) {
+        self.see(id);
+        self.expect(id);
+        if let Some(slot) = self.slots.get_mut(&id)
+            && let Slot::Unknown(early) = slot
+        {
+            *slot = Slot::Asked(mem::take(early));
+            self.count += 1;
+        }
+    }
+
+    /// Opens a session that was asked for, and gives what arrived early.
+    pub(crate) fn open(&mut self, id: u64, session: C) -> Early<S> {
+        match self.slots.insert(id, Slot::Open(session)) {
+            Some(Slot::Asked(early)) => self.release(early),
+            Some(Slot::Unknown(_) | Slot::Open(_)) | None => {
+                debug_assert!(false, "a session is asked for once before it opens");
+                Early::default()
+            }
+        }
+    }
+
+    /// Forgets a session, or a stream that turned out to be none, and gives what arrived early.
+    pub(crate) fn remove(&mut self, id: u64) -> Early<S> {
+        match self.slots.remove(&id) {
+            None => Early::default(),
+            Some(Slot::Unknown(early)) => self.release(early),
+            Some(Slot::Asked(early)) => {
+                self.count -= 1;
+                self.release(early)
+            }
+            Some(Slot::Open(_)) => {
+                self.count -= 1;
+                Early::default()
+            }
+        }
+    }
+
+    pub(crate) fn stream(&mut self, id: u64, stream: S) -> Place<C, S> {
+        if let Some(Slot::Open(session)) = self.slots.get(&id) {
+            return Place::Deliver(session.clone(), stream);
+        }
+        if !self.may_come(id) {
+            return Place::Refuse(stream, code::WT_SESSION_GONE);
+        }
+        if self.kept_streams >= self.limits.early_streams {
+            self.refused_streams += 1;
+            return Place::Refuse(stream, code::WT_BUFFERED_STREAM_REJECTED);
+        }
+        self.kept_streams += 1;
+        if let Some(early) = self.early(id) {
+            early.streams.push(stream);
+        }
+        Place::Kept
+    }
+
+    pub(crate) fn datagram(&mut self, id: u64, datagram: Bytes) -> Place<C, Bytes> {
+        if let Some(Slot::Open(session)) = self.slots.get(&id) {
+            return Place::Deliver(session.clone(), datagram);
+        }
+        if !self.may_come(id) {
+            return Place::Refuse(datagram, code::WT_SESSION_GONE);
+        }
+        if self.kept_datagrams >= self.limits.early_datagrams {
+            self.refused_datagrams += 1;
+            return Place::Refuse(datagram, code::WT_BUFFERED_STREAM_REJECTED);
+        }
+        self.kept_datagrams += 1;
+        if let Some(early) = self.early(id) {
+            early.datagrams.push(datagram);
+        }
+        Place::Kept
+    }
+
+    /// The open sessions.
+    pub(crate) fn all(&self) -> Vec<C> {
+        let open = |slot: &Slot<C, S>| match slot {
+            Slot::Open(session) => Some(session.clone()),
+            Slot::Unknown(_) | Slot::Asked(_) => None,
+        };
+        self.slots.values().filter_map(open).collect()
+    }
+
+    /// How many early streams and datagrams were refused.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused_streams + self.refused_datagrams
+    }
+
+    fn may_come(&self, id: u64) -> bool {
+        id >= self.seen || self.slots.contains_key(&id)
+    }
+
+    fn early(&mut self, id: u64) -> Option<&mut Early<S>> {
+        self.expect(id);
+        match self.slots.get_mut(&id)? {
+            Slot::Unknown(early) | Slot::Asked(early) => Some(early),
+            Slot::Open(_) => None,
+        }
+    }
+
+    fn release(&mut self, early: Early<S>) -> Early<S> {
+        self.kept_streams -= early.streams.len();
+        self.kept_datagrams -= early.datagrams.len();
+        early
+    }
+}
+
+impl<S> Default for Early<S> {
+    fn default() -> Self {
+        Self {
+            streams: Vec::new(),
+            datagrams: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table<&'static str, u32> {
+        Table::new(
+            Limits::default()
+                .max_sessions(2)
+                .early_streams(2)
+                .early_datagrams(1),
+        )
+    }
+
+    #[test]
+    fn what_arrives_early_is_delivered_when_the_session_opens() {
+        let mut table = table();
+
+        assert_eq!(table.stream(4, 7), Place::Kept);
+        assert_eq!(table.datagram(4, Bytes::from_static(b"x")), Place::Kept);
+        assert!(table.ask(4));
+        assert_eq!(table.stream(4, 8), Place::Kept);
+        let early = table.open(4, "four");
+
+        assert_eq!(early.streams, [7, 8]);
+        assert_eq!(early.datagrams.len(), 1);
+        assert_eq!(table.stream(4, 9), Place::Deliver("four", 9));
+    }
+
+    #[test]
+    fn the_bound_on_early_streams_holds_over_all_sessions() {
+        let mut table = table();
+
+        assert_eq!(table.stream(0, 1), Place::Kept);
+        assert_eq!(table.stream(4, 2), Place::Kept);
+
+        let refused = code::WT_BUFFERED_STREAM_REJECTED;
+        assert_eq!(table.stream(8, 3), Place::Refuse(3, refused));
+        assert_eq!(table.refused(), 1);
+    }
+
+    #[test]
+    fn room_for_early_streams_comes_back() {
+        let mut table = table();
+        table.stream(0, 1);
+        table.stream(0, 2);
+
+        assert_eq!(table.remove(0).streams, [1, 2]);
+
+        assert_eq!(table.stream(4, 3), Place::Kept);
+    }
+
+    #[test]
+    fn a_closed_session_is_gone_and_a_later_one_may_come() {
+        let mut table = table();
+        table.ask(4);
+        table.open(4, "four");
+        table.remove(4);
+
+        assert_eq!(table.stream(4, 1), Place::Refuse(1, code::WT_SESSION_GONE));
+        assert_eq!(table.stream(0, 1), Place::Refuse(1, code::WT_SESSION_GONE));
+        assert_eq!(table.stream(8, 1), Place::Kept);
+    }
+
+    #[test]
+    fn a_header_still_being_read_is_waited_for() {
+        let mut table = table();
+        table.expect(0);
+        table.see(0);
+
+        assert_eq!(table.stream(0, 1), Place::Kept);
+    }
+
+    #[test]
+    fn sessions_over_the_limit_are_not_admitted_until_one_ends() {
+        let mut table = table();
+
+        assert!(table.ask(0) && table.ask(4));
+        assert!(!table.ask(8));
+        table.remove(0);
+
+        assert!(table.ask(8));
+    }
+}

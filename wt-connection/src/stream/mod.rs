@@ -1,0 +1,12 @@
+//! Streams of a session: quinn's, ended by their session, with the application's codes.
+
+mod bi;
+mod half;
+mod recv;
+mod send;
+
+pub use bi::BiStream;
+pub(crate) use half::Half;
+pub(crate) use recv::Received;
+pub use recv::RecvStream;
+pub use send::SendStream;

@@ -1,0 +1,230 @@
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::{fmt, io, mem};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::error::{ReadError, ReadToEndError, SessionError};
+use crate::proto::code;
+use crate::session::{SessionHandle, StreamKey};
+use crate::stream::half::{Abort, Half};
+use crate::wire;
+
+/// The receiving direction of a stream.
+///
+/// It holds its session open. Dropped before its end, it is stopped with code 0.
+#[must_use = "dropping a stream stops it"]
+pub struct RecvStream {
+    half: Arc<Half<Received>>,
+    session: Arc<SessionHandle>,
+    key: StreamKey,
+    id: u64,
+}
+
+/// quinn's stream, and what arrived with the header that was taken off it.
+#[derive(Debug)]
+pub(crate) struct Received {
+    stream: quinn::RecvStream,
+    rest: Bytes,
+    done: bool,
+}
+
+impl RecvStream {
+    pub(crate) fn new(
+        half: Arc<Half<Received>>,
+        session: Arc<SessionHandle>,
+        key: StreamKey,
+        id: u64,
+    ) -> Self {
+        Self {
+            half,
+            session,
+            key,
+            id,
+        }
+    }
+
+    /// Reads into `buf`, and says how much; `None` at the stream's end.
+    ///
+    /// # Errors
+    ///
+    /// Fails once the peer has reset the stream, this side has stopped it, or the session is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a call that is dropped has read nothing.
+    pub async fn read(&mut self, buf: &mut [u8]) -> Result<Option<usize>, ReadError> {
+        if buf.is_empty() {
+            return Ok(Some(0));
+        }
+        let chunk = self.read_chunk(buf.len()).await?;
+        Ok(chunk.map(|chunk| {
+            buf[..chunk.len()].copy_from_slice(&chunk);
+            chunk.len()
+        }))
+    }
+
+    /// Takes what has arrived next, at most `max` bytes, without copying it; `None` at the
+    /// stream's end.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a call that is dropped has read nothing.
+    pub async fn read_chunk(&mut self, max: usize) -> Result<Option<Bytes>, ReadError> {
+        poll_fn(|cx| self.poll_chunk(cx, max)).await
+    }
+
+    /// Reads all that is left, at most `limit` bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read), or [`ReadToEndError::TooLong`]; what was read is lost.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: what was read is lost.
+    pub async fn read_to_end(&mut self, limit: usize) -> Result<Vec<u8>, ReadToEndError> {
+        let mut all = Vec::new();
+        while let Some(chunk) = self.read_chunk(usize::MAX).await? {
+            if chunk.len() > limit - all.len() {
+                return Err(ReadToEndError::TooLong);
+            }
+            all.extend_from_slice(&chunk);
+        }
+        Ok(all)
+    }
+
+    /// Reads no further, and tells the peer so with a code of the application's.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the stream was read to its end or stopped before, or the session is over.
+    pub fn stop(&mut self, code: u32) -> Result<(), ReadError> {
+        self.half
+            .with(|received| received.stop(wire::app_code(code)))?
+    }
+
+    /// The QUIC stream's id, the same on both sides.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn poll_chunk(
+        &self,
+        cx: &mut Context<'_>,
+        max: usize,
+    ) -> Poll<Result<Option<Bytes>, ReadError>> {
+        let polled = self
+            .half
+            .poll(cx, |received, cx| received.poll_chunk(cx, max));
+        if polled.is_ready() {
+            self.session.touch();
+        }
+        polled
+    }
+}
+
+impl Received {
+    pub(crate) fn new(stream: quinn::RecvStream, rest: Bytes) -> Self {
+        Self {
+            stream,
+            rest,
+            done: false,
+        }
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.stream.id().into()
+    }
+
+    fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+        max: usize,
+    ) -> Poll<Result<Option<Bytes>, ReadError>> {
+        if !self.rest.is_empty() {
+            return Poll::Ready(Ok(Some(self.rest.split_to(max.min(self.rest.len())))));
+        }
+        let chunk = ready!(pin!(self.stream.read_chunk(max, true)).poll(cx));
+        self.done = !matches!(chunk, Ok(Some(_)));
+        Poll::Ready(match chunk {
+            Ok(chunk) => Ok(chunk.map(|chunk| chunk.bytes)),
+            Err(error) => Err(error.into()),
+        })
+    }
+
+    fn stop(&mut self, code: quinn::VarInt) -> Result<(), ReadError> {
+        self.rest = Bytes::new();
+        if mem::replace(&mut self.done, true) {
+            return Err(ReadError::Stopped);
+        }
+        self.stream.stop(code).map_err(|_| ReadError::Stopped)
+    }
+}
+
+impl Abort for Received {
+    fn abort(&mut self) {
+        let _ = self.stop(wire::session_gone());
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        // quinn would stop it with the raw code 0, which is none of an application's.
+        let _ = self.stop(wire::app_code(0));
+    }
+}
+
+impl Drop for RecvStream {
+    fn drop(&mut self) {
+        self.session.core().drop_recv(self.key);
+        drop(self.half.take());
+    }
+}
+
+impl AsyncRead for RecvStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let chunk = ready!(self.get_mut().poll_chunk(cx, buf.remaining()))?;
+        if let Some(chunk) = chunk {
+            buf.put_slice(chunk.chunk());
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl fmt::Debug for RecvStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecvStream")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<quinn::ReadError> for ReadError {
+    fn from(error: quinn::ReadError) -> Self {
+        match error {
+            quinn::ReadError::Reset(code) => Self::Reset(code::from_wire(code.into_inner())),
+            quinn::ReadError::ConnectionLost(error) => {
+                Self::Session(SessionError::Connection(error.into()))
+            }
+            quinn::ReadError::ClosedStream
+            | quinn::ReadError::IllegalOrderedRead
+            | quinn::ReadError::ZeroRttRejected => Self::Stopped,
+        }
+    }
+}

@@ -1,0 +1,247 @@
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::{fmt, io};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+
+use crate::error::WriteError;
+use crate::proto::code;
+use crate::session::{SessionHandle, StreamKey};
+use crate::stream::half::Half;
+use crate::wire;
+
+/// The sending direction of a stream.
+///
+/// It holds its session open. Dropped, it is finished: what was written is still delivered, unless
+/// the session or the connection is closed explicitly before the peer has it.
+#[must_use = "dropping a stream finishes it"]
+pub struct SendStream {
+    half: Arc<Half<quinn::SendStream>>,
+    session: Arc<SessionHandle>,
+    key: StreamKey,
+    id: u64,
+}
+
+impl SendStream {
+    pub(crate) fn new(
+        half: Arc<Half<quinn::SendStream>>,
+        session: Arc<SessionHandle>,
+        key: StreamKey,
+        id: u64,
+    ) -> Self {
+        Self {
+            half,
+            session,
+            key,
+            id,
+        }
+    }
+
+    /// Writes some of `buf`, and says how much.
+    ///
+    /// # Errors
+    ///
+    /// Fails once the peer has stopped the stream, this side has finished or reset it, or the
+    /// session is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a call that is dropped has written nothing.
+    pub async fn write(&mut self, buf: &[u8]) -> Result<usize, WriteError> {
+        poll_fn(|cx| self.poll_write_buf(cx, buf)).await
+    }
+
+    /// Writes all of `buf`.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write); some of `buf` may have been written.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: some of `buf` may have been written.
+    pub async fn write_all(&mut self, mut buf: &[u8]) -> Result<(), WriteError> {
+        while !buf.is_empty() {
+            let written = self.write(buf).await?;
+            buf = &buf[written..];
+        }
+        Ok(())
+    }
+
+    /// Writes all of `chunk` without copying it.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write); some of `chunk` may have been written.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: some of `chunk` may have been written.
+    pub async fn write_chunk(&mut self, chunk: Bytes) -> Result<(), WriteError> {
+        self.write_chunks(&mut [chunk]).await
+    }
+
+    /// Writes all of `chunks`, in order, without copying them; each is left empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write); `chunks` then holds what was not written.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: `chunks` holds what has not been written.
+    pub async fn write_chunks(&mut self, chunks: &mut [Bytes]) -> Result<(), WriteError> {
+        let mut done = 0;
+        while chunks[done..].iter().any(|chunk| !chunk.is_empty()) {
+            let left = &mut chunks[done..];
+            let written = poll_fn(|cx| {
+                self.half.poll(cx, |stream, cx| {
+                    pin!(stream.write_chunks(left))
+                        .poll(cx)
+                        .map_err(WriteError::from)
+                })
+            })
+            .await?;
+            self.session.touch();
+            done += written.chunks;
+        }
+        Ok(())
+    }
+
+    /// Ends the stream: the peer reads to here. What was written is delivered in the background.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the stream was finished or reset before, or the session is over.
+    pub fn finish(&mut self) -> Result<(), WriteError> {
+        self.half
+            .with(quinn::SendStream::finish)?
+            .map_err(|_| WriteError::Finished)
+    }
+
+    /// Gives the stream up with a code of the application's; what is not yet delivered is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Fails if all was delivered or the stream reset before, or the session is over.
+    pub fn reset(&mut self, code: u32) -> Result<(), WriteError> {
+        self.half
+            .with(|stream| stream.reset(wire::app_code(code)))?
+            .map_err(|_| WriteError::Finished)
+    }
+
+    /// Waits until the peer stops the stream, and says with which code, or until the peer has
+    /// acknowledged all of a finished stream, which is `Ok(None)`.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Stopped`] with `None` where the peer's code is none of an application's;
+    /// [`WriteError::Session`] once the session is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the next call tells the same.
+    pub async fn stopped(&mut self) -> Result<Option<u32>, WriteError> {
+        let stopped = self.half.with(|stream| stream.stopped())?;
+        let stopped = tokio::select! {
+            stopped = stopped => stopped,
+            ended = self.session.core().ended() => return Err(ended.into()),
+        };
+        match stopped.map_err(quinn::WriteError::from)? {
+            None => Ok(None),
+            Some(code) => match code::from_wire(code.into_inner()) {
+                Some(code) => Ok(Some(code)),
+                None => Err(WriteError::Stopped(None)),
+            },
+        }
+    }
+
+    /// Sets the priority against the connection's other streams; higher goes first, 0 by default.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the stream is done, or the session is over.
+    pub fn set_priority(&mut self, priority: i32) -> Result<(), WriteError> {
+        self.half
+            .with(|stream| stream.set_priority(priority))?
+            .map_err(|_| WriteError::Finished)
+    }
+
+    /// The priority.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the stream is done, or the session is over.
+    pub fn priority(&self) -> Result<i32, WriteError> {
+        self.half
+            .with(|stream| stream.priority())?
+            .map_err(|_| WriteError::Finished)
+    }
+
+    /// The QUIC stream's id, the same on both sides.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn poll_write_buf(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize, WriteError>> {
+        let polled = self.half.poll(cx, |stream, cx| {
+            Pin::new(stream)
+                .poll_write(cx, buf)
+                .map_err(WriteError::from)
+        });
+        if polled.is_ready() {
+            self.session.touch();
+        }
+        polled
+    }
+}
+
+impl Drop for SendStream {
+    fn drop(&mut self) {
+        self.session.core().drop_send(self.key, &self.half);
+    }
+}
+
+impl AsyncWrite for SendStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut()
+            .poll_write_buf(cx, buf)
+            .map_err(io::Error::from)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.get_mut().finish().map_err(io::Error::from))
+    }
+}
+
+impl fmt::Debug for SendStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendStream")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<quinn::WriteError> for WriteError {
+    fn from(error: quinn::WriteError) -> Self {
+        match error {
+            quinn::WriteError::Stopped(code) => Self::Stopped(code::from_wire(code.into_inner())),
+            quinn::WriteError::ConnectionLost(error) => {
+                Self::Session(crate::error::SessionError::Connection(error.into()))
+            }
+            quinn::WriteError::ClosedStream | quinn::WriteError::ZeroRttRejected => Self::Finished,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::congestion::ControllerFactory;
+use quinn::{IdleTimeout, VarInt};
+
+use crate::limits::Limits;
+
+/// QUIC's settings for each connection: what keeps it alive, what it may carry.
+///
+/// Or a [`quinn::TransportConfig`] of your own, by [`From`], which is then used as it is.
+#[derive(Clone)]
+pub struct Transport(Source);
+
+#[derive(Clone)]
+enum Source {
+    Ours(Ours),
+    Yours(Arc<quinn::TransportConfig>),
+}
+
+#[derive(Clone)]
+struct Ours {
+    keep_alive_interval: Option<Duration>,
+    max_idle_timeout: Option<IdleTimeout>,
+    max_bi_streams: u32,
+    max_uni_streams: u32,
+    congestion_controller: Option<Arc<dyn ControllerFactory + Send + Sync>>,
+    #[cfg(feature = "qlog")]
+    qlog: Option<Arc<std::path::Path>>,
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self(Source::Ours(Ours::default()))
+    }
+}
+
+impl Default for Ours {
+    fn default() -> Self {
+        Self {
+            keep_alive_interval: Some(Duration::from_secs(10)),
+            max_idle_timeout: Some(IdleTimeout::from(VarInt::from_u32(30_000))),
+            max_bi_streams: 256,
+            max_uni_streams: 256,
+            congestion_controller: None,
+            #[cfg(feature = "qlog")]
+            qlog: None,
+        }
+    }
+}
+
+impl From<quinn::TransportConfig> for Transport {
+    fn from(config: quinn::TransportConfig) -> Self {
+        Arc::new(config).into()
+    }
+}
+
+impl From<Arc<quinn::TransportConfig>> for Transport {
+    fn from(config: Arc<quinn::TransportConfig>) -> Self {
+        Self(Source::Yours(config))
+    }
+}
+
+/// A setter replaces a [`quinn::TransportConfig`] of your own by the defaults: set it there.
+impl Transport {
+    /// Sets the time of silence after which a PING keeps the path open; 10 s by default.
+    ///
+    /// `None` sends none, so that a connection without traffic dies of the idle timeout.
+    #[must_use]
+    pub fn keep_alive_interval(self, keep_alive_interval: Option<Duration>) -> Self {
+        self.set(|ours| ours.keep_alive_interval = keep_alive_interval)
+    }
+
+    /// Sets the silence after which the peer counts as gone; 30 s by default.
+    ///
+    /// The lower of both sides' values holds; `None` leaves it to the peer.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is longer than 2^62 milliseconds.
+    #[must_use]
+    pub fn max_idle_timeout(self, max_idle_timeout: Option<Duration>) -> Self {
+        let timeout = max_idle_timeout
+            .map(|timeout| IdleTimeout::try_from(timeout).expect("at most 2^62 milliseconds"));
+        self.set(|ours| ours.max_idle_timeout = timeout)
+    }
+
+    /// Sets how many bidirectional streams the peer may have open at once, over all sessions; 256
+    /// by default. Room for the sessions themselves is added to it.
+    #[must_use]
+    pub fn max_bi_streams(self, max_bi_streams: u32) -> Self {
+        self.set(|ours| ours.max_bi_streams = max_bi_streams)
+    }
+
+    /// Sets how many unidirectional streams the peer may have open at once, over all sessions; 256
+    /// by default. Room for HTTP/3's own is added to it.
+    #[must_use]
+    pub fn max_uni_streams(self, max_uni_streams: u32) -> Self {
+        self.set(|ours| ours.max_uni_streams = max_uni_streams)
+    }
+
+    /// Sets the congestion controller; quinn's default (CUBIC) otherwise.
+    #[must_use]
+    pub fn congestion_controller(
+        self,
+        factory: Arc<dyn ControllerFactory + Send + Sync + 'static>,
+    ) -> Self {
+        self.set(|ours| ours.congestion_controller = Some(factory))
+    }
+
+    /// Writes a qlog file for each connection into `folder`, which must exist.
+    #[cfg(feature = "qlog")]
+    #[must_use]
+    pub fn qlog(self, folder: impl Into<std::path::PathBuf>) -> Self {
+        let folder = folder.into();
+        self.set(|ours| ours.qlog = Some(folder.into()))
+    }
+
+    /// The settings for one more connection.
+    pub(crate) fn config(&self, limits: &Limits) -> Arc<quinn::TransportConfig> {
+        match &self.0 {
+            Source::Ours(ours) => Arc::new(ours.config(limits)),
+            Source::Yours(config) => Arc::clone(config),
+        }
+    }
+
+    /// Says whether each connection needs settings of its own.
+    pub(crate) fn is_per_connection(&self) -> bool {
+        match &self.0 {
+            #[cfg(feature = "qlog")]
+            Source::Ours(ours) => ours.qlog.is_some(),
+            _ => false,
+        }
+    }
+
+    fn set(self, set: impl FnOnce(&mut Ours)) -> Self {
+        let mut ours = match self.0 {
+            Source::Ours(ours) => ours,
+            Source::Yours(_) => Ours::default(),
+        };
+        set(&mut ours);
+        Self(Source::Ours(ours))
+    }
+}
+
+impl Ours {
+    fn config(&self, limits: &Limits) -> quinn::TransportConfig {
+        let mut config = quinn::TransportConfig::default();
+        config
+            .keep_alive_interval(self.keep_alive_interval)
+            .max_idle_timeout(self.max_idle_timeout)
+            .max_concurrent_bidi_streams(
+                self.max_bi_streams
+                    .saturating_add(limits.max_sessions)
+                    .into(),
+            )
+            .max_concurrent_uni_streams(self.max_uni_streams.saturating_add(HTTP3_STREAMS).into());
+        if let Some(factory) = &self.congestion_controller {
+            config.congestion_controller_factory(Arc::clone(factory) as _);
+        }
+        #[cfg(feature = "qlog")]
+        if let Some(folder) = &self.qlog {
+            config.qlog_stream(crate::qlog::stream(folder));
+        }
+        config
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Source::Yours(config) => config.fmt(f),
+            Source::Ours(ours) => f
+                .debug_struct("Transport")
+                .field("keep_alive_interval", &ours.keep_alive_interval)
+                .field("max_idle_timeout", &ours.max_idle_timeout)
+                .field("max_bi_streams", &ours.max_bi_streams)
+                .field("max_uni_streams", &ours.max_uni_streams)
+                .finish_non_exhaustive(),
+        }
+    }
+}
+
+/// Control, QPACK encoder, QPACK decoder, and one to spare for a reserved type.
+const HTTP3_STREAMS: u32 = 4;
