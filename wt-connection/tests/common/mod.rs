@@ -1,5 +1,6 @@
 //! A server and clients of ours on loopback.
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 use std::net::SocketAddr;
 
