@@ -20,7 +20,7 @@ impl Default for Limits {
             max_sessions: 128,
             early_streams: 64,
             early_datagrams: 64,
-            received_datagrams: 1024,
+            received_datagrams: 256,
             header_block: 16 * 1024,
             header_timeout: Duration::from_secs(10),
             flush_timeout: Duration::from_secs(10),
@@ -62,7 +62,7 @@ impl Limits {
         self
     }
 
-    /// Sets how many datagrams a session keeps until they are read; 1,024 by default.
+    /// Sets how many datagrams a session keeps until they are read; 256 by default.
     ///
     /// The oldest gives way to the newest, and is counted.
     ///

@@ -48,6 +48,7 @@ impl Driver {
         let mut control = None;
         let error = match self.work(&mut demux, &mut control).await {
             End::Released => {
+                self.core.state.advance(ConnectionState::Closing);
                 self.wind_down().await;
                 self.close(code::H3_NO_ERROR, "")
             }

@@ -33,21 +33,29 @@ impl Http {
         recv: quinn::RecvStream,
         rest: Bytes,
     ) {
-        let requests = self.requests.get_or_insert_with(|| {
-            let (requests, waiting) = mpsc::channel(WAITING);
-            self.tasks
-                .spawn(serve(Transport::new(self.quinn.clone(), waiting)));
-            requests
-        });
+        let requests = self.requests();
         if let Err(refused) = requests.try_send(Request { send, recv, rest }) {
             let mut request = refused.into_inner();
             let code = code::H3_REQUEST_REJECTED;
             wire::refuse(&mut request.send, &mut request.recv, code);
         }
     }
+
+    /// Where requests go; h3 begins anew if a peer's fault has ended it.
+    fn requests(&mut self) -> mpsc::Sender<Request> {
+        if let Some(requests) = self.requests.as_ref().filter(|sender| !sender.is_closed()) {
+            return requests.clone();
+        }
+        while self.tasks.try_join_next().is_some() {}
+        let (requests, waiting) = mpsc::channel(WAITING);
+        let transport = Transport::new(self.quinn.clone(), waiting);
+        self.tasks.spawn(serve(transport));
+        self.requests = Some(requests.clone());
+        requests
+    }
 }
 
-/// Runs h3 until the connection is over; dropped with the driver.
+/// Runs h3 until the connection is over, or a request makes h3 give up; dropped with the driver.
 async fn serve(transport: Transport) {
     let built = h3::server::builder()
         .send_grease(false)
