@@ -7,7 +7,8 @@ use crate::connection::Handle;
 use crate::error::{Close, SendDatagramError, SessionError};
 use crate::id::SessionId;
 use crate::proto::capsule;
-use crate::session::core::{Ask, SessionCore};
+use crate::session::core::SessionCore;
+use crate::session::state::Ask;
 use crate::stream::{BiStream, RecvStream, SendStream};
 
 /// One WebTransport session: a cheap handle, whose clones are the same session.

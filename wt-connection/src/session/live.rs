@@ -49,13 +49,16 @@ impl Live {
         std::mem::take(&mut self.lingering)
     }
 
-    pub(crate) fn take_halves(&mut self) -> Slab<LiveHalf> {
-        std::mem::take(&mut self.halves)
+    /// Ends those that a handle uses with `error`; what was finished is delivered all the same.
+    pub(crate) fn end(self, error: &SessionError) {
+        for (_, half) in self.halves {
+            half.end(error);
+        }
     }
 }
 
 impl LiveHalf {
-    pub(crate) fn end(&self, error: &SessionError) {
+    fn end(&self, error: &SessionError) {
         match self {
             Self::Send(half) => half.end(error),
             Self::Recv(half) => half.end(error),

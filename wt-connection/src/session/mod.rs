@@ -6,14 +6,16 @@ mod handle;
 mod incoming;
 mod live;
 mod service;
+mod state;
 mod task;
 mod unannounced;
 
 pub use handle::Session;
 pub use service::CompleteOnClose;
 
-pub(crate) use self::core::{Ask, SessionCore};
+pub(crate) use self::core::SessionCore;
 pub(crate) use self::handle::SessionHandle;
 pub(crate) use self::incoming::{IncomingBi, IncomingStream, IncomingUni};
 pub(crate) use self::live::StreamKey;
+pub(crate) use self::state::Ask;
 pub(crate) use self::task::SessionTask;

@@ -8,7 +8,8 @@ use crate::error::{Close, SessionError};
 use crate::proto::capsule::{Capsule, CapsuleReader};
 use crate::proto::fault::{ConnectionFault, Fault};
 use crate::proto::{code, frame};
-use crate::session::core::{Ask, SessionCore};
+use crate::session::core::SessionCore;
+use crate::session::state::Ask;
 use crate::sessions::Sessions;
 use crate::wire;
 
@@ -100,25 +101,10 @@ impl SessionTask {
     /// Goes on until one side or the other ends the session.
     async fn live(&mut self) -> End {
         let core = Arc::clone(&self.core);
-        let mut released = false;
-        loop {
-            tokio::select! {
-                biased;
-                ask = core.asked(), if !released => match ask {
-                    Ask::Open => {}
-                    Ask::Release => released = true,
-                    Ask::Close(close) => return End::Local(SessionError::Closed(close)),
-                    Ask::Lost(error) => return End::Lost(error),
-                },
-                error = core.asked_to_close(), if released => return match error {
-                    SessionError::Closed(_) => End::Local(error),
-                    error => End::Lost(error),
-                },
-                _ = timeout(self.flush_timeout, core.flush()), if released => {
-                    return End::Local(SessionError::Closed(Close::new(0, "")));
-                }
-                end = self.read() => return end,
-            }
+        tokio::select! {
+            biased;
+            end = wish(&core, self.flush_timeout) => end,
+            end = self.read() => end,
         }
     }
 
@@ -194,5 +180,21 @@ impl SessionTask {
 
     fn abort(&mut self, code: u64) {
         wire::refuse(&mut self.send, &mut self.recv, code);
+    }
+}
+
+/// Waits until this side wants the session to end, and says how.
+async fn wish(core: &SessionCore, flush_timeout: Duration) -> End {
+    let ask = match core.asked().await {
+        Ask::Release => tokio::select! {
+            ask = core.asked_to_close() => ask,
+            _ = timeout(flush_timeout, core.flush()) => Ask::Release,
+        },
+        ask => ask,
+    };
+    match ask {
+        Ask::Close(close) => End::Local(SessionError::Closed(close)),
+        Ask::Lost(error) => End::Lost(error),
+        Ask::Open | Ask::Release => End::Local(SessionError::Closed(Close::new(0, ""))),
     }
 }

@@ -7,17 +7,11 @@ use crate::wire;
 /// A stream that was opened and whose header has not been sent.
 ///
 /// Dropped, it is reset: the peer could not tell which session it belongs to.
-pub(crate) struct Unannounced {
-    send: Option<quinn::SendStream>,
-    recv: Option<quinn::RecvStream>,
-}
+pub(crate) struct Unannounced(Option<quinn::SendStream>);
 
 impl Unannounced {
-    pub(crate) fn new(send: quinn::SendStream, recv: Option<quinn::RecvStream>) -> Self {
-        Self {
-            send: Some(send),
-            recv,
-        }
+    pub(crate) fn new(send: quinn::SendStream) -> Self {
+        Self(Some(send))
     }
 
     /// Sends the header, and gives the stream to whoever will use it.
@@ -25,8 +19,8 @@ impl Unannounced {
         mut self,
         session: &SessionCore,
         header: &[u8],
-    ) -> Result<(quinn::SendStream, Option<quinn::RecvStream>), SessionError> {
-        let send = self.send.as_mut().expect(WHOLE);
+    ) -> Result<quinn::SendStream, SessionError> {
+        let send = self.0.as_mut().expect(WHOLE);
         let written = tokio::select! {
             biased;
             written = send.write_all(header) => written,
@@ -36,17 +30,14 @@ impl Unannounced {
             return Err(SessionError::Connection(error.into()));
         }
         // Any other failure is the peer's wish, which the stream's first use will tell.
-        Ok((self.send.take().expect(WHOLE), self.recv.take()))
+        Ok(self.0.take().expect(WHOLE))
     }
 }
 
 impl Drop for Unannounced {
     fn drop(&mut self) {
-        if let Some(send) = &mut self.send {
+        if let Some(send) = &mut self.0 {
             let _ = send.reset(wire::session_gone());
-        }
-        if let Some(recv) = &mut self.recv {
-            let _ = recv.stop(wire::session_gone());
         }
     }
 }

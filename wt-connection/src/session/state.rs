@@ -1,0 +1,296 @@
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::error::{Close, SessionError};
+use crate::session::datagrams::Datagrams;
+use crate::session::handle::SessionHandle;
+use crate::session::incoming::{IncomingBi, IncomingStream, IncomingUni};
+use crate::session::live::{Live, LiveHalf, StreamKey};
+use crate::stream::{BiStream, Half, Received, RecvStream, SendStream};
+
+/// How far a session is, and what it holds.
+#[derive(Debug)]
+pub(crate) struct State {
+    ask: Ask,
+    draining: bool,
+    /// No stream or datagram passes any more.
+    ended: Option<SessionError>,
+    /// The peer has been told, too, or cannot be.
+    over: bool,
+    bi: VecDeque<IncomingBi>,
+    uni: VecDeque<IncomingUni>,
+    datagrams: Datagrams,
+    live: Live,
+    guards: Guards,
+}
+
+/// What the handles want of the task.
+#[derive(Clone, Debug)]
+pub(crate) enum Ask {
+    /// To go on.
+    Open,
+    /// To end once everything sent has arrived: the last handle is gone.
+    Release,
+    /// To end now.
+    Close(Close),
+    /// To end now, without a word: the connection is lost.
+    Lost(SessionError),
+}
+
+/// What was kept until the session is over. Its drop is somebody else's code.
+#[derive(Default)]
+#[must_use = "guards are dropped outside of the lock"]
+pub(crate) struct Guards(Vec<Box<dyn Send>>);
+
+/// What a session still had when it ended.
+#[derive(Debug)]
+#[must_use = "the streams are ended outside of the lock"]
+pub(crate) struct Remains {
+    pub(crate) live: Live,
+    pub(crate) waiting: Vec<IncomingStream>,
+}
+
+impl State {
+    pub(crate) fn new(received_datagrams: usize) -> Self {
+        Self {
+            ask: Ask::Open,
+            draining: false,
+            ended: None,
+            over: false,
+            bi: VecDeque::new(),
+            uni: VecDeque::new(),
+            datagrams: Datagrams::new(received_datagrams),
+            live: Live::default(),
+            guards: Guards::default(),
+        }
+    }
+
+    /// Notes a wish, and says whether it is stronger than the one before: the first to ask decides
+    /// how, but a loss needs no wish.
+    pub(crate) fn ask(&mut self, ask: Ask) -> bool {
+        let stronger = match (&self.ask, &ask) {
+            (Ask::Open, _) | (_, Ask::Lost(_)) | (Ask::Release, Ask::Close(_)) => true,
+            (Ask::Release | Ask::Close(_) | Ask::Lost(_), _) => false,
+        };
+        if stronger {
+            self.ask = ask;
+        }
+        stronger
+    }
+
+    pub(crate) fn asked(&self) -> &Ask {
+        &self.ask
+    }
+
+    pub(crate) fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining
+    }
+
+    /// Fails once no stream passes any more.
+    pub(crate) fn alive(&self) -> Result<(), SessionError> {
+        self.ended.clone().map_or(Ok(()), Err)
+    }
+
+    /// Why no stream passes any more, if none does.
+    pub(crate) fn ended(&self) -> Option<SessionError> {
+        self.ended.clone()
+    }
+
+    /// Why the session is over, if it is.
+    pub(crate) fn over(&self) -> Option<SessionError> {
+        self.ended.clone().filter(|_| self.over)
+    }
+
+    /// Queues a stream that the peer opened; gives it back if none passes any more.
+    pub(crate) fn push(&mut self, stream: IncomingStream) -> Result<(), IncomingStream> {
+        match stream {
+            stream if self.ended.is_some() => return Err(stream),
+            IncomingStream::Bi(stream) => self.bi.push_back(stream),
+            IncomingStream::Uni(stream) => self.uni.push_back(stream),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn push_datagram(&mut self, datagram: Bytes) {
+        if self.ended.is_none() {
+            self.datagrams.push(datagram);
+        }
+    }
+
+    /// The next bidirectional stream, or why there is none any more.
+    pub(crate) fn next_bi(
+        &mut self,
+        handle: &Arc<SessionHandle>,
+    ) -> Option<Result<BiStream, SessionError>> {
+        match self.bi.pop_front() {
+            Some(stream) => Some(Ok(self.adopt_bi(handle, stream))),
+            None => self.ended().map(Err),
+        }
+    }
+
+    /// The next unidirectional stream, or why there is none any more.
+    pub(crate) fn next_uni(
+        &mut self,
+        handle: &Arc<SessionHandle>,
+    ) -> Option<Result<RecvStream, SessionError>> {
+        match self.uni.pop_front() {
+            Some(stream) => {
+                let received = Received::new(stream.recv, stream.rest);
+                Some(Ok(self.adopt_recv(handle, received)))
+            }
+            None => self.ended().map(Err),
+        }
+    }
+
+    /// The next datagram, or why there is none any more.
+    pub(crate) fn next_datagram(&mut self) -> Option<Result<Bytes, SessionError>> {
+        match self.datagrams.pop() {
+            Some(datagram) => Some(Ok(datagram)),
+            None => self.ended().map(Err),
+        }
+    }
+
+    pub(crate) fn dropped_datagrams(&self) -> u64 {
+        self.datagrams.dropped()
+    }
+
+    /// Gives a stream the handles that the application uses.
+    pub(crate) fn adopt_bi(&mut self, handle: &Arc<SessionHandle>, stream: IncomingBi) -> BiStream {
+        let send = self.adopt_send(handle, stream.send);
+        let recv = self.adopt_recv(handle, Received::new(stream.recv, stream.rest));
+        BiStream::new(send, recv)
+    }
+
+    pub(crate) fn adopt_send(
+        &mut self,
+        handle: &Arc<SessionHandle>,
+        stream: quinn::SendStream,
+    ) -> SendStream {
+        let id = stream.id().into();
+        let half = Arc::new(Half::new(stream));
+        let key = self.live.insert(LiveHalf::Send(Arc::clone(&half)));
+        handle.touch();
+        SendStream::new(half, Arc::clone(handle), key, id)
+    }
+
+    fn adopt_recv(&mut self, handle: &Arc<SessionHandle>, received: Received) -> RecvStream {
+        let id = received.id();
+        let half = Arc::new(Half::new(received));
+        let key = self.live.insert(LiveHalf::Recv(Arc::clone(&half)));
+        handle.touch();
+        RecvStream::new(half, Arc::clone(handle), key, id)
+    }
+
+    /// Forgets a direction whose handle is gone.
+    pub(crate) fn forget(&mut self, key: StreamKey) {
+        self.live.remove(key);
+    }
+
+    /// Keeps a finished stream until it is delivered.
+    pub(crate) fn linger(&mut self, stream: quinn::SendStream) {
+        if self.ended.is_none() {
+            self.live.linger(stream);
+        }
+    }
+
+    pub(crate) fn take_lingering(&mut self) -> Vec<quinn::SendStream> {
+        self.live.take_lingering()
+    }
+
+    /// Keeps a guard; gives it back if the session is over.
+    pub(crate) fn hold(&mut self, guard: Box<dyn Send>) -> Option<Guards> {
+        if self.over {
+            return Some(Guards(vec![guard]));
+        }
+        self.guards.0.push(guard);
+        None
+    }
+
+    /// Lets no stream pass any more, and gives those that there were; `None` if it had ended.
+    pub(crate) fn end(&mut self, error: &SessionError) -> Option<Remains> {
+        if self.ended.is_some() {
+            return None;
+        }
+        self.ended = Some(error.clone());
+        self.datagrams.clear();
+        let bi = mem::take(&mut self.bi).into_iter().map(IncomingStream::Bi);
+        let uni = mem::take(&mut self.uni)
+            .into_iter()
+            .map(IncomingStream::Uni);
+        Some(Remains {
+            live: mem::take(&mut self.live),
+            waiting: bi.chain(uni).collect(),
+        })
+    }
+
+    pub(crate) fn finish(&mut self) -> Guards {
+        self.over = true;
+        mem::take(&mut self.guards)
+    }
+}
+
+impl std::fmt::Debug for Guards {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} guards", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closed(code: u32) -> Ask {
+        Ask::Close(Close::new(code, ""))
+    }
+
+    #[test]
+    fn the_first_close_decides() {
+        let mut state = State::new(1);
+
+        assert!(state.ask(closed(1)));
+        assert!(!state.ask(closed(2)));
+        assert!(!state.ask(Ask::Release));
+
+        assert!(matches!(state.asked(), Ask::Close(close) if close.code() == 1));
+    }
+
+    #[test]
+    fn an_explicit_close_hurries_a_release() {
+        let mut state = State::new(1);
+
+        assert!(state.ask(Ask::Release));
+        assert!(state.ask(closed(3)));
+
+        assert!(matches!(state.asked(), Ask::Close(close) if close.code() == 3));
+    }
+
+    #[test]
+    fn a_session_ends_once() {
+        let mut state = State::new(1);
+        let first = SessionError::Aborted { code: 1 };
+
+        assert!(state.end(&first).is_some());
+        assert!(state.end(&SessionError::Aborted { code: 2 }).is_none());
+
+        assert_eq!(state.alive(), Err(first));
+    }
+
+    #[test]
+    fn datagrams_of_an_ended_session_are_gone() {
+        let mut state = State::new(1);
+        let error = SessionError::Aborted { code: 1 };
+        state.push_datagram(Bytes::from_static(b"before"));
+
+        let _ = state.end(&error);
+        state.push_datagram(Bytes::from_static(b"after"));
+
+        assert_eq!(state.next_datagram(), Some(Err(error)));
+    }
+}
