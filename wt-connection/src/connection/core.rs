@@ -212,21 +212,28 @@ impl Core {
         }
     }
 
-    /// Notes how the connection ended, and tells everybody who waits.
-    pub(crate) fn finish(&self, error: ConnectionError) {
-        let orderly = error == ConnectionError::Closed || error.is_orderly();
+    /// Notes how the connection ends; nothing more begins on it.
+    pub(crate) fn set_error(&self, error: ConnectionError) {
         // Only the driver ends the connection, and only once.
         let _ = self.error.set(error);
         self.room.close();
+        self.requested.notify_waiters();
+    }
+
+    /// Tells everybody who waits that the connection is over.
+    pub(crate) fn finish(&self) {
+        let orderly = match self.error() {
+            None | Some(ConnectionError::Closed) => true,
+            Some(error) => error.is_orderly(),
+        };
         self.state.advance(if orderly {
             ConnectionState::Closed
         } else {
             ConnectionState::Failed
         });
-        self.requested.notify_waiters();
     }
 
-    /// Why the connection is over, if it is.
+    /// Why the connection is over, or about to be.
     pub(crate) fn error(&self) -> Option<ConnectionError> {
         self.error.get().cloned()
     }

@@ -46,31 +46,43 @@ impl Driver {
         // The control streams of both sides must stay open as long as the connection: this side's
         // is kept here, the peer's in the demultiplexer.
         let mut control = None;
-        let error = match self.work(&mut demux, &mut control).await {
-            End::Released => {
-                self.core.state.advance(ConnectionState::Closing);
-                self.wind_down().await;
-                self.close(code::H3_NO_ERROR, "")
-            }
+        match self.work(&mut demux, &mut control).await {
+            End::Released => self.close_orderly(Close::new(0, "")).await,
             End::Asked(close) => {
-                self.core.state.advance(ConnectionState::Closing);
                 for session in self.core.sessions.all() {
                     session.ask(Ask::Close(close.clone()));
                 }
-                self.wind_down().await;
-                self.close(code::H3_NO_ERROR, close.reason())
+                self.close_orderly(close).await;
             }
             End::Stop(Stop::Fault(fault)) => {
+                self.lose(ConnectionError::fault(fault));
                 self.close(fault.code, fault.reason);
-                ConnectionError::fault(fault)
+                self.wind_down().await;
             }
-            End::Stop(Stop::Lost(error)) => error,
-        };
-        for session in self.core.sessions.all() {
-            session.ask(Ask::Lost(SessionError::Connection(error.clone())));
+            End::Stop(Stop::Lost(error)) => {
+                self.lose(error);
+                self.wind_down().await;
+            }
         }
+        self.core.finish();
+    }
+
+    /// Closes once every session is over.
+    async fn close_orderly(&self, close: Close) {
+        self.core.state.advance(ConnectionState::Closing);
+        self.core.set_error(ConnectionError::Closed);
         self.wind_down().await;
-        self.core.finish(error);
+        self.close(code::H3_NO_ERROR, close.reason());
+    }
+
+    /// Ends every session with the connection.
+    fn lose(&self, error: ConnectionError) {
+        let ended = SessionError::Connection(error.clone());
+        self.core.set_error(error);
+        for session in self.core.sessions.all() {
+            session.end(&ended);
+            session.ask(Ask::Lost(ended.clone()));
+        }
     }
 
     async fn work(&mut self, demux: &mut Demux, control: &mut Option<quinn::SendStream>) -> End {
@@ -92,16 +104,15 @@ impl Driver {
         }
     }
 
-    /// Lets nothing new begin, and waits for the sessions' tasks, each of which has time limits.
+    /// Refuses what nobody has looked at, and waits for the sessions' tasks, each of which has time
+    /// limits.
     async fn wind_down(&self) {
-        self.core.room.close();
         self.core.refuse_requests(code::H3_REQUEST_REJECTED);
         self.core.tasks.close();
         self.core.tasks.wait().await;
     }
 
-    fn close(&self, code: u64, reason: &str) -> ConnectionError {
+    fn close(&self, code: u64, reason: &str) {
         self.core.quinn.close(wire::varint(code), reason.as_bytes());
-        ConnectionError::Closed
     }
 }
