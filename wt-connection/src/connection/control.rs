@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
 use crate::connection::Core;
-use crate::connection::demux::Stop;
+use crate::connection::stop::Stop;
 use crate::proto::code;
 use crate::proto::control::{self, ControlEvent, ControlReader, Side};
 use crate::proto::fault::ConnectionFault;

@@ -7,8 +7,8 @@ use tokio::time::timeout;
 
 use crate::connection::arrival::{BiArrival, BiKind, UniArrival};
 use crate::connection::control::CriticalStreams;
+use crate::connection::stop::Stop;
 use crate::connection::{Core, Queued};
-use crate::error::ConnectionError;
 use crate::http3::Http;
 use crate::proto::control::Side;
 use crate::proto::fault::ConnectionFault;
@@ -34,13 +34,6 @@ enum Late {
     Uni(UniArrival, Result<Option<Kind>, ConnectionFault>),
     Bi(BiArrival, Result<BiKind, ConnectionFault>),
     Timeout,
-}
-
-/// What ends the work.
-#[derive(Debug)]
-pub(crate) enum Stop {
-    Fault(ConnectionFault),
-    Lost(ConnectionError),
 }
 
 impl Demux {

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::connection::demux::{Demux, Stop};
+use crate::connection::demux::Demux;
+use crate::connection::stop::Stop;
 use crate::connection::{Core, Owner, control};
 use crate::error::{Close, ConnectionError, SessionError};
 use crate::proto::code;

@@ -10,6 +10,7 @@ mod handle;
 mod opening;
 mod owner;
 mod service;
+mod stop;
 
 pub use handle::Connection;
 pub use service::Opening;
