@@ -22,8 +22,8 @@ pub(crate) fn encode(response: http::Response<()>) -> Option<Bytes> {
 /// Answers with a status alone and gives the stream up, without waiting: where the few bytes do not
 /// fit into the peer's window, the stream is reset.
 pub(crate) fn at_once(
-    mut send: quinn::SendStream,
-    mut recv: quinn::RecvStream,
+    send: &mut quinn::SendStream,
+    recv: &mut quinn::RecvStream,
     status: StatusCode,
 ) {
     let mut response = http::Response::new(());

@@ -160,6 +160,7 @@ impl SessionRequest {
         let _ = send.finish();
         // RFC 9114 §4.1.1: what is left of a request that was answered is not wanted.
         let _ = recv.stop(wire::varint(code::H3_NO_ERROR));
+        self.handle.core.flush(send);
         Ok(())
     }
 
@@ -198,12 +199,10 @@ impl Drop for SessionRequest {
             let code = code::H3_INTERNAL_ERROR;
             wire::refuse(&mut streams.send, &mut streams.recv, code);
         } else {
-            reply::at_once(
-                streams.send,
-                streams.recv,
-                StatusCode::INTERNAL_SERVER_ERROR,
-            );
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            reply::at_once(&mut streams.send, &mut streams.recv, status);
         }
+        self.handle.core.flush(streams.send);
     }
 }
 

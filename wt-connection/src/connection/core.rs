@@ -3,8 +3,9 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::uri::Authority;
+use tokio::runtime;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -142,6 +143,21 @@ impl Core {
             }
         });
         session
+    }
+
+    /// Keeps the connection until the peer has the answer that `send` was finished with, or has
+    /// taken too long over it.
+    pub(crate) fn flush(&self, send: quinn::SendStream) {
+        // A handle can be dropped where there is no runtime, and nobody to wait.
+        let Ok(runtime) = runtime::Handle::try_current() else {
+            return;
+        };
+        let limit = self.limits.flush_timeout;
+        let flush = async move {
+            // Stopped or lost is as good as delivered: nothing more will be.
+            let _ = timeout(limit, send.stopped()).await;
+        };
+        self.tasks.spawn_on(flush, &runtime);
     }
 
     /// Reports what the connection has to end with.

@@ -178,7 +178,7 @@ impl Demux {
             BiKind::Http => self.http.request(send, recv, rest),
             BiKind::TooLarge => {
                 let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-                reply::at_once(send, recv, status);
+                reply::at_once(&mut send, &mut recv, status);
             }
             BiKind::Refuse(code) => wire::refuse(&mut send, &mut recv, code),
             BiKind::Session(_) => {}
