@@ -1,0 +1,10 @@
+//! Sessions with other implementations of WebTransport, as their server and as their client, over
+//! the machine's own loopback.
+#![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+#[path = "interop/end.rs"]
+mod end;
+#[path = "interop/ours.rs"]
+mod ours;
+#[path = "interop/wtransport/mod.rs"]
+mod wtransport;

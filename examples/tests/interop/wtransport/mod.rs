@@ -1,0 +1,7 @@
+//! wtransport at the other end. It has one session on a connection, closes QUIC with it, without a
+//! capsule, and sends stream codes as they are.
+
+mod closing;
+mod opening;
+mod peer;
+mod streams;
