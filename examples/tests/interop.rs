@@ -6,5 +6,7 @@
 mod end;
 #[path = "interop/ours.rs"]
 mod ours;
+#[path = "interop/web_transport_quinn/mod.rs"]
+mod web_transport_quinn;
 #[path = "interop/wtransport/mod.rs"]
 mod wtransport;

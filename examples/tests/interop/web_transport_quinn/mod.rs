@@ -1,0 +1,7 @@
+//! web-transport-quinn at the other end. It has one session on a connection, closes QUIC soon after
+//! the session, and maps stream codes.
+
+mod closing;
+mod opening;
+mod peer;
+mod streams;
