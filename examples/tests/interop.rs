@@ -6,6 +6,8 @@
 mod end;
 #[path = "interop/ours.rs"]
 mod ours;
+#[path = "interop/together.rs"]
+mod together;
 #[path = "interop/web_transport_quinn/mod.rs"]
 mod web_transport_quinn;
 #[path = "interop/wtransport/mod.rs"]

@@ -5,3 +5,5 @@ mod closing;
 mod opening;
 mod peer;
 mod streams;
+
+pub(crate) use peer::{client, request};
