@@ -1,1 +1,7 @@
-//! Compositions of the crates; see the files beside `src`.
+//! Compositions of the crates, and the parts that several of them share; see the files beside
+//! `src`.
+
+pub mod echo;
+mod error;
+
+pub use error::{BoxError, causes};
