@@ -50,6 +50,9 @@ impl Driver {
         match self.work(&mut demux, &mut control).await {
             End::Released => self.close_orderly(Close::new(0, "")).await,
             End::Asked(close) => {
+                // Also where it was the endpoint that asked: a session that starts from here on
+                // looks at this.
+                self.core.closing.ask(close.clone());
                 for session in self.core.sessions.all() {
                     session.ask(Ask::Close(close.clone()));
                 }
