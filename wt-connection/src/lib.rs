@@ -1,4 +1,85 @@
 //! A WebTransport connection as a tower service, client and server.
+//!
+//! For servers and clients that carry many sessions over one HTTP/3 connection, and for stacks of
+//! tower layers over the opening of sessions. Not for raw QUIC, for which there is quinn; nor for
+//! other HTTP/3 requests, which a server answers with 404.
+//!
+//! ```text
+//!                       Endpoint                 one UDP socket with TLS
+//!         client       │        │       server
+//!             Connector          Incoming
+//!                      │        │
+//!                      ▼        ▼
+//!                      Connection                HTTP/3: SETTINGS, many sessions
+//!    Service::call, open │        │ accept, SessionRequest
+//!                        ▼        ▼
+//!                       Session                  one CONNECT: close with code and reason
+//!                      │   │    │
+//!                      ▼   ▼    ▼
+//!              BiStream   SendStream   datagrams
+//!                         RecvStream
+//! ```
+//!
+//! ```
+//! use tower::ServiceExt;
+//! use wt_connection::{Connector, Endpoint, Identity, Trust};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! let identity = Identity::self_signed(["localhost"])?;
+//! let trust = Trust::hashes([identity.certificate_hash()]);
+//! let server = Endpoint::server("127.0.0.1:0".parse()?, identity)?;
+//! let target = server.local_address()?.into();
+//! tokio::spawn(async move {
+//!     let connection = server.accept().await.ok_or("closed")?.await?;
+//!     let session = connection.accept().await?.accept().await?;
+//!     session.send_datagram("hello")?;
+//!     session.closed().await;
+//!     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+//! });
+//!
+//! let connection = Connector::new(Endpoint::client(trust)?).oneshot(target).await?;
+//! let session = connection.open("/greetings").await?;
+//! assert_eq!(session.read_datagram().await?, "hello");
+//! session.close(42, "that is all");
+//! session.closed().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Semantics
+//!
+//! **Readiness.** A [`Connector`] is always ready. A [`Connection`] is `Pending` while as many
+//! sessions are open as the server allows, and `Err` once it is draining or over. Being ready
+//! reserves one session; `call` spends it, and the session's end gives it back.
+//!
+//! **Cancellation.** A future that is dropped gives up what it has not returned: [`Connecting`] the
+//! connection, [`Opening`] the session, of which the server is told. What waits for the peer is
+//! cancel safe, and says so; [`SendStream::write_all`], [`SendStream::write_chunk`] and
+//! [`RecvStream::read_to_end`] are not.
+//!
+//! **Clone.** Clones of an [`Endpoint`], a [`Connection`] and a [`Session`] are handles on the same
+//! one; that of a `Connection` has nothing reserved. Clones of a [`Connector`] share the endpoint,
+//! and have settings of their own.
+//!
+//! **Drop.** A stream that is dropped is finished and stopped. The last handle of a session closes
+//! it with code 0, once its live streams are dropped and delivered. The last handle of a
+//! connection, its sessions and their streams closes QUIC with `H3_NO_ERROR`. A process that ends
+//! awaits [`Endpoint::close`] first, or its peers hear nothing of all that.
+//!
+//! # Design
+//!
+//! h3 sees ordinary requests only. Its public API knows no session, and its own view of the
+//! connection would end it at the first stream of one; so every stream is told apart by its first
+//! bytes, and what belongs to a session never comes to h3. The control streams are this crate's for
+//! the same reason: SETTINGS announce WebTransport, and a malformed request cannot end sessions.
+//!
+//! One driver task for each connection places streams and datagrams, and one for each session reads
+//! its CONNECT stream. A stream whose header is slow to come waits beside them and holds up nobody.
+//! Once placed, streams are quinn's own: bytes pass through no task or queue of this crate.
+//!
+//! Whatever a peer can fill or delay has a limit ([`Limits`]). Over it, the one stream, datagram or
+//! session is shed, and the rest of the connection goes on.
 mod activity;
 mod connecting;
 mod connection;
@@ -54,3 +135,8 @@ pub use tls::{
     ServerIdentity, TlsError, Trust,
 };
 pub use transport::Transport;
+
+/// The README's example is a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
