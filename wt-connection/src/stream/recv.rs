@@ -2,7 +2,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::{fmt, io, mem};
+use std::{fmt, io};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, ReadBuf};
@@ -29,7 +29,8 @@ pub struct RecvStream {
 pub(crate) struct Received {
     stream: quinn::RecvStream,
     rest: Bytes,
-    done: bool,
+    /// How the stream ended; quinn tells a reset, and a stop of ours, only once.
+    end: Option<Result<(), ReadError>>,
 }
 
 impl RecvStream {
@@ -137,7 +138,7 @@ impl Received {
         Self {
             stream,
             rest,
-            done: false,
+            end: None,
         }
     }
 
@@ -153,19 +154,23 @@ impl Received {
         if !self.rest.is_empty() {
             return Poll::Ready(Ok(Some(self.rest.split_to(max.min(self.rest.len())))));
         }
-        let chunk = ready!(pin!(self.stream.read_chunk(max, true)).poll(cx));
-        self.done = !matches!(chunk, Ok(Some(_)));
-        Poll::Ready(match chunk {
-            Ok(chunk) => Ok(chunk.map(|chunk| chunk.bytes)),
+        if let Some(end) = &self.end {
+            return Poll::Ready(end.clone().map(|()| None));
+        }
+        let end = match ready!(pin!(self.stream.read_chunk(max, true)).poll(cx)) {
+            Ok(Some(chunk)) => return Poll::Ready(Ok(Some(chunk.bytes))),
+            Ok(None) => Ok(()),
             Err(error) => Err(error.into()),
-        })
+        };
+        Poll::Ready(self.end.insert(end).clone().map(|()| None))
     }
 
     fn stop(&mut self, code: quinn::VarInt) -> Result<(), ReadError> {
         self.rest = Bytes::new();
-        if mem::replace(&mut self.done, true) {
+        if self.end.is_some() {
             return Err(ReadError::Stopped);
         }
+        self.end = Some(Err(ReadError::Stopped));
         self.stream.stop(code).map_err(|_| ReadError::Stopped)
     }
 }
