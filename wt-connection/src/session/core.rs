@@ -183,7 +183,7 @@ impl SessionCore {
         drop(refused);
     }
 
-    pub(crate) fn drop_send(&self, key: StreamKey, half: &Half<quinn::SendStream>) {
+    pub(crate) fn drop_send(&self, key: StreamKey, half: &Half<quinn::SendStream>, reset: bool) {
         let Some(mut stream) = half.take() else {
             return;
         };
@@ -191,7 +191,9 @@ impl SessionCore {
         let _ = stream.finish();
         let mut state = self.state.lock();
         state.forget(key);
-        state.linger(stream);
+        if !reset {
+            state.linger(stream);
+        }
     }
 
     pub(crate) fn drop_recv(&self, key: StreamKey) {

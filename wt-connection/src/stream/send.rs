@@ -23,6 +23,7 @@ pub struct SendStream {
     session: Arc<SessionHandle>,
     key: StreamKey,
     id: u64,
+    reset: bool,
 }
 
 impl SendStream {
@@ -37,6 +38,7 @@ impl SendStream {
             session,
             key,
             id,
+            reset: false,
         }
     }
 
@@ -130,7 +132,9 @@ impl SendStream {
     pub fn reset(&mut self, code: u32) -> Result<(), WriteError> {
         self.half
             .with(|stream| stream.reset(wire::app_code(code)))?
-            .map_err(|_| WriteError::Finished)
+            .map_err(|_| WriteError::Finished)?;
+        self.reset = true;
+        Ok(())
     }
 
     /// Waits until the peer stops the stream, and says with which code, or until the peer has
@@ -139,13 +143,18 @@ impl SendStream {
     /// # Errors
     ///
     /// [`WriteError::Stopped`] with `None` where the peer's code is none of an application's;
-    /// [`WriteError::Session`] once the session is over.
+    /// [`WriteError::Finished`] if this side has reset the stream; [`WriteError::Session`] once the
+    /// session is over.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: the next call tells the same.
     pub async fn stopped(&mut self) -> Result<Option<u32>, WriteError> {
         let stopped = self.half.with(|stream| stream.stopped())?;
+        if self.reset {
+            // quinn does not tell of the acknowledgement.
+            return Err(WriteError::Finished);
+        }
         let stopped = tokio::select! {
             stopped = stopped => stopped,
             ended = self.session.core().ended() => return Err(ended.into()),
@@ -202,7 +211,8 @@ impl SendStream {
 
 impl Drop for SendStream {
     fn drop(&mut self) {
-        self.session.core().drop_send(self.key, &self.half);
+        let core = self.session.core();
+        core.drop_send(self.key, &self.half, self.reset);
     }
 }
 
