@@ -1,4 +1,6 @@
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use slab::Slab;
 
@@ -34,11 +36,14 @@ impl Live {
         self.halves.try_remove(key.0);
     }
 
-    /// Keeps a finished stream until it is delivered.
+    /// Keeps a finished stream until it is delivered, or the peer wants no more of it.
     pub(crate) fn linger(&mut self, stream: quinn::SendStream) {
+        if is_settled(&stream) {
+            // Dropped, it is reset if it was stopped; until then it takes up the peer's room.
+            return;
+        }
         if self.lingering.len() >= self.sweep_at.max(SWEEP_FIRST) {
-            // quinn forgets a stream once all of it is acknowledged.
-            self.lingering.retain(|stream| stream.priority().is_ok());
+            self.lingering.retain(|stream| !is_settled(stream));
             // Twice what is left, so that each stream is looked at twice on average.
             self.sweep_at = 2 * self.lingering.len();
         }
@@ -64,6 +69,12 @@ impl LiveHalf {
             Self::Recv(half) => half.end(error),
         }
     }
+}
+
+/// Says whether a finished stream was acknowledged or stopped, or is lost with its connection.
+fn is_settled(stream: &quinn::SendStream) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    pin!(stream.stopped()).poll(&mut context).is_ready()
 }
 
 const SWEEP_FIRST: usize = 32;
