@@ -153,10 +153,14 @@ impl SessionRequest {
             !status.is_informational() && !status.is_success(),
             "a session is not rejected with {status}",
         );
+        if let Some(streams) = &self.streams {
+            // Before the client knows, which may then ask for another in this one's place.
+            let id = streams.send.id().into();
+            self.handle.core.sessions.remove(id);
+        }
         let Streams {
             mut send, mut recv, ..
         } = self.send(response).await?;
-        self.handle.core.sessions.remove(send.id().into());
         let _ = send.finish();
         // RFC 9114 §4.1.1: what is left of a request that was answered is not wanted.
         let _ = recv.stop(wire::varint(code::H3_NO_ERROR));

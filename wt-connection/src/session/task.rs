@@ -69,9 +69,10 @@ impl SessionTask {
         let fault = match end {
             End::Local(error) => {
                 self.core.end(&error);
+                // Before the peer knows, which may then ask for another in this one's place.
+                self.sessions.remove(self.core.id());
                 // Whether it was in time or not, there is nothing more to do.
                 let _ = timeout(self.flush_timeout, self.tell(&error)).await;
-                self.sessions.remove(self.core.id());
                 wire::refuse(&mut self.send, &mut self.recv, code::H3_NO_ERROR);
                 None
             }
