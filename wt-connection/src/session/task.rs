@@ -117,7 +117,13 @@ impl SessionTask {
             loop {
                 match self.capsules.next() {
                     Ok(Some(Capsule::Close { code, reason })) => {
-                        return End::Peer(SessionError::ClosedByPeer(Close::new(code, reason)));
+                        // Nothing may follow.
+                        return match self.capsules.next() {
+                            Ok(_) => {
+                                End::Peer(SessionError::ClosedByPeer(Close::new(code, reason)))
+                            }
+                            Err(fault) => End::Fault(fault),
+                        };
                     }
                     Ok(Some(Capsule::Drain)) => self.core.drain(),
                     Ok(None) => break,
