@@ -29,8 +29,16 @@ pub struct RecvStream {
 pub(crate) struct Received {
     stream: quinn::RecvStream,
     rest: Bytes,
-    /// How the stream ended; quinn tells a reset, and a stop of ours, only once.
-    end: Option<Result<(), ReadError>>,
+    end: Option<End>,
+}
+
+/// How a stream ended; quinn tells a reset, and a stop of ours, only once.
+#[derive(Clone, Debug)]
+enum End {
+    Finished,
+    Failed(ReadError),
+    /// With its session, of whose end the peer's word is still to come.
+    SessionGone,
 }
 
 impl RecvStream {
@@ -154,15 +162,23 @@ impl Received {
         if !self.rest.is_empty() {
             return Poll::Ready(Ok(Some(self.rest.split_to(max.min(self.rest.len())))));
         }
-        if let Some(end) = &self.end {
-            return Poll::Ready(end.clone().map(|()| None));
+        if self.end.is_none() {
+            let chunk = ready!(pin!(self.stream.read_chunk(max, true)).poll(cx));
+            self.end = Some(match chunk {
+                Ok(Some(chunk)) => return Poll::Ready(Ok(Some(chunk.bytes))),
+                Ok(None) => End::Finished,
+                Err(quinn::ReadError::Reset(code)) if code == wire::session_gone() => {
+                    End::SessionGone
+                }
+                Err(error) => End::Failed(error.into()),
+            });
         }
-        let end = match ready!(pin!(self.stream.read_chunk(max, true)).poll(cx)) {
-            Ok(Some(chunk)) => return Poll::Ready(Ok(Some(chunk.bytes))),
-            Ok(None) => Ok(()),
-            Err(error) => Err(error.into()),
-        };
-        Poll::Ready(self.end.insert(end).clone().map(|()| None))
+        match &self.end {
+            Some(End::Failed(error)) => Poll::Ready(Err(error.clone())),
+            Some(End::Finished) | None => Poll::Ready(Ok(None)),
+            // The session's end wakes whoever waits, and says why.
+            Some(End::SessionGone) => Poll::Pending,
+        }
     }
 
     fn stop(&mut self, code: quinn::VarInt) -> Result<(), ReadError> {
@@ -170,7 +186,7 @@ impl Received {
         if self.end.is_some() {
             return Err(ReadError::Stopped);
         }
-        self.end = Some(Err(ReadError::Stopped));
+        self.end = Some(End::Failed(ReadError::Stopped));
         self.stream.stop(code).map_err(|_| ReadError::Stopped)
     }
 }

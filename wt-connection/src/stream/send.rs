@@ -101,9 +101,7 @@ impl SendStream {
             let left = &mut chunks[done..];
             let written = poll_fn(|cx| {
                 self.half.poll(cx, |stream, cx| {
-                    pin!(stream.write_chunks(left))
-                        .poll(cx)
-                        .map_err(WriteError::from)
+                    written(pin!(stream.write_chunks(left)).poll(cx))
                 })
             })
             .await?;
@@ -161,6 +159,10 @@ impl SendStream {
         };
         match stopped.map_err(quinn::WriteError::from)? {
             None => Ok(None),
+            Some(code) if code == wire::session_gone() => {
+                // The peer's word of why is still to come.
+                Err(self.session.core().ended().await.into())
+            }
             Some(code) => match code::from_wire(code.into_inner()) {
                 Some(code) => Ok(Some(code)),
                 None => Err(WriteError::Stopped(None)),
@@ -198,9 +200,7 @@ impl SendStream {
 
     fn poll_write_buf(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize, WriteError>> {
         let polled = self.half.poll(cx, |stream, cx| {
-            Pin::new(stream)
-                .poll_write(cx, buf)
-                .map_err(WriteError::from)
+            written(Pin::new(stream).poll_write(cx, buf))
         });
         if polled.is_ready() {
             self.session.touch();
@@ -241,6 +241,16 @@ impl fmt::Debug for SendStream {
         f.debug_struct("SendStream")
             .field("id", &self.id)
             .finish_non_exhaustive()
+    }
+}
+
+/// What a write says; one that failed as its session is over waits for the session to say why.
+fn written<T>(polled: Poll<Result<T, quinn::WriteError>>) -> Poll<Result<T, WriteError>> {
+    match polled {
+        Poll::Ready(Err(quinn::WriteError::Stopped(code))) if code == wire::session_gone() => {
+            Poll::Pending
+        }
+        polled => polled.map_err(WriteError::from),
     }
 }
 
