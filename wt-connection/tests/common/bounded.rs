@@ -28,7 +28,7 @@ pub(crate) async fn cancel<F: Future>(future: F) {
 }
 
 /// Polls a future once; `None` if it waits.
-pub(crate) async fn once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+pub(crate) async fn once<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Option<F::Output> {
     poll_fn(|cx| {
         Poll::Ready(match future.as_mut().poll(cx) {
             Poll::Ready(output) => Some(output),
