@@ -102,6 +102,9 @@ impl BiArrival {
             None => match stream_header::decode_bi(&mut self.rest)? {
                 None => return Ok(None),
                 Some(Kind::Session(id)) => return Ok(Some(BiKind::Session(id))),
+                Some(_) if self.send.id().initiator() == quinn::Side::Server => {
+                    return Err(REQUEST_BY_SERVER);
+                }
                 Some(_) => {
                     let mut headers = HeadersReader::new(limits.header_block);
                     headers.push(mem::take(&mut self.rest));
@@ -146,3 +149,8 @@ impl BiArrival {
         })
     }
 }
+
+const REQUEST_BY_SERVER: ConnectionFault = ConnectionFault::new(
+    code::H3_STREAM_CREATION_ERROR,
+    "a request stream of a server's",
+);

@@ -161,9 +161,6 @@ impl Demux {
             self.core.sessions.stream(session, stream);
             return Ok(());
         }
-        if self.core.side == Side::Client {
-            return Err(REQUEST_BY_SERVER);
-        }
         match kind {
             BiKind::Connect(request) if self.core.sessions.ask(id) => {
                 self.core.push_request(Queued {
@@ -200,8 +197,4 @@ const PUSH_NOT_ALLOWED: ConnectionFault =
 const PUSH_BY_CLIENT: ConnectionFault = ConnectionFault::new(
     code::H3_STREAM_CREATION_ERROR,
     "a push stream of a client's",
-);
-const REQUEST_BY_SERVER: ConnectionFault = ConnectionFault::new(
-    code::H3_STREAM_CREATION_ERROR,
-    "a request stream of a server's",
 );
