@@ -338,6 +338,29 @@ async fn streams_without_their_header_hold_up_nobody() {
     .await;
 }
 
+#[tokio::test]
+async fn a_stream_reset_before_its_header_was_sent_costs_nothing_else() {
+    // The client took a server's stream without a header for a request, and closed the connection.
+    within(async {
+        let (client, server, _pair) = sessions().await;
+
+        for (opener, accepter) in [(&client, &server), (&server, &client)] {
+            let mut stream = opener.open_bi().await.unwrap();
+            stream.send.reset(7).unwrap();
+            let mut send = opener.open_uni().await.unwrap();
+            send.reset(7).unwrap();
+            drop((stream, send));
+
+            opener.send_datagram(b"alive").unwrap();
+            assert_eq!(accepter.read_datagram().await.unwrap(), "alive");
+        }
+        let (mut here, mut there) = bi(&server, &client).await;
+        here.send.finish().unwrap();
+        assert_eq!(there.recv.read_to_end(1).await.unwrap(), [0]);
+    })
+    .await;
+}
+
 async fn sessions() -> (Session, Session, common::Pair) {
     let pair = connected().await;
     let (client, server) = session(&pair.client, &pair.server).await;
