@@ -1,4 +1,5 @@
 //! Datagrams: their size, their queue, and whom they reach.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 mod common;
 

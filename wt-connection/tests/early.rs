@@ -1,4 +1,5 @@
 //! What arrives before its session is known, and after it is over.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Plain HTTP/3 beside the sessions, asked for by h3's own client.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 mod common;
 

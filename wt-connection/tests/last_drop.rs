@@ -1,4 +1,5 @@
 //! What the drop of handles ends, and what it waits for.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 mod common;
 

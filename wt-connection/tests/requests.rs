@@ -1,4 +1,5 @@
 //! The request for a session and its answer.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! How a raw peer ends, drains and breaks a session, and what it sees of the end by this side.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! How a session ends, seen from both sides.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 mod common;
 

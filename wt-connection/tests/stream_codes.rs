@@ -1,4 +1,5 @@
 //! How a stream is given up: the application's codes, and the peer's that are none.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! A server's bytes on the wire, and what it makes of a raw client's.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 mod common;
 

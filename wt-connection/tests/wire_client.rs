@@ -1,4 +1,5 @@
 //! A client's bytes on the wire, and what it makes of a raw server's.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 mod common;
 
