@@ -14,7 +14,8 @@ use crate::proto::control::Side;
 use crate::proto::fault::ConnectionFault;
 use crate::proto::stream_header::Kind;
 use crate::proto::{code, datagram};
-use crate::session::{IncomingBi, IncomingStream, IncomingUni};
+use crate::session::IncomingStream;
+use crate::stream::Received;
 use crate::{reply, wait, wire};
 
 /// Tells apart what the peer sends, and gives each stream and datagram to whom it belongs.
@@ -131,7 +132,7 @@ impl Demux {
         match kind {
             Some(Kind::Session(id)) => {
                 let UniArrival { recv, rest } = arrival;
-                let stream = IncomingStream::Uni(IncomingUni { recv, rest });
+                let stream = IncomingStream::Uni(Received::new(recv, rest));
                 self.core.sessions.stream(id, stream);
                 Ok(())
             }
@@ -157,7 +158,7 @@ impl Demux {
         let id = send.id().into();
         if let BiKind::Session(session) = kind {
             self.forget(id);
-            let stream = IncomingStream::Bi(IncomingBi { send, recv, rest });
+            let stream = IncomingStream::Bi(send, Received::new(recv, rest));
             self.core.sessions.stream(session, stream);
             return Ok(());
         }

@@ -9,11 +9,11 @@ use crate::error::{SendDatagramError, SessionError};
 use crate::lock::Lock;
 use crate::proto::{code, datagram, stream_header};
 use crate::session::handle::SessionHandle;
-use crate::session::incoming::{IncomingBi, IncomingStream};
+use crate::session::incoming::IncomingStream;
 use crate::session::live::StreamKey;
 use crate::session::state::{Ask, State};
 use crate::session::unannounced::Unannounced;
-use crate::stream::{BiStream, Half, RecvStream, SendStream};
+use crate::stream::{BiStream, Half, Received, RecvStream, SendStream};
 use crate::wait;
 
 /// What a session's handles, its task and the connection's driver share.
@@ -52,7 +52,7 @@ impl SessionCore {
     /// Queues a stream; the connection's limit of open streams bounds the queue.
     pub(crate) fn push_stream(&self, stream: IncomingStream) {
         let arrived = match stream {
-            IncomingStream::Bi(_) => &self.bi_arrived,
+            IncomingStream::Bi(..) => &self.bi_arrived,
             IncomingStream::Uni(_) => &self.uni_arrived,
         };
         let pushed = self.state.lock().push(stream);
@@ -83,15 +83,14 @@ impl SessionCore {
         let mut header = Vec::with_capacity(MAX_HEADER);
         stream_header::encode_bi(&mut header, self.id);
         let send = Unannounced::new(send).announce(self, &header).await?;
-        let rest = Bytes::new();
-        let stream = IncomingBi { send, recv, rest };
+        let recv = Received::new(recv, Bytes::new());
         let mut state = self.state.lock();
         if let Err(ended) = state.alive() {
             drop(state);
-            IncomingStream::Bi(stream).refuse(code::WT_SESSION_GONE);
+            IncomingStream::Bi(send, recv).refuse(code::WT_SESSION_GONE);
             return Err(ended);
         }
-        Ok(state.adopt_bi(handle, stream))
+        Ok(state.adopt_bi(handle, send, recv))
     }
 
     pub(crate) async fn open_uni(
@@ -264,14 +263,12 @@ impl SessionCore {
         }
     }
 
-    /// Ends every stream; from here on each operation fails with `error`.
+    /// Ends every stream, but for those that outlive the session; from here on each operation on
+    /// the others fails with `error`.
     pub(crate) fn end(&self, error: &SessionError) {
-        let remains = self.state.lock().end(error);
-        let Some(remains) = remains else { return };
-        remains.live.end(error);
-        for stream in remains.waiting {
-            stream.refuse(code::WT_SESSION_GONE);
-        }
+        let live = self.state.lock().end(error);
+        let Some(live) = live else { return };
+        live.end(error);
         self.changed.notify_waiters();
         self.bi_arrived.notify_waiters();
         self.uni_arrived.notify_waiters();

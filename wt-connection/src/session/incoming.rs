@@ -1,35 +1,25 @@
-use bytes::Bytes;
-
+use crate::stream::Received;
 use crate::wire;
 
-/// A stream of the peer's that nobody has accepted yet, with what came after its header.
+/// A stream of the peer's that nobody has accepted yet.
 #[derive(Debug)]
 pub(crate) enum IncomingStream {
-    Bi(IncomingBi),
-    Uni(IncomingUni),
-}
-
-#[derive(Debug)]
-pub(crate) struct IncomingBi {
-    pub(crate) send: quinn::SendStream,
-    pub(crate) recv: quinn::RecvStream,
-    pub(crate) rest: Bytes,
-}
-
-#[derive(Debug)]
-pub(crate) struct IncomingUni {
-    pub(crate) recv: quinn::RecvStream,
-    pub(crate) rest: Bytes,
+    Bi(quinn::SendStream, Received),
+    Uni(Received),
 }
 
 impl IncomingStream {
     /// Gives the stream back to the peer with a code of HTTP/3's.
     pub(crate) fn refuse(self, code: u64) {
-        match self {
-            Self::Bi(mut stream) => wire::refuse(&mut stream.send, &mut stream.recv, code),
-            Self::Uni(mut stream) => {
-                let _ = stream.recv.stop(wire::varint(code));
+        let code = wire::varint(code);
+        let mut recv = match self {
+            Self::Bi(mut send, recv) => {
+                let _ = send.reset(code);
+                recv
             }
-        }
+            Self::Uni(recv) => recv,
+        };
+        // Either direction may be closed already, which is what is wanted.
+        let _ = recv.stop(code);
     }
 }

@@ -15,7 +15,7 @@ pub use service::CompleteOnClose;
 
 pub(crate) use self::core::SessionCore;
 pub(crate) use self::handle::SessionHandle;
-pub(crate) use self::incoming::{IncomingBi, IncomingStream, IncomingUni};
+pub(crate) use self::incoming::IncomingStream;
 pub(crate) use self::live::StreamKey;
 pub(crate) use self::state::Ask;
 pub(crate) use self::task::SessionTask;

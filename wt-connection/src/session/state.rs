@@ -7,9 +7,9 @@ use bytes::Bytes;
 use crate::error::{Close, SessionError};
 use crate::session::datagrams::Datagrams;
 use crate::session::handle::SessionHandle;
-use crate::session::incoming::{IncomingBi, IncomingStream, IncomingUni};
+use crate::session::incoming::IncomingStream;
 use crate::session::live::{Live, LiveHalf, StreamKey};
-use crate::stream::{BiStream, Half, Received, RecvStream, SendStream};
+use crate::stream::{Abort, BiStream, Half, Received, RecvStream, SendStream, outlives};
 
 /// How far a session is, and what it holds.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ pub(crate) struct State {
     ended: Option<SessionError>,
     /// The peer has been told, too, or cannot be.
     over: bool,
-    bi: VecDeque<IncomingBi>,
-    uni: VecDeque<IncomingUni>,
+    bi: VecDeque<(quinn::SendStream, Received)>,
+    uni: VecDeque<Received>,
     datagrams: Datagrams,
     live: Live,
     guards: Guards,
@@ -44,14 +44,6 @@ pub(crate) enum Ask {
 #[derive(Default)]
 #[must_use = "guards are dropped outside of the lock"]
 pub(crate) struct Guards(Vec<Box<dyn Send>>);
-
-/// What a session still had when it ended.
-#[derive(Debug)]
-#[must_use = "the streams are ended outside of the lock"]
-pub(crate) struct Remains {
-    pub(crate) live: Live,
-    pub(crate) waiting: Vec<IncomingStream>,
-}
 
 impl State {
     pub(crate) fn new(received_datagrams: usize) -> Self {
@@ -112,8 +104,8 @@ impl State {
     pub(crate) fn push(&mut self, stream: IncomingStream) -> Result<(), IncomingStream> {
         match stream {
             stream if self.ended.is_some() => return Err(stream),
-            IncomingStream::Bi(stream) => self.bi.push_back(stream),
-            IncomingStream::Uni(stream) => self.uni.push_back(stream),
+            IncomingStream::Bi(send, recv) => self.bi.push_back((send, recv)),
+            IncomingStream::Uni(recv) => self.uni.push_back(recv),
         }
         Ok(())
     }
@@ -130,7 +122,7 @@ impl State {
         handle: &Arc<SessionHandle>,
     ) -> Option<Result<BiStream, SessionError>> {
         match self.bi.pop_front() {
-            Some(stream) => Some(Ok(self.adopt_bi(handle, stream))),
+            Some((send, recv)) => Some(Ok(self.adopt_bi(handle, send, recv))),
             None => self.ended().map(Err),
         }
     }
@@ -141,10 +133,7 @@ impl State {
         handle: &Arc<SessionHandle>,
     ) -> Option<Result<RecvStream, SessionError>> {
         match self.uni.pop_front() {
-            Some(stream) => {
-                let received = Received::new(stream.recv, stream.rest);
-                Some(Ok(self.adopt_recv(handle, received)))
-            }
+            Some(recv) => Some(Ok(self.adopt_recv(handle, recv))),
             None => self.ended().map(Err),
         }
     }
@@ -162,9 +151,14 @@ impl State {
     }
 
     /// Gives a stream the handles that the application uses.
-    pub(crate) fn adopt_bi(&mut self, handle: &Arc<SessionHandle>, stream: IncomingBi) -> BiStream {
-        let send = self.adopt_send(handle, stream.send);
-        let recv = self.adopt_recv(handle, Received::new(stream.recv, stream.rest));
+    pub(crate) fn adopt_bi(
+        &mut self,
+        handle: &Arc<SessionHandle>,
+        send: quinn::SendStream,
+        recv: Received,
+    ) -> BiStream {
+        let send = self.adopt_send(handle, send);
+        let recv = self.adopt_recv(handle, recv);
         BiStream::new(send, recv)
     }
 
@@ -175,6 +169,10 @@ impl State {
     ) -> SendStream {
         let id = stream.id().into();
         let half = Arc::new(Half::new(stream));
+        if let Some(ended) = &self.ended {
+            // Its other direction outlives the session.
+            half.end(ended);
+        }
         let key = self.live.insert(LiveHalf::Send(Arc::clone(&half)));
         handle.touch();
         SendStream::new(half, Arc::clone(handle), key, id)
@@ -213,21 +211,19 @@ impl State {
         None
     }
 
-    /// Lets no stream pass any more, and gives those that there were; `None` if it had ended.
-    pub(crate) fn end(&mut self, error: &SessionError) -> Option<Remains> {
+    /// Lets no stream pass any more, and gives those in use; `None` if it had ended.
+    pub(crate) fn end(&mut self, error: &SessionError) -> Option<Live> {
         if self.ended.is_some() {
             return None;
         }
         self.ended = Some(error.clone());
         self.datagrams.clear();
-        let bi = mem::take(&mut self.bi).into_iter().map(IncomingStream::Bi);
-        let uni = mem::take(&mut self.uni)
-            .into_iter()
-            .map(IncomingStream::Uni);
-        Some(Remains {
-            live: mem::take(&mut self.live),
-            waiting: bi.chain(uni).collect(),
-        })
+        self.bi.retain_mut(|(send, recv)| {
+            send.abort();
+            outlives_or_aborts(recv, error)
+        });
+        self.uni.retain_mut(|recv| outlives_or_aborts(recv, error));
+        Some(mem::take(&mut self.live))
     }
 
     pub(crate) fn finish(&mut self) -> Guards {
@@ -240,6 +236,15 @@ impl std::fmt::Debug for Guards {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} guards", self.0.len())
     }
+}
+
+/// Says whether a stream that nobody has accepted stays to be accepted.
+fn outlives_or_aborts(recv: &mut Received, error: &SessionError) -> bool {
+    let outlives = outlives(recv, error);
+    if !outlives {
+        recv.abort();
+    }
+    outlives
 }
 
 #[cfg(test)]

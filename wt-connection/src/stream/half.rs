@@ -19,6 +19,11 @@ struct Shared<S> {
 /// A direction that ends when its session does.
 pub(crate) trait Abort {
     fn abort(&mut self);
+
+    /// Says whether it goes on though the peer has closed the session.
+    fn outlives(&mut self) -> bool {
+        false
+    }
 }
 
 impl<S: Abort> Half<S> {
@@ -66,12 +71,18 @@ impl<S: Abort> Half<S> {
         self.0.lock().stream.take()
     }
 
-    /// Ends the stream with its session.
+    /// Ends the stream with its session, unless it outlives that.
     pub(crate) fn end(&self, error: &SessionError) {
         let mut shared = self.0.lock();
-        shared.ended = Some(error.clone());
-        if let Some(stream) = &mut shared.stream {
-            stream.abort();
+        if !shared
+            .stream
+            .as_mut()
+            .is_some_and(|stream| outlives(stream, error))
+        {
+            shared.ended = Some(error.clone());
+            if let Some(stream) = &mut shared.stream {
+                stream.abort();
+            }
         }
         let waker = shared.waker.take();
         drop(shared);
@@ -79,6 +90,11 @@ impl<S: Abort> Half<S> {
             waker.wake();
         }
     }
+}
+
+/// Says whether `stream` goes on though its session ends with `error`.
+pub(crate) fn outlives(stream: &mut impl Abort, error: &SessionError) -> bool {
+    matches!(error, SessionError::ClosedByPeer(_)) && stream.outlives()
 }
 
 impl Abort for quinn::SendStream {

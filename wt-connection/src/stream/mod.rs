@@ -6,7 +6,7 @@ mod recv;
 mod send;
 
 pub use bi::BiStream;
-pub(crate) use half::Half;
+pub(crate) use half::{Abort, Half, outlives};
 pub(crate) use recv::Received;
 pub use recv::RecvStream;
 pub use send::SendStream;

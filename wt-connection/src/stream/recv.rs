@@ -1,7 +1,8 @@
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::{fmt, io};
 
 use bytes::{Buf, Bytes};
@@ -15,7 +16,8 @@ use crate::wire;
 
 /// The receiving direction of a stream.
 ///
-/// It holds its session open. Dropped before its end, it is stopped with code 0.
+/// It holds its session open. Dropped before its end, it is stopped with code 0. A stream of which
+/// all has arrived is read to its end, even if the peer has closed the session meanwhile.
 #[must_use = "dropping a stream stops it"]
 pub struct RecvStream {
     half: Arc<Half<Received>>,
@@ -29,6 +31,8 @@ pub struct RecvStream {
 pub(crate) struct Received {
     stream: quinn::RecvStream,
     rest: Bytes,
+    /// All that follows `rest`, once it was taken out of quinn.
+    tail: VecDeque<Bytes>,
     end: Option<End>,
 }
 
@@ -146,6 +150,7 @@ impl Received {
         Self {
             stream,
             rest,
+            tail: VecDeque::new(),
             end: None,
         }
     }
@@ -159,6 +164,9 @@ impl Received {
         cx: &mut Context<'_>,
         max: usize,
     ) -> Poll<Result<Option<Bytes>, ReadError>> {
+        if self.rest.is_empty() {
+            self.rest = self.tail.pop_front().unwrap_or_default();
+        }
         if !self.rest.is_empty() {
             return Poll::Ready(Ok(Some(self.rest.split_to(max.min(self.rest.len())))));
         }
@@ -181,8 +189,9 @@ impl Received {
         }
     }
 
-    fn stop(&mut self, code: quinn::VarInt) -> Result<(), ReadError> {
+    pub(crate) fn stop(&mut self, code: quinn::VarInt) -> Result<(), ReadError> {
         self.rest = Bytes::new();
+        self.tail = VecDeque::new();
         if self.end.is_some() {
             return Err(ReadError::Stopped);
         }
@@ -194,6 +203,19 @@ impl Received {
 impl Abort for Received {
     fn abort(&mut self) {
         let _ = self.stop(wire::session_gone());
+    }
+
+    /// It does if all of it has arrived: the peer counts it as delivered.
+    fn outlives(&mut self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        while self.end.is_none() {
+            match pin!(self.stream.read_chunk(usize::MAX, true)).poll(&mut context) {
+                Poll::Ready(Ok(Some(chunk))) => self.tail.push_back(chunk.bytes),
+                Poll::Ready(Ok(None)) => self.end = Some(End::Finished),
+                Poll::Ready(Err(_)) | Poll::Pending => return false,
+            }
+        }
+        matches!(self.end, Some(End::Finished))
     }
 }
 
