@@ -76,7 +76,7 @@ async fn what_was_written_arrives_though_everything_is_dropped() {
     within(async {
         let pair = connected().await;
         let (client, server) = session(&pair.client, &pair.server).await;
-        let content: Vec<u8> = (0..1 << 20).map(|n: u32| (n % 251) as u8).collect();
+        let content = content();
 
         let mut send = client.open_uni().await.unwrap();
         let written = content.clone();
@@ -94,6 +94,64 @@ async fn what_was_written_arrives_though_everything_is_dropped() {
         assert_closed_with_0(&server.closed().await);
         let closed = pair.server.closed().await;
         assert!(closed.is_orderly(), "{closed}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_finished_can_be_read_once_the_session_is_over() {
+    // What the peer had acknowledged was lost to who had not read it yet.
+    within(async {
+        let pair = connected().await;
+        let (client, server) = session(&pair.client, &pair.server).await;
+        let content = content();
+        let mut send = client.open_uni().await.unwrap();
+        send.write_all(&content).await.unwrap();
+        let mut bi = client.open_bi().await.unwrap();
+        bi.send.write_all(b"bi").await.unwrap();
+        let mut unread = client.open_uni().await.unwrap();
+        unread.write_all(b"not accepted").await.unwrap();
+        let mut recv = server.accept_uni().await.unwrap();
+
+        drop((send, bi, unread, client, pair.client));
+        let closed = server.closed().await;
+
+        assert_closed_with_0(&closed);
+        assert!(recv.read_to_end(2 << 20).await.unwrap() == content);
+        let mut bi = server.accept_bi().await.unwrap();
+        assert_eq!(bi.recv.read_to_end(10).await.unwrap(), b"bi");
+        assert_eq!(
+            bi.send.write(b"x").await.unwrap_err(),
+            closed.clone().into()
+        );
+        let mut unread = server.accept_uni().await.unwrap();
+        assert_eq!(unread.read_to_end(20).await.unwrap(), b"not accepted");
+        assert_eq!(server.accept_uni().await.unwrap_err(), closed);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_written_arrives_on_threads_of_its_own() {
+    // A reader under way lost the race against the session's end.
+    within(async {
+        for _ in 0..30 {
+            let pair = connected().await;
+            let (client, server) = session(&pair.client, &pair.server).await;
+            let content = content();
+            let written = content.clone();
+
+            let write = tokio::spawn(async move {
+                let mut send = client.open_uni().await.unwrap();
+                send.write_all(&written).await.unwrap();
+            });
+            let mut recv = server.accept_uni().await.unwrap();
+            let read = recv.read_to_end(2 << 20).await.unwrap();
+
+            assert!(read == content);
+            assert_closed_with_0(&server.closed().await);
+            write.await.unwrap();
+        }
     })
     .await;
 }
@@ -213,4 +271,11 @@ fn assert_closed_with_0(error: &SessionError) {
         }
         other => panic!("not closed by the peer: {other}"),
     }
+}
+
+/// A mebibyte, less than what quinn takes in before it is read.
+fn content() -> Vec<u8> {
+    (0..1 << 20)
+        .map(|number: u32| (number % 251) as u8)
+        .collect()
 }
