@@ -71,12 +71,29 @@ impl Demux {
                     Ok(Late::Bi(arrival, kind)) => kind.and_then(|k| self.place_bi(arrival, k)),
                     Ok(Late::Timeout) | Err(_) => Ok(()),
                 },
+                turn = core.sessions.arrivals().asked() => {
+                    let placed = self.place_arrived().await;
+                    core.sessions.arrivals().tell(turn);
+                    placed
+                }
                 fault = self.critical.run(&core) => Err(fault),
             };
             if let Err(fault) = placed {
                 return Stop::Fault(fault);
             }
         }
+    }
+
+    /// Places every stream that is there already; the loss of the connection is told elsewhere.
+    async fn place_arrived(&mut self) -> Result<(), ConnectionFault> {
+        let quinn = self.core.quinn.clone();
+        while let Some(Ok((send, recv))) = wait::now(pin!(quinn.accept_bi())).await {
+            self.arrived_bi(BiArrival::new(send, recv)).await?;
+        }
+        while let Some(Ok(recv)) = wait::now(pin!(quinn.accept_uni())).await {
+            self.arrived_uni(UniArrival::new(recv)).await?;
+        }
+        Ok(())
     }
 
     async fn arrived_uni(&mut self, mut arrival: UniArrival) -> Result<(), ConnectionFault> {

@@ -47,7 +47,9 @@ impl Driver {
         // The control streams of both sides must stay open as long as the connection: this side's
         // is kept here, the peer's in the demultiplexer.
         let mut control = None;
-        match self.work(&mut demux, &mut control).await {
+        let end = self.work(&mut demux, &mut control).await;
+        self.core.sessions.arrivals().close();
+        match end {
             End::Released => self.close_orderly(Close::new(0, "")).await,
             End::Asked(close) => {
                 // Also where it was the endpoint that asked: a session that starts from here on

@@ -17,6 +17,9 @@ use crate::stream::{BiStream, RecvStream, SendStream};
 /// is dropped. A stream is a handle, too: with the last `Session` gone, streams still in use go on,
 /// and the session closes with code 0 once the last of them is dropped and delivered. An explicit
 /// [`close`](Self::close) waits for none of that.
+///
+/// Streams of the peer's that had arrived to their end when it closed the session are still accepted
+/// and read; nothing else is.
 #[derive(Clone)]
 pub struct Session {
     handle: Arc<SessionHandle>,

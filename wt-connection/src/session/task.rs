@@ -77,6 +77,8 @@ impl SessionTask {
                 None
             }
             End::Peer(error) => {
+                // What the peer had finished before is not lost, wherever it is.
+                self.sessions.arrivals().placed().await;
                 self.core.end(&error);
                 self.sessions.remove(self.core.id());
                 match error {

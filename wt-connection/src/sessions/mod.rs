@@ -1,5 +1,6 @@
 //! The sessions of one connection, open and not yet known.
 
+mod arrivals;
 mod registry;
 mod table;
 

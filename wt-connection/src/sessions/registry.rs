@@ -6,40 +6,51 @@ use crate::limits::Limits;
 use crate::lock::Lock;
 use crate::proto::code;
 use crate::session::{IncomingStream, SessionCore};
+use crate::sessions::arrivals::Arrivals;
 use crate::sessions::table::{Early, Place, Table};
 
 /// The sessions of one connection, shared by its driver and its handles.
 #[derive(Debug)]
-pub(crate) struct Sessions(Lock<Table<Arc<SessionCore>, IncomingStream>>);
+pub(crate) struct Sessions {
+    table: Lock<Table<Arc<SessionCore>, IncomingStream>>,
+    arrivals: Arrivals,
+}
 
 impl Sessions {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self(Lock::new(Table::new(limits)))
+        Self {
+            table: Lock::new(Table::new(limits)),
+            arrivals: Arrivals::default(),
+        }
+    }
+
+    pub(crate) fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
     }
 
     /// Notes that the stream `id` has arrived, and all before it.
     pub(crate) fn see(&self, id: u64) {
-        self.0.lock().see(id);
+        self.table.lock().see(id);
     }
 
     /// Keeps what arrives for `id` until its header is read.
     pub(crate) fn expect(&self, id: u64) {
-        self.0.lock().expect(id);
+        self.table.lock().expect(id);
     }
 
     /// Takes a CONNECT in, unless the limit is reached.
     pub(crate) fn ask(&self, id: u64) -> bool {
-        self.0.lock().ask(id)
+        self.table.lock().ask(id)
     }
 
     /// Takes in a CONNECT of this side's.
     pub(crate) fn ask_unbounded(&self, id: u64) {
-        self.0.lock().ask_unbounded(id);
+        self.table.lock().ask_unbounded(id);
     }
 
     /// Opens a session that was asked for, and hands it what arrived early.
     pub(crate) fn open(&self, session: &Arc<SessionCore>) {
-        let mut table = self.0.lock();
+        let mut table = self.table.lock();
         let early = table.open(session.id(), Arc::clone(session));
         // Under the lock, so that what arrives from here on does not overtake it.
         for stream in early.streams {
@@ -52,14 +63,14 @@ impl Sessions {
 
     /// Forgets a session, or a stream that turned out to be none.
     pub(crate) fn remove(&self, id: u64) {
-        let Early { streams, .. } = self.0.lock().remove(id);
+        let Early { streams, .. } = self.table.lock().remove(id);
         for stream in streams {
             stream.refuse(code::WT_SESSION_GONE);
         }
     }
 
     pub(crate) fn stream(&self, id: u64, stream: IncomingStream) {
-        let place = self.0.lock().stream(id, stream);
+        let place = self.table.lock().stream(id, stream);
         match place {
             Place::Deliver(session, stream) => session.push_stream(stream),
             Place::Kept => {}
@@ -68,7 +79,7 @@ impl Sessions {
     }
 
     pub(crate) fn datagram(&self, id: u64, datagram: Bytes) {
-        let place = self.0.lock().datagram(id, datagram);
+        let place = self.table.lock().datagram(id, datagram);
         if let Place::Deliver(session, datagram) = place {
             session.push_datagram(datagram);
         }
@@ -76,11 +87,11 @@ impl Sessions {
 
     /// The open sessions.
     pub(crate) fn all(&self) -> Vec<Arc<SessionCore>> {
-        self.0.lock().all()
+        self.table.lock().all()
     }
 
     /// How many early streams and datagrams were refused.
     pub(crate) fn refused(&self) -> u64 {
-        self.0.lock().refused()
+        self.table.lock().refused()
     }
 }
