@@ -5,9 +5,9 @@ mod common;
 
 use bytes::Bytes;
 use common::bounded::within;
-use common::{connected, session};
+use common::{connected, connections, connector, server_builder, session};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use wt_connection::{BiStream, ReadToEndError, Session, WriteError};
+use wt_connection::{BiStream, Limits, ReadToEndError, Session, Transport, WriteError};
 
 #[tokio::test]
 async fn streams_are_tokios_readers_and_writers() {
@@ -275,15 +275,21 @@ async fn the_room_of_a_stream_that_is_over_comes_back() {
 #[tokio::test]
 async fn streams_dropped_unread_give_their_room_back() {
     within(async {
-        let (client, server, _pair) = sessions().await;
+        let few = Transport::default().max_bi_streams(8).max_uni_streams(8);
+        let (identity, builder) = server_builder();
+        let limits = Limits::default().max_sessions(1);
+        let endpoint = builder.limits(limits).transport(few).bind().unwrap();
+        let connector = connector(&identity);
+        let (client, server) = connections(&endpoint, &connector).await;
+        let (client, server) = session(&client, &server).await;
         let serve = async {
-            for _ in 0..1000 {
+            for _ in 0..500 {
                 drop(server.accept_bi().await.unwrap());
                 drop(server.accept_uni().await.unwrap());
             }
         };
         let ask = async {
-            for _ in 0..1000 {
+            for _ in 0..500 {
                 drop(client.open_bi().await.unwrap());
                 drop(client.open_uni().await.unwrap());
             }
