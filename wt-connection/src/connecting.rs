@@ -82,10 +82,9 @@ impl Future for Connecting {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.state.advance(ConnectionState::Connecting);
         let connected = ready!(self.future.as_mut().poll(cx));
-        self.state.advance(match connected {
-            Ok(_) => ConnectionState::Connected,
-            Err(_) => ConnectionState::Failed,
-        });
+        if connected.is_err() {
+            self.state.advance(ConnectionState::Failed);
+        }
         Poll::Ready(connected)
     }
 }
@@ -136,6 +135,9 @@ impl Setup {
             core.closing
                 .ask(Close::new(0, "the server does not offer WebTransport"));
             return Err(ConnectError::NoWebTransport);
+        }
+        if !core.state.connect() {
+            return Err(core.ended().await.into());
         }
         Ok(Connection::new(handle))
     }

@@ -120,8 +120,9 @@ impl Endpoint {
     /// Closes the endpoint: each connection as by [`Connection::close`](crate::Connection::close),
     /// then the socket.
     ///
-    /// The connections begin to close at once; awaited, it ends when the last packet is out. An
-    /// endpoint that is closing already keeps its code; everybody who calls may wait.
+    /// The connections begin to close at once; awaited, it refuses those that nobody has accepted,
+    /// and ends when the last packet is out. An endpoint that is closing already keeps its code;
+    /// everybody who calls may wait.
     pub fn close(&self, code: u32, reason: &str) -> impl Future<Output = ()> + Send + 'static {
         let close = Close::new(code, capsule::truncate_reason(reason));
         self.owner().close(close.clone());
@@ -131,6 +132,10 @@ impl Endpoint {
             shared
                 .quinn
                 .close(wire::varint(code::H3_NO_ERROR), close.reason().as_bytes());
+            // QUIC refuses who comes from here on, and forgets who waits already.
+            while let Some(incoming) = shared.quinn.accept().await {
+                incoming.refuse();
+            }
             shared.quinn.wait_idle().await;
         }
     }

@@ -130,7 +130,10 @@ impl EndpointBuilder {
         let crypto = QuicServerConfig::try_from(identity.server_config(self.key_log)?)
             .map_err(|error| TlsError::NotForQuic(error.into()))?;
         let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
-        config.transport_config(self.transport.config(&self.limits));
+        // Settings that each connection has of its own are made as it is accepted.
+        if !self.transport.is_per_connection() {
+            config.transport_config(self.transport.config(&self.limits));
+        }
         Ok(Some(config))
     }
 

@@ -164,7 +164,7 @@ impl SessionRequest {
         let _ = send.finish();
         // RFC 9114 §4.1.1: what is left of a request that was answered is not wanted.
         let _ = recv.stop(wire::varint(code::H3_NO_ERROR));
-        self.handle.core.flush(send);
+        self.handle.core.linger(send);
         Ok(())
     }
 
@@ -206,7 +206,7 @@ impl Drop for SessionRequest {
             let status = StatusCode::INTERNAL_SERVER_ERROR;
             reply::at_once(&mut streams.send, &mut streams.recv, status);
         }
-        self.handle.core.flush(streams.send);
+        self.handle.core.linger(streams.send);
     }
 }
 

@@ -34,6 +34,10 @@ impl ConnectionState {
     pub fn is_final(self) -> bool {
         matches!(self, Self::Closed | Self::Failed)
     }
+
+    fn was_connected(self) -> bool {
+        !matches!(self, Self::Idle | Self::Connecting)
+    }
 }
 
 impl fmt::Display for ConnectionState {
@@ -60,8 +64,15 @@ impl StateCell {
     }
 
     /// Moves on to `next`; what would be a step back changes nothing.
+    ///
+    /// What never was connected does not close: it fails once it is over.
     pub(crate) fn advance(&self, next: ConnectionState) {
         self.0.send_if_modified(|state| {
+            let next = match next {
+                ConnectionState::Closing if !state.was_connected() => return false,
+                ConnectionState::Closed if !state.was_connected() => ConnectionState::Failed,
+                next => next,
+            };
             let forward = !state.is_final() && (*state as u8) < (next as u8);
             if forward {
                 *state = next;
@@ -70,10 +81,24 @@ impl StateCell {
         });
     }
 
+    /// Moves on to `Connected`; says whether it is not over already.
+    pub(crate) fn connect(&self) -> bool {
+        let mut over = false;
+        self.0.send_if_modified(|state| {
+            over = state.is_final();
+            let begins = !state.was_connected();
+            if begins {
+                *state = ConnectionState::Connected;
+            }
+            begins
+        });
+        !over
+    }
+
     /// Fails what never was connected.
     pub(crate) fn give_up(&self) {
         self.0.send_if_modified(|state| {
-            let given_up = matches!(state, ConnectionState::Idle | ConnectionState::Connecting);
+            let given_up = !state.was_connected();
             if given_up {
                 *state = ConnectionState::Failed;
             }
@@ -112,10 +137,23 @@ mod tests {
     #[test]
     fn the_first_final_state_stays() {
         let cell = StateCell::idle();
+        cell.advance(ConnectionState::Connected);
 
         cell.advance(ConnectionState::Closed);
         cell.advance(ConnectionState::Failed);
 
         assert_eq!(cell.get(), ConnectionState::Closed);
+    }
+
+    #[test]
+    fn what_never_was_connected_fails_rather_than_closes() {
+        let cell = StateCell::idle();
+        cell.advance(ConnectionState::Connecting);
+
+        cell.advance(ConnectionState::Closing);
+        assert_eq!(cell.get(), ConnectionState::Connecting);
+        cell.advance(ConnectionState::Closed);
+
+        assert_eq!(cell.get(), ConnectionState::Failed);
     }
 }

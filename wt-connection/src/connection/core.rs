@@ -3,7 +3,6 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::uri::Authority;
-use tokio::runtime;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +20,7 @@ use crate::proto::settings::Settings;
 use crate::session::{Ask, SessionCore, SessionTask};
 use crate::sessions::Sessions;
 use crate::state::{ConnectionState, StateCell};
+use crate::stream::Lingering;
 use crate::wire;
 
 /// What a connection's handles, sessions and driver share.
@@ -44,6 +44,8 @@ pub(crate) struct Core {
     peer: watch::Sender<Option<Arc<Settings>>>,
     requests: Lock<VecDeque<Queued>>,
     requested: Notify,
+    /// To requests that became no session.
+    answers: Lock<Lingering>,
     /// Asked for by a handle, or by the endpoint.
     pub(crate) closing: Closing,
     faults: mpsc::Sender<ConnectionFault>,
@@ -101,6 +103,7 @@ impl Core {
             peer: watch::Sender::new(None),
             requests: Lock::default(),
             requested: Notify::new(),
+            answers: Lock::default(),
             closing: Closing::default(),
             faults,
             error: OnceLock::new(),
@@ -145,19 +148,17 @@ impl Core {
         session
     }
 
-    /// Keeps the connection until the peer has the answer that `send` was finished with, or has
-    /// taken too long over it.
-    pub(crate) fn flush(&self, send: quinn::SendStream) {
-        // A handle can be dropped where there is no runtime, and nobody to wait.
-        let Ok(runtime) = runtime::Handle::try_current() else {
-            return;
-        };
-        let limit = self.limits.flush_timeout;
-        let flush = async move {
-            // Stopped or lost is as good as delivered: nothing more will be.
-            let _ = timeout(limit, send.stopped()).await;
-        };
-        self.tasks.spawn_on(flush, &runtime);
+    /// Keeps the connection, as it ends, until the peer has the answer that `send` was finished
+    /// with.
+    pub(crate) fn linger(&self, send: quinn::SendStream) {
+        self.answers.lock().push(send);
+    }
+
+    /// Waits until every answer is delivered, for so long at most.
+    pub(crate) async fn flush(&self) {
+        let delivered = self.answers.lock().delivered();
+        // Whether it was in time or not, there is nothing more to do.
+        let _ = timeout(self.limits.flush_timeout, delivered).await;
     }
 
     /// Reports what the connection has to end with.
@@ -247,6 +248,12 @@ impl Core {
         } else {
             ConnectionState::Failed
         });
+    }
+
+    /// Why the connection failed an operation: what is noted says more than QUIC, to which every
+    /// end that the driver makes is this side's.
+    pub(crate) fn lost(&self, error: quinn::ConnectionError) -> ConnectionError {
+        self.error().unwrap_or_else(|| error.into())
     }
 
     /// Why the connection is over, or about to be.

@@ -194,6 +194,7 @@ impl Demux {
             BiKind::TooLarge => {
                 let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
                 reply::at_once(&mut send, &mut recv, status);
+                self.core.linger(send);
             }
             BiKind::Refuse(code) => wire::refuse(&mut send, &mut recv, code),
             BiKind::Session(_) => {}

@@ -110,12 +110,13 @@ impl Driver {
         }
     }
 
-    /// Refuses what nobody has looked at, and waits for the sessions' tasks, each of which has time
-    /// limits.
+    /// Refuses what nobody has looked at, and waits for the sessions' tasks and for the answers, each
+    /// of which has a time limit.
     async fn wind_down(&self) {
         self.core.refuse_requests(code::H3_REQUEST_REJECTED);
         self.core.tasks.close();
         self.core.tasks.wait().await;
+        self.core.flush().await;
     }
 
     fn close(&self, code: u64, reason: &str) {

@@ -23,7 +23,8 @@ pub(crate) async fn open(
 ) -> Result<http::Response<Session>, OpenError> {
     let core = &handle.core;
     let headers = encode(core, request)?;
-    let (send, recv) = core.quinn.open_bi().await.map_err(ConnectionError::from)?;
+    let opened = core.quinn.open_bi().await;
+    let (send, recv) = opened.map_err(|error| core.lost(error))?;
     let mut connect = Connect::new(core, send, recv);
     let response = connect.exchange(&headers).await?;
     if !response.status().is_success() {
@@ -79,7 +80,7 @@ impl<'a> Connect<'a> {
             // A server may answer before it has read everything.
             Ok(()) | Err(quinn::WriteError::Stopped(_)) => {}
             Err(quinn::WriteError::ConnectionLost(error)) => {
-                return Err(OpenError::Connection(error.into()));
+                return Err(self.core.lost(error).into());
             }
             Err(_) => return Err(OpenError::Malformed),
         }
@@ -133,7 +134,7 @@ impl<'a> Connect<'a> {
                     });
                 }
                 Err(quinn::ReadError::ConnectionLost(error)) => {
-                    return Err(OpenError::Connection(error.into()));
+                    return Err(self.core.lost(error).into());
                 }
                 Err(_) => return Err(OpenError::Malformed),
             }

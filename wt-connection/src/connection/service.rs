@@ -51,13 +51,10 @@ impl Service<http::Request<()>> for Connection {
 
 impl Connection {
     fn unusable(&self) -> OpenError {
-        match self.state() {
-            ConnectionState::Draining => OpenError::Draining,
-            _ => self
-                .core()
-                .error()
-                .unwrap_or(ConnectionError::Closed)
-                .into(),
+        match self.core().error() {
+            Some(error) => error.into(),
+            None if self.state() == ConnectionState::Draining => OpenError::Draining,
+            None => ConnectionError::Closed.into(),
         }
     }
 }

@@ -55,10 +55,10 @@ impl SessionCore {
             IncomingStream::Bi(..) => &self.bi_arrived,
             IncomingStream::Uni(_) => &self.uni_arrived,
         };
-        let pushed = self.state.lock().push(stream);
-        match pushed {
-            Ok(()) => arrived.notify_one(),
-            Err(stream) => stream.refuse(code::WT_SESSION_GONE),
+        let refused = self.state.lock().push(stream);
+        match refused {
+            None => arrived.notify_one(),
+            Some(stream) => stream.refuse(code::WT_SESSION_GONE),
         }
     }
 
@@ -231,20 +231,12 @@ impl SessionCore {
 
 /// What the session's task does.
 impl SessionCore {
-    /// Waits until the handles want something other than to go on.
-    pub(crate) async fn asked(&self) -> Ask {
-        wait::until(&self.changed, || match self.state.lock().asked() {
-            Ask::Open => None,
-            ask => Some(ask.clone()),
-        })
-        .await
-    }
-
-    /// Waits until the handles want the session to end at once.
-    pub(crate) async fn asked_to_close(&self) -> Ask {
-        wait::until(&self.changed, || match self.state.lock().asked() {
-            Ask::Open | Ask::Release => None,
-            ask => Some(ask.clone()),
+    /// Waits until something stronger than `ask` is wanted.
+    pub(crate) async fn asked_beyond(&self, ask: &Ask) -> Ask {
+        wait::until(&self.changed, || {
+            let state = self.state.lock();
+            let asked = state.asked();
+            asked.outranks(ask).then(|| asked.clone())
         })
         .await
     }
@@ -256,11 +248,8 @@ impl SessionCore {
 
     /// Waits until the peer has acknowledged every stream that was finished and dropped.
     pub(crate) async fn flush(&self) {
-        let lingering = self.state.lock().take_lingering();
-        for stream in lingering {
-            // Stopped or lost is as good as delivered: nothing more will be.
-            let _ = stream.stopped().await;
-        }
+        let delivered = self.state.lock().delivered();
+        delivered.await;
     }
 
     /// Ends every stream, but for those that outlive the session; from here on each operation on

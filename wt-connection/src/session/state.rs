@@ -9,7 +9,7 @@ use crate::session::datagrams::Datagrams;
 use crate::session::handle::SessionHandle;
 use crate::session::incoming::IncomingStream;
 use crate::session::live::{Live, LiveHalf, StreamKey};
-use crate::stream::{Abort, BiStream, Half, Received, RecvStream, SendStream, outlives};
+use crate::stream::{Abort, BiStream, Half, Lingering, Received, RecvStream, SendStream, outlives};
 
 /// How far a session is, and what it holds.
 #[derive(Debug)]
@@ -24,20 +24,39 @@ pub(crate) struct State {
     uni: VecDeque<Received>,
     datagrams: Datagrams,
     live: Live,
+    lingering: Lingering,
     guards: Guards,
 }
 
-/// What the handles want of the task.
+/// What is wanted of the session's task; the stronger wish goes first, and of equals the first.
 #[derive(Clone, Debug)]
 pub(crate) enum Ask {
     /// To go on.
     Open,
     /// To end once everything sent has arrived: the last handle is gone.
     Release,
+    /// To end unless the peer says soon how it did: its streams tell that the session is gone.
+    Gone,
     /// To end now.
     Close(Close),
     /// To end now, without a word: the connection is lost.
     Lost(SessionError),
+}
+
+impl Ask {
+    pub(crate) fn outranks(&self, other: &Self) -> bool {
+        self.rank() > other.rank()
+    }
+
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Open => 0,
+            Self::Release => 1,
+            Self::Gone => 2,
+            Self::Close(_) => 3,
+            Self::Lost(_) => 4,
+        }
+    }
 }
 
 /// What was kept until the session is over. Its drop is somebody else's code.
@@ -56,17 +75,14 @@ impl State {
             uni: VecDeque::new(),
             datagrams: Datagrams::new(received_datagrams),
             live: Live::default(),
+            lingering: Lingering::default(),
             guards: Guards::default(),
         }
     }
 
-    /// Notes a wish, and says whether it is stronger than the one before: the first to ask decides
-    /// how, but a loss needs no wish.
+    /// Notes a wish, and says whether it is stronger than the one before.
     pub(crate) fn ask(&mut self, ask: Ask) -> bool {
-        let stronger = match (&self.ask, &ask) {
-            (Ask::Open, _) | (_, Ask::Lost(_)) | (Ask::Release, Ask::Close(_)) => true,
-            (Ask::Release | Ask::Close(_) | Ask::Lost(_), _) => false,
-        };
+        let stronger = ask.outranks(&self.ask);
         if stronger {
             self.ask = ask;
         }
@@ -101,13 +117,13 @@ impl State {
     }
 
     /// Queues a stream that the peer opened; gives it back if none passes any more.
-    pub(crate) fn push(&mut self, stream: IncomingStream) -> Result<(), IncomingStream> {
+    pub(crate) fn push(&mut self, stream: IncomingStream) -> Option<IncomingStream> {
         match stream {
-            stream if self.ended.is_some() => return Err(stream),
+            stream if self.ended.is_some() => return Some(stream),
             IncomingStream::Bi(send, recv) => self.bi.push_back((send, recv)),
             IncomingStream::Uni(recv) => self.uni.push_back(recv),
         }
-        Ok(())
+        None
     }
 
     pub(crate) fn push_datagram(&mut self, datagram: Bytes) {
@@ -194,12 +210,13 @@ impl State {
     /// Keeps a finished stream until it is delivered.
     pub(crate) fn linger(&mut self, stream: quinn::SendStream) {
         if self.ended.is_none() {
-            self.live.linger(stream);
+            self.lingering.push(stream);
         }
     }
 
-    pub(crate) fn take_lingering(&mut self) -> Vec<quinn::SendStream> {
-        self.live.take_lingering()
+    /// Waits until every stream that lingers is delivered.
+    pub(crate) fn delivered(&mut self) -> impl Future<Output = ()> + Send + use<> {
+        self.lingering.delivered()
     }
 
     /// Keeps a guard; gives it back if the session is over.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::error::{Close, SessionError};
 use crate::proto::capsule::{Capsule, CapsuleReader};
@@ -192,18 +192,27 @@ impl SessionTask {
     }
 }
 
-/// Waits until this side wants the session to end, and says how.
+/// Waits until the session has to end for another reason than its CONNECT stream's, and says how.
 async fn wish(core: &SessionCore, flush_timeout: Duration) -> End {
-    let ask = match core.asked().await {
-        Ask::Release => tokio::select! {
-            ask = core.asked_to_close() => ask,
-            _ = timeout(flush_timeout, core.flush()) => Ask::Release,
-        },
-        ask => ask,
-    };
-    match ask {
-        Ask::Close(close) => End::Local(SessionError::Closed(close)),
-        Ask::Lost(error) => End::Lost(error),
-        Ask::Open | Ask::Release => End::Local(SessionError::Closed(Close::new(0, ""))),
+    let mut ask = core.asked_beyond(&Ask::Open).await;
+    loop {
+        ask = match ask {
+            Ask::Open | Ask::Release => tokio::select! {
+                stronger = core.asked_beyond(&ask) => stronger,
+                _ = timeout(flush_timeout, core.flush()) => Ask::Close(Close::new(0, "")),
+            },
+            Ask::Gone => tokio::select! {
+                stronger = core.asked_beyond(&ask) => stronger,
+                () = sleep(GONE_GRACE) => {
+                    let code = code::WT_SESSION_GONE;
+                    return End::Peer(SessionError::Aborted { code });
+                }
+            },
+            Ask::Close(close) => return End::Local(SessionError::Closed(close)),
+            Ask::Lost(error) => return End::Lost(error),
+        };
     }
 }
+
+/// How long a close may come after the resets of the streams that it ends.
+const GONE_GRACE: Duration = Duration::from_secs(1);

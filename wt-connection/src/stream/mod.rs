@@ -2,11 +2,13 @@
 
 mod bi;
 mod half;
+mod lingering;
 mod recv;
 mod send;
 
 pub use bi::BiStream;
 pub(crate) use half::{Abort, Half, outlives};
+pub(crate) use lingering::Lingering;
 pub(crate) use recv::Received;
 pub use recv::RecvStream;
 pub use send::SendStream;

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::error::{ReadError, ReadToEndError, SessionError};
 use crate::proto::code;
-use crate::session::{SessionHandle, StreamKey};
+use crate::session::{Ask, SessionHandle, StreamKey};
 use crate::stream::half::{Abort, Half};
 use crate::wire;
 
@@ -135,10 +135,15 @@ impl RecvStream {
         cx: &mut Context<'_>,
         max: usize,
     ) -> Poll<Result<Option<Bytes>, ReadError>> {
-        let polled = self
-            .half
-            .poll(cx, |received, cx| received.poll_chunk(cx, max));
-        if polled.is_ready() {
+        let mut gone = false;
+        let polled = self.half.poll(cx, |received, cx| {
+            let polled = received.poll_chunk(cx, max);
+            gone = matches!(received.end, Some(End::SessionGone));
+            polled
+        });
+        if gone {
+            self.session.core().ask(Ask::Gone);
+        } else if polled.is_ready() {
             self.session.touch();
         }
         polled

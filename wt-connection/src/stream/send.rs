@@ -9,7 +9,7 @@ use tokio::io::AsyncWrite;
 
 use crate::error::WriteError;
 use crate::proto::code;
-use crate::session::{SessionHandle, StreamKey};
+use crate::session::{Ask, SessionHandle, StreamKey};
 use crate::stream::half::Half;
 use crate::wire;
 
@@ -100,12 +100,9 @@ impl SendStream {
         while chunks[done..].iter().any(|chunk| !chunk.is_empty()) {
             let left = &mut chunks[done..];
             let written = poll_fn(|cx| {
-                self.half.poll(cx, |stream, cx| {
-                    written(pin!(stream.write_chunks(left)).poll(cx))
-                })
+                self.poll_with(cx, |stream, cx| pin!(stream.write_chunks(left)).poll(cx))
             })
             .await?;
-            self.session.touch();
             done += written.chunks;
         }
         Ok(())
@@ -161,6 +158,7 @@ impl SendStream {
             None => Ok(None),
             Some(code) if code == wire::session_gone() => {
                 // The peer's word of why is still to come.
+                self.session.core().ask(Ask::Gone);
                 Err(self.session.core().ended().await.into())
             }
             Some(code) => match code::from_wire(code.into_inner()) {
@@ -199,10 +197,29 @@ impl SendStream {
     }
 
     fn poll_write_buf(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize, WriteError>> {
-        let polled = self.half.poll(cx, |stream, cx| {
-            written(Pin::new(stream).poll_write(cx, buf))
+        self.poll_with(cx, |stream, cx| Pin::new(stream).poll_write(cx, buf))
+    }
+
+    /// Polls a write; one that fails as its session is gone waits for the session to say why.
+    fn poll_with<T>(
+        &self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(
+            &mut quinn::SendStream,
+            &mut Context<'_>,
+        ) -> Poll<Result<T, quinn::WriteError>>,
+    ) -> Poll<Result<T, WriteError>> {
+        let mut gone = false;
+        let polled = self.half.poll(cx, |stream, cx| match write(stream, cx) {
+            Poll::Ready(Err(quinn::WriteError::Stopped(code))) if code == wire::session_gone() => {
+                gone = true;
+                Poll::Pending
+            }
+            polled => polled.map_err(WriteError::from),
         });
-        if polled.is_ready() {
+        if gone {
+            self.session.core().ask(Ask::Gone);
+        } else if polled.is_ready() {
             self.session.touch();
         }
         polled
@@ -241,16 +258,6 @@ impl fmt::Debug for SendStream {
         f.debug_struct("SendStream")
             .field("id", &self.id)
             .finish_non_exhaustive()
-    }
-}
-
-/// What a write says; one that failed as its session is over waits for the session to say why.
-fn written<T>(polled: Poll<Result<T, quinn::WriteError>>) -> Poll<Result<T, WriteError>> {
-    match polled {
-        Poll::Ready(Err(quinn::WriteError::Stopped(code))) if code == wire::session_gone() => {
-            Poll::Pending
-        }
-        polled => polled.map_err(WriteError::from),
     }
 }
 

@@ -1,0 +1,46 @@
+use std::mem;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+/// Streams that were finished and let go of, until they are delivered or the peer wants no more.
+///
+/// The peer's limit of open streams bounds them: twice as many at most.
+#[derive(Debug, Default)]
+pub(crate) struct Lingering {
+    streams: Vec<quinn::SendStream>,
+    sweep_at: usize,
+}
+
+impl Lingering {
+    pub(crate) fn push(&mut self, stream: quinn::SendStream) {
+        if is_settled(&stream) {
+            // Dropped, it is reset if it was stopped; until then it takes up the peer's room.
+            return;
+        }
+        if self.streams.len() >= self.sweep_at.max(SWEEP_FIRST) {
+            self.streams.retain(|stream| !is_settled(stream));
+            // Twice what is left, so that each stream is looked at twice on average.
+            self.sweep_at = 2 * self.streams.len();
+        }
+        self.streams.push(stream);
+    }
+
+    /// Waits until nothing of these lingers, whatever is pushed meanwhile.
+    pub(crate) fn delivered(&mut self) -> impl Future<Output = ()> + Send + use<> {
+        let streams = mem::take(&mut self.streams);
+        async move {
+            for stream in streams {
+                // Stopped or lost is as good as delivered: nothing more will be.
+                let _ = stream.stopped().await;
+            }
+        }
+    }
+}
+
+/// Says whether a finished stream was acknowledged or stopped, or is lost with its connection.
+fn is_settled(stream: &quinn::SendStream) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    pin!(stream.stopped()).poll(&mut context).is_ready()
+}
+
+const SWEEP_FIRST: usize = 32;
