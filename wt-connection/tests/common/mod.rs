@@ -2,7 +2,9 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
+pub(crate) mod bare;
 pub(crate) mod bounded;
+pub(crate) mod child;
 pub(crate) mod raw;
 
 use std::net::SocketAddr;

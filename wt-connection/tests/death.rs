@@ -1,0 +1,229 @@
+//! Peers that die, restart or vanish without a word.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+mod common;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use common::bounded::within;
+use common::child::{Server, serve_if_child};
+use common::{LOOPBACK, address, connector, server_builder};
+use tokio::net::UdpSocket;
+use tokio::time::Instant;
+use tower::ServiceExt;
+use wt_connection::{
+    Connection, ConnectionError, ConnectionState, Connector, OpenError, SessionError, Transport,
+};
+
+#[tokio::test]
+async fn a_server_that_is_killed_is_missed_within_the_idle_timeout() {
+    within(async {
+        const NAME: &str = "a_server_that_is_killed_is_missed_within_the_idle_timeout";
+        if serve_if_child().await {
+            return;
+        }
+        let mut server = Server::start(NAME, any(), false).await;
+        let client = connect(&server, IDLE).await;
+        let session = client.open("/").await.unwrap();
+
+        server.kill();
+        let killed = Instant::now();
+        let error = client.closed().await;
+
+        assert_eq!(error, ConnectionError::TimedOut);
+        assert!(killed.elapsed() < 3 * IDLE, "{:?}", killed.elapsed());
+        assert_eq!(client.state(), ConnectionState::Failed);
+        assert_eq!(session.closed().await, SessionError::Connection(error));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_restarted_with_its_key_resets_the_connections_of_its_past_self() {
+    within(async {
+        const NAME: &str =
+            "a_server_restarted_with_its_key_resets_the_connections_of_its_past_self";
+        if serve_if_child().await {
+            return;
+        }
+        let mut server = Server::start(NAME, any(), true).await;
+        let long = Duration::from_secs(30);
+        let client = connect(&server, long).await;
+        let session = client.open("/").await.unwrap();
+
+        server.kill();
+        let _restarted = Server::start(NAME, server.address, true).await;
+        let restarted = Instant::now();
+        session.send_datagram("anybody?").unwrap();
+        let error = client.closed().await;
+
+        assert_eq!(error, ConnectionError::Reset);
+        assert!(restarted.elapsed() < Duration::from_secs(3));
+        assert_eq!(client.state(), ConnectionState::Failed);
+        assert_eq!(session.closed().await, SessionError::Connection(error));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_restarted_with_its_key_resets_a_client_that_only_keeps_alive() {
+    within(async {
+        const NAME: &str = "a_server_restarted_with_its_key_resets_a_client_that_only_keeps_alive";
+        if serve_if_child().await {
+            return;
+        }
+        let mut server = Server::start(NAME, any(), true).await;
+        let client = connect(&server, Duration::from_secs(30)).await;
+
+        server.kill();
+        let restarted = Server::start(NAME, server.address, true).await;
+        let error = client.closed().await;
+
+        assert_eq!(error, ConnectionError::Reset);
+        let again = connect(&restarted, IDLE).await;
+        assert!(again.open("/").await.is_ok());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_restarted_without_its_key_is_missed_by_the_idle_timeout() {
+    within(async {
+        const NAME: &str = "a_server_restarted_without_its_key_is_missed_by_the_idle_timeout";
+        if serve_if_child().await {
+            return;
+        }
+        let mut server = Server::start(NAME, any(), false).await;
+        let client = connect(&server, IDLE).await;
+
+        server.kill();
+        let restarted = Server::start(NAME, server.address, false).await;
+        let error = client.closed().await;
+
+        assert_eq!(error, ConnectionError::TimedOut);
+        assert!(connect(&restarted, IDLE).await.open("/").await.is_ok());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_path_that_swallows_everything_times_both_sides_out() {
+    within(async {
+        let (identity, builder) = server_builder();
+        let transport = Transport::default().keep_alive_interval(Some(IDLE / 4));
+        let server = builder.transport(transport).bind().unwrap();
+        let path = Path::to(address(&server)).await;
+        let connector = impatient(connector(&identity), IDLE);
+        let accept = async { server.accept().await.unwrap().await.unwrap() };
+        let connect = connector.oneshot(path.address.into());
+        let (client, there) = tokio::join!(connect, accept);
+        let client = client.unwrap();
+        let (opened, _accepted) = common::session(&client, &there).await;
+
+        path.swallow();
+        opened.send_datagram("anybody?").unwrap();
+        let opening = client.open("/");
+        let (here, over_there, opening) = tokio::join!(client.closed(), there.closed(), opening);
+
+        assert_eq!(here, ConnectionError::TimedOut);
+        assert_eq!(over_there, ConnectionError::TimedOut);
+        assert!(
+            matches!(
+                opening,
+                Err(OpenError::Connection(ConnectionError::TimedOut))
+            ),
+            "{opening:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn closing_over_a_path_that_swallows_everything_ends_in_time() {
+    within(async {
+        let (identity, builder) = server_builder();
+        let server = builder.bind().unwrap();
+        let path = Path::to(address(&server)).await;
+        let limits = wt_connection::Limits::default().flush_timeout(Duration::from_millis(200));
+        let connector = connector(&identity).limits(limits);
+        let accept = async { server.accept().await.unwrap().await.unwrap() };
+        let connect = connector.oneshot(path.address.into());
+        let (client, there) = tokio::join!(connect, accept);
+        let client = client.unwrap();
+        let (opened, _accepted) = common::session(&client, &there).await;
+
+        path.swallow();
+        let began = Instant::now();
+        client.close(7, "enough").await;
+
+        assert!(began.elapsed() < Duration::from_secs(2));
+        assert_eq!(client.closed().await, ConnectionError::Closed);
+        assert_eq!(opened.closed().await.close().unwrap().code(), 7);
+    })
+    .await;
+}
+
+/// A path to a server, which can be made to lose everything.
+struct Path {
+    address: SocketAddr,
+    swallows: Arc<AtomicBool>,
+}
+
+impl Path {
+    async fn to(server: SocketAddr) -> Self {
+        let front = UdpSocket::bind(LOOPBACK).await.unwrap();
+        let back = UdpSocket::bind(LOOPBACK).await.unwrap();
+        back.connect(server).await.unwrap();
+        let path = Self {
+            address: front.local_addr().unwrap(),
+            swallows: Arc::default(),
+        };
+        tokio::spawn(forward(front, back, Arc::clone(&path.swallows)));
+        path
+    }
+
+    fn swallow(&self) {
+        self.swallows.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Passes packets on between the one client of `front` and the server behind `back`.
+async fn forward(front: UdpSocket, back: UdpSocket, swallows: Arc<AtomicBool>) {
+    let (mut up, mut down) = ([0; 65_536], [0; 65_536]);
+    let mut client = None;
+    loop {
+        tokio::select! {
+            Ok((length, from)) = front.recv_from(&mut up) => {
+                client = Some(from);
+                if !swallows.load(Ordering::Relaxed) {
+                    let _ = back.send(&up[..length]).await;
+                }
+            }
+            Ok(length) = back.recv(&mut down) => {
+                if let Some(client) = client && !swallows.load(Ordering::Relaxed) {
+                    let _ = front.send_to(&down[..length], client).await;
+                }
+            }
+        }
+    }
+}
+
+async fn connect(server: &Server, idle: Duration) -> Connection {
+    let connector = impatient(common::bare::connector(), idle);
+    connector.oneshot(server.address.into()).await.unwrap()
+}
+
+fn impatient(connector: Connector, idle: Duration) -> Connector {
+    connector
+        .max_idle_timeout(Some(idle))
+        .keep_alive_interval(Some(IDLE / 4))
+}
+
+fn any() -> SocketAddr {
+    LOOPBACK.parse().unwrap()
+}
+
+const IDLE: Duration = Duration::from_millis(600);
