@@ -153,25 +153,38 @@ async fn one_readiness_is_one_call() {
 }
 
 #[tokio::test]
-async fn an_opening_that_is_dropped_gives_its_place_back() {
+async fn an_opening_that_is_dropped_unpolled_gives_its_place_back() {
     within(async {
         let pair = limited(1).await;
         let mut service = pair.client.clone();
+        let opening = service.ready().await.unwrap().call(request());
+        let mut other = task::spawn(pair.client.clone());
+        assert_pending!(ready(&mut other));
 
-        for begun in [false, true] {
-            let opening = service.ready().await.unwrap().call(request());
-            let mut opening = task::spawn(opening);
-            if begun {
-                assert_pending!(opening.poll());
-            }
-            let mut other = task::spawn(pair.client.clone());
-            assert_pending!(ready(&mut other));
+        drop(opening);
 
-            drop(opening);
+        assert!(other.is_woken());
+        assert_ready_ok!(ready(&mut other));
+    })
+    .await;
+}
 
-            assert!(other.is_woken());
-            assert_ready_ok!(ready(&mut other));
-        }
+#[tokio::test]
+async fn an_opening_that_is_dropped_gives_its_place_back_once_the_server_agrees() {
+    within(async {
+        let pair = limited(1).await;
+        let mut service = pair.client.clone();
+        let mut opening = task::spawn(service.ready().await.unwrap().call(request()));
+        assert_pending!(opening.poll());
+        let mut other = task::spawn(pair.client.clone());
+        assert_pending!(ready(&mut other));
+        let asked = pair.server.accept().await.unwrap();
+
+        drop(opening);
+        assert_pending!(ready(&mut other));
+        drop(asked);
+
+        other.ready().await.unwrap();
     })
     .await;
 }

@@ -234,6 +234,27 @@ async fn a_stream_that_goes_with_its_session_tells_how_the_session_ended() {
     .await;
 }
 
+#[tokio::test]
+async fn a_session_whose_stream_is_gone_ends_though_the_peer_does_not_close_it() {
+    // A read waited for the session's end, which never came.
+    within(async {
+        let peer = peer().await;
+        let (mut send, _recv) = peer.peer.bi(peer.id(), b"x").await;
+        let mut stream = peer.session.accept_bi().await.unwrap();
+        stream.recv.read(&mut [0]).await.unwrap();
+
+        send.reset(wire(SESSION_GONE)).unwrap();
+        let read = stream.recv.read(&mut [0]).await;
+
+        let code = SESSION_GONE;
+        assert_eq!(
+            read,
+            Err(ReadError::Session(SessionError::Aborted { code }))
+        );
+    })
+    .await;
+}
+
 async fn peer() -> RawSession {
     raw::session(Limits::default()).await
 }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::activity::Activity;
+use crate::connection::cancelled::Cancelled;
 use crate::connection::closing::Closing;
 use crate::error::ConnectionError;
 use crate::id::ConnectionId;
@@ -21,7 +22,7 @@ use crate::session::{Ask, SessionCore, SessionTask};
 use crate::sessions::Sessions;
 use crate::state::{ConnectionState, StateCell};
 use crate::stream::Lingering;
-use crate::wire;
+use crate::{wait, wire};
 
 /// What a connection's handles, sessions and driver share.
 #[derive(Debug)]
@@ -46,6 +47,9 @@ pub(crate) struct Core {
     requested: Notify,
     /// To requests that became no session.
     answers: Lock<Lingering>,
+    /// Each holds a place, so the peer's limit of sessions bounds them.
+    cancelled: Lock<Vec<Cancelled>>,
+    cancelling: Notify,
     /// Asked for by a handle, or by the endpoint.
     pub(crate) closing: Closing,
     faults: mpsc::Sender<ConnectionFault>,
@@ -104,6 +108,8 @@ impl Core {
             requests: Lock::default(),
             requested: Notify::new(),
             answers: Lock::default(),
+            cancelled: Lock::default(),
+            cancelling: Notify::new(),
             closing: Closing::default(),
             faults,
             error: OnceLock::new(),
@@ -146,6 +152,17 @@ impl Core {
             }
         });
         session
+    }
+
+    /// Leaves a CONNECT to the driver, until the server knows that it was given up.
+    pub(crate) fn cancel(&self, cancelled: Cancelled) {
+        self.cancelled.lock().push(cancelled);
+        self.cancelling.notify_one();
+    }
+
+    /// Waits for a CONNECT that was given up.
+    pub(crate) async fn next_cancelled(&self) -> Cancelled {
+        wait::until(&self.cancelling, || self.cancelled.lock().pop()).await
     }
 
     /// Keeps the connection, as it ends, until the peer has the answer that `send` was finished
@@ -213,7 +230,7 @@ impl Core {
     }
 
     pub(crate) async fn next_request(&self) -> Result<Queued, ConnectionError> {
-        crate::wait::until(&self.requested, || {
+        wait::until(&self.requested, || {
             let queued = self.requests.lock().pop_front();
             queued.map(Ok).or_else(|| self.error().map(Err))
         })

@@ -34,7 +34,7 @@ pub(crate) struct Demux {
 enum Late {
     Uni(UniArrival, Result<Option<Kind>, ConnectionFault>),
     Bi(BiArrival, Result<BiKind, ConnectionFault>),
-    Timeout,
+    Done,
 }
 
 impl Demux {
@@ -69,12 +69,20 @@ impl Demux {
                 Some(late) = self.late.join_next() => match late {
                     Ok(Late::Uni(arrival, kind)) => kind.and_then(|k| self.place_uni(arrival, k)),
                     Ok(Late::Bi(arrival, kind)) => kind.and_then(|k| self.place_bi(arrival, k)),
-                    Ok(Late::Timeout) | Err(_) => Ok(()),
+                    Ok(Late::Done) | Err(_) => Ok(()),
                 },
                 turn = core.sessions.arrivals().asked() => {
                     let placed = self.place_arrived().await;
                     core.sessions.arrivals().tell(turn);
                     placed
+                }
+                cancelled = core.next_cancelled() => {
+                    let settled = cancelled.settle(core.limits.header_timeout);
+                    self.late.spawn(async move {
+                        settled.await;
+                        Late::Done
+                    });
+                    Ok(())
                 }
                 fault = self.critical.run(&core) => Err(fault),
             };
@@ -107,7 +115,7 @@ impl Demux {
                 Ok(kind) => Late::Uni(arrival, kind),
                 Err(_) => {
                     let _ = arrival.recv.stop(wire::varint(code::H3_REQUEST_CANCELLED));
-                    Late::Timeout
+                    Late::Done
                 }
             }
         });
@@ -134,7 +142,7 @@ impl Demux {
                     core.sessions.remove(id);
                     let code = code::H3_REQUEST_CANCELLED;
                     wire::refuse(&mut arrival.send, &mut arrival.recv, code);
-                    Late::Timeout
+                    Late::Done
                 }
             }
         });

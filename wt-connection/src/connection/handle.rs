@@ -36,7 +36,8 @@ use crate::{Connecting, ConnectionId, ConnectionState, Limits, Session, SessionR
 /// # Readiness
 ///
 /// `Pending` while as many sessions are open as the peer allows; `Err` once the connection is
-/// draining or over. Being ready reserves one session, which `call` spends and drop gives back.
+/// draining or over. Being ready reserves one session, which `call` spends and drop gives back. A
+/// handle that was told `Pending` stands in a queue, first come, first served: poll on, or drop it.
 ///
 /// # Clone
 ///

@@ -1,6 +1,7 @@
 //! One HTTP/3 connection: its handle, what handle and driver share, and the driver.
 
 mod arrival;
+mod cancelled;
 mod closing;
 mod control;
 mod core;

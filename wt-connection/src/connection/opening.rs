@@ -7,12 +7,13 @@ use http::uri::Scheme;
 use http::{HeaderValue, Uri};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::connection::cancelled::Cancelled;
 use crate::connection::{Core, Handle};
 use crate::error::{ConnectionError, OpenError};
 use crate::proto::fault::{ConnectionFault, Fault};
 use crate::proto::headers_frame::HeadersReader;
 use crate::proto::{code, draft, frame, message, qpack};
-use crate::session::SessionHandle;
+use crate::session::{SessionCore, SessionHandle};
 use crate::{Session, wire};
 
 /// Asks for a session, and waits for the answer.
@@ -25,14 +26,13 @@ pub(crate) async fn open(
     let headers = encode(core, request)?;
     let opened = core.quinn.open_bi().await;
     let (send, recv) = opened.map_err(|error| core.lost(error))?;
-    let mut connect = Connect::new(core, send, recv);
+    let mut connect = Connect::new(core, send, recv, reserved);
     let response = connect.exchange(&headers).await?;
     if !response.status().is_success() {
         connect.give_up(code::H3_NO_ERROR);
         return Err(OpenError::Rejected(Box::new(response)));
     }
     let session = connect.establish();
-    session.hold(Box::new(reserved));
     let session = Session::new(SessionHandle::new(session, Arc::clone(&handle)));
     Ok(response.map(|()| session))
 }
@@ -56,27 +56,42 @@ fn encode(core: &Core, request: http::Request<()>) -> Result<Bytes, OpenError> {
 struct Connect<'a> {
     core: &'a Core,
     id: u64,
-    streams: Option<(quinn::SendStream, quinn::RecvStream)>,
+    streams: Option<Streams>,
     reader: HeadersReader,
 }
 
+struct Streams {
+    send: quinn::SendStream,
+    recv: quinn::RecvStream,
+    reserved: OwnedSemaphorePermit,
+}
+
 impl<'a> Connect<'a> {
-    fn new(core: &'a Core, send: quinn::SendStream, recv: quinn::RecvStream) -> Self {
+    fn new(
+        core: &'a Core,
+        send: quinn::SendStream,
+        recv: quinn::RecvStream,
+        reserved: OwnedSemaphorePermit,
+    ) -> Self {
         let id = send.id().into();
         core.sessions.ask_unbounded(id);
         let reader = HeadersReader::new(core.limits.header_block);
         Self {
             core,
             id,
-            streams: Some((send, recv)),
+            streams: Some(Streams {
+                send,
+                recv,
+                reserved,
+            }),
             reader,
         }
     }
 
     /// Sends the request, and reads the answer to it.
     async fn exchange(&mut self, headers: &[u8]) -> Result<http::Response<()>, OpenError> {
-        let (send, _) = self.streams.as_mut().expect(TAKEN_LAST);
-        match send.write_all(headers).await {
+        let streams = self.streams.as_mut().expect(TAKEN_LAST);
+        match streams.send.write_all(headers).await {
             // A server may answer before it has read everything.
             Ok(()) | Err(quinn::WriteError::Stopped(_)) => {}
             Err(quinn::WriteError::ConnectionLost(error)) => {
@@ -123,8 +138,8 @@ impl<'a> Connect<'a> {
                     return Err(OpenError::Connection(ConnectionError::fault(fault)));
                 }
             }
-            let (_, recv) = self.streams.as_mut().expect(TAKEN_LAST);
-            match recv.read_chunk(usize::MAX, true).await {
+            let streams = self.streams.as_mut().expect(TAKEN_LAST);
+            match streams.recv.read_chunk(usize::MAX, true).await {
                 Ok(Some(chunk)) => self.reader.push(chunk.bytes),
                 Ok(None) => return Err(OpenError::Malformed),
                 Err(quinn::ReadError::Reset(code)) => {
@@ -141,10 +156,13 @@ impl<'a> Connect<'a> {
         }
     }
 
-    fn establish(mut self) -> Arc<crate::session::SessionCore> {
-        let (send, recv) = self.streams.take().expect(TAKEN_LAST);
+    fn establish(mut self) -> Arc<SessionCore> {
+        let streams = self.streams.take().expect(TAKEN_LAST);
         let reader = mem::replace(&mut self.reader, HeadersReader::new(0));
-        self.core.start_session(send, recv, reader.into_rest())
+        let Streams { send, recv, .. } = streams;
+        let session = self.core.start_session(send, recv, reader.into_rest());
+        session.hold(Box::new(streams.reserved));
+        session
     }
 
     fn refuse(&mut self, code: u64) -> OpenError {
@@ -152,9 +170,10 @@ impl<'a> Connect<'a> {
         OpenError::Malformed
     }
 
+    /// Ends the stream where the server has answered, and counts the session no more.
     fn give_up(&mut self, code: u64) {
-        if let Some((mut send, mut recv)) = self.streams.take() {
-            wire::refuse(&mut send, &mut recv, code);
+        if let Some(mut streams) = self.streams.take() {
+            wire::refuse(&mut streams.send, &mut streams.recv, code);
             self.core.sessions.remove(self.id);
         }
     }
@@ -162,7 +181,15 @@ impl<'a> Connect<'a> {
 
 impl Drop for Connect<'_> {
     fn drop(&mut self) {
-        self.give_up(code::H3_REQUEST_CANCELLED);
+        if let Some(streams) = self.streams.take() {
+            self.core.sessions.remove(self.id);
+            let Streams {
+                send,
+                recv,
+                reserved,
+            } = streams;
+            self.core.cancel(Cancelled::new(send, recv, reserved));
+        }
     }
 }
 

@@ -61,7 +61,8 @@ impl Connection {
 
 /// A session being opened, the future of [`Connection`]'s service.
 ///
-/// Dropped, it gives the session up: the server is told, and the place is free again.
+/// Dropped, it gives the session up: the server is told, and the place is free again once it has
+/// taken note.
 #[must_use = "futures do nothing unless polled"]
 pub struct Opening(
     Pin<Box<dyn Future<Output = Result<http::Response<Session>, OpenError>> + Send>>,

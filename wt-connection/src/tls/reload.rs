@@ -10,7 +10,8 @@ use crate::tls::Identity;
 /// An [`Identity`] that can be replaced while it is in use.
 ///
 /// Clones are handles on the same one. Handshakes that begin after
-/// [`replace`](ReloadableIdentity::replace) use the new identity; live connections stay as they
+/// [`replace`](ReloadableIdentity::replace) use the new identity, but for those of a client that
+/// resumes an earlier TLS session, which show no certificate at all; live connections stay as they
 /// are. Nothing watches files: whoever renews the certificate says so.
 ///
 /// ```no_run
