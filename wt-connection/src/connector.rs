@@ -215,7 +215,8 @@ impl Service<Target> for Connector {
 /// Opens a session at a URL: `https://host:port/path`, verified by the system's root certificates,
 /// with every setting at its default.
 ///
-/// For more than one connection, or any setting, keep a [`Connector`].
+/// For more than one connection, or any setting, keep a [`Connector`]. Before the process ends, close
+/// the connection and wait: `session.connection().close(0, "").await`.
 ///
 /// # Errors
 ///

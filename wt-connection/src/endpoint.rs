@@ -29,7 +29,8 @@ use crate::{EndpointBuilder, Incoming, Limits, ServerIdentity, Transport, Trust,
 /// ```
 ///
 /// A cheap handle, whose clones are the same socket. The socket is closed when the last handle and
-/// the last connection are gone.
+/// the last connection are gone. A process that ends should await [`close`](Self::close) first:
+/// otherwise what was not yet sent is lost, and peers notice the end by their idle timeout.
 #[derive(Clone)]
 pub struct Endpoint {
     shared: Arc<Shared>,

@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::bounded::within;
-use common::{connected, session};
-use wt_connection::Session;
+use common::bounded::{cancel, within};
+use common::{connected, connections, connector, server_builder, session};
+use wt_connection::{Limits, Session, Transport};
 
 #[tokio::test]
 async fn both_sides_open_streams_of_both_kinds() {
@@ -29,6 +29,33 @@ async fn both_sides_open_streams_of_both_kinds() {
         let mut recv = accepter.accept_uni().await.unwrap();
         assert_eq!(recv.read_to_end(100).await.unwrap(), b"news");
     }
+}
+
+#[tokio::test]
+async fn sessions_at_their_limit_leave_all_streams_their_room() {
+    // Each session occupies a stream of QUIC's, its CONNECT.
+    within(async {
+        let (identity, builder) = server_builder();
+        let server = builder
+            .limits(Limits::default().max_sessions(4))
+            .transport(Transport::default().max_bi_streams(2))
+            .bind()
+            .unwrap();
+        let (client, server) = connections(&server, &connector(&identity)).await;
+        let mut sessions = Vec::new();
+        for _ in 0..4 {
+            sessions.push(session(&client, &server).await);
+        }
+
+        let (first, _) = &sessions[0];
+        let _streams = [
+            first.open_bi().await.unwrap(),
+            first.open_bi().await.unwrap(),
+        ];
+
+        cancel(first.open_bi()).await;
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -78,6 +78,12 @@ pub enum SessionError {
 }
 
 impl SessionError {
+    /// Says whether one side closed the session in order, with whatever code.
+    #[must_use]
+    pub fn is_orderly(&self) -> bool {
+        self.close().is_some()
+    }
+
     /// The code and reason that either side closed the session with, if one did.
     #[must_use]
     pub fn close(&self) -> Option<&Close> {

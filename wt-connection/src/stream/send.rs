@@ -16,7 +16,9 @@ use crate::wire;
 /// The sending direction of a stream.
 ///
 /// It holds its session open. Dropped, it is finished: what was written is still delivered, unless
-/// the session or the connection is closed explicitly before the peer has it.
+/// the session or the connection is closed explicitly before the peer has it. Who leaves halfway,
+/// by an error for one, should [`reset`](Self::reset) it first: to the peer, a stream that was
+/// dropped looks complete.
 #[must_use = "dropping a stream finishes it"]
 pub struct SendStream {
     half: Arc<Half<quinn::SendStream>>,
