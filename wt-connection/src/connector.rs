@@ -97,6 +97,9 @@ impl Connector {
     }
 
     /// Sets all of QUIC's settings, or a [`quinn::TransportConfig`] of your own.
+    ///
+    /// None of QUIC's settings made here count for an [`Endpoint`] made from a
+    /// [`quinn::Endpoint`], which connects by its own.
     #[must_use]
     pub fn transport(mut self, transport: impl Into<Transport>) -> Self {
         self.transport = transport.into();
@@ -150,8 +153,10 @@ impl Connector {
         state: StateCell,
     ) -> Result<Connection, ConnectError> {
         let addresses = self.resolve(&target).await?;
-        let race = Race::new(addresses, |address| {
-            self.attempt(address, target.tls_name())
+        let attempt = |address| self.attempt(address, target.tls_name());
+        let race = Race::new(addresses, attempt, |new, old| {
+            let unreachable = |error| matches!(error, &ConnectError::Unreachable(_));
+            unreachable(old) && !unreachable(new)
         });
         let quinn = race.await?;
         let setup = Setup {

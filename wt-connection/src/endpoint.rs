@@ -78,6 +78,16 @@ impl Endpoint {
         Self::builder().address(address).identity(identity).bind()
     }
 
+    /// Takes a QUIC endpoint of yours: it accepts by its own server configuration, and connects by
+    /// its default client configuration, both with the ALPN `h3`, whatever a connector's transport.
+    ///
+    /// Its limit of bidirectional streams, 100 by quinn's default, should leave room for
+    /// [`Limits::max_sessions`].
+    #[must_use]
+    pub fn from_quinn(quinn: quinn::Endpoint, limits: Limits) -> Self {
+        Self::new(quinn, Client::Quinn, Transport::default(), limits, None)
+    }
+
     /// Begins an endpoint with settings of its own.
     pub fn builder() -> EndpointBuilder {
         EndpointBuilder::new()
@@ -182,17 +192,10 @@ impl Endpoint {
     }
 }
 
-/// Takes a QUIC endpoint of yours: it accepts by its own server configuration, and connects by its
-/// default client configuration. Their ALPN should be `h3`.
+/// As [`Endpoint::from_quinn`], with the default limits.
 impl From<quinn::Endpoint> for Endpoint {
     fn from(quinn: quinn::Endpoint) -> Self {
-        Self::new(
-            quinn,
-            Client::Quinn,
-            Transport::default(),
-            Limits::default(),
-            None,
-        )
+        Self::from_quinn(quinn, Limits::default())
     }
 }
 

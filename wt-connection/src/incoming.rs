@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 
 use crate::connecting::Setup;
 use crate::error::ConnectError;
+use crate::wire;
 use crate::{Connecting, Endpoint, Target};
 
 /// A connection that a client has begun, and that nothing has been done for yet.
@@ -45,7 +46,7 @@ impl Incoming {
                 None => quinn.accept(),
             };
             let quinn = connecting.map_err(ConnectError::from)?.await?;
-            let authority = Target::from(remote).authority().clone();
+            let authority = Target::from(wire::canonical(remote)).authority().clone();
             let setup = Setup {
                 owner: endpoint.owner().clone(),
                 limits,
@@ -93,8 +94,7 @@ impl Incoming {
     /// [`is_address_validated`](Self::is_address_validated).
     #[must_use]
     pub fn remote_address(&self) -> SocketAddr {
-        let address = self.quinn.remote_address();
-        SocketAddr::new(address.ip().to_canonical(), address.port())
+        wire::canonical(self.quinn.remote_address())
     }
 }
 

@@ -72,7 +72,8 @@
 //! h3 sees ordinary requests only. Its public API knows no session, and its own view of the
 //! connection would end it at the first stream of one; so every stream is told apart by its first
 //! bytes, and what belongs to a session never comes to h3. The control streams are this crate's for
-//! the same reason: SETTINGS announce WebTransport, and a malformed request cannot end sessions.
+//! the same reason: SETTINGS announce WebTransport, and h3 cannot end the connection. What RFC 9114
+//! calls a connection error still does.
 //!
 //! One driver task for each connection places streams and datagrams, and one for each session reads
 //! its CONNECT stream. A stream whose header is slow to come waits beside them and holds up nobody.
@@ -138,5 +139,5 @@ pub use transport::Transport;
 
 /// The README's example is a doctest.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 mod readme {}

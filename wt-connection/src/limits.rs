@@ -79,9 +79,18 @@ impl Limits {
         self
     }
 
-    /// Sets how long a peer's encoded header block may be, in bytes; 16 KiB by default.
+    /// Sets how long a peer's header block may be, encoded, and how large decoded, as HTTP/3 counts
+    /// it; 16 KiB by default.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `header_block` is 0 or above 1 MiB.
     #[must_use]
     pub fn header_block(mut self, header_block: usize) -> Self {
+        assert!(
+            (1..=1 << 20).contains(&header_block),
+            "a header block of {header_block} bytes is of no use",
+        );
         self.header_block = header_block;
         self
     }

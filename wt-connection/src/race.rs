@@ -30,25 +30,34 @@ pub(crate) fn interleave(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
 }
 
 /// The attempts under way and those still to come.
-pub(crate) struct Race<A, F> {
+pub(crate) struct Race<A, F, E> {
     waiting: VecDeque<SocketAddr>,
     attempt: A,
     running: Vec<Pin<Box<F>>>,
     next_start: Pin<Box<Sleep>>,
+    failed: Option<E>,
+    tells_more: fn(&E, &E) -> bool,
 }
 
-impl<A, F, C, E> Race<A, F>
+impl<A, F, C, E> Race<A, F, E>
 where
     A: FnMut(SocketAddr) -> F,
     F: Future<Output = Result<C, E>>,
 {
-    /// Runs `attempt` for each of `addresses`, at least one; the last error stands for all.
-    pub(crate) fn new(addresses: Vec<SocketAddr>, attempt: A) -> Self {
+    /// Runs `attempt` for each of `addresses`, at least one; if all fail, the error that tells more
+    /// than the others stands for all, and among equals the first.
+    pub(crate) fn new(
+        addresses: Vec<SocketAddr>,
+        attempt: A,
+        tells_more: fn(&E, &E) -> bool,
+    ) -> Self {
         Self {
             waiting: interleave(addresses),
             attempt,
             running: Vec::new(),
             next_start: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            failed: None,
+            tells_more,
         }
     }
 
@@ -61,7 +70,7 @@ where
         true
     }
 
-    /// The first success, or the failure of the last attempt that could still have won.
+    /// The first success, or why there will be none.
     fn poll_running(&mut self, cx: &mut Context<'_>) -> Option<Result<C, E>> {
         let mut index = 0;
         while index < self.running.len() {
@@ -69,9 +78,16 @@ where
                 Poll::Ready(Ok(connection)) => return Some(Ok(connection)),
                 Poll::Ready(Err(error)) => {
                     drop(self.running.swap_remove(index));
+                    if self
+                        .failed
+                        .as_ref()
+                        .is_none_or(|failed| (self.tells_more)(&error, failed))
+                    {
+                        self.failed = Some(error);
+                    }
                     // The next need not wait for its turn once one has failed.
                     if !self.start_next() && self.running.is_empty() {
-                        return Some(Err(error));
+                        return self.failed.take().map(Err);
                     }
                 }
                 Poll::Pending => index += 1,
@@ -82,9 +98,9 @@ where
 }
 
 // Nothing is pinned in place: the attempts and the sleep are boxed.
-impl<A, F> Unpin for Race<A, F> {}
+impl<A, F, E> Unpin for Race<A, F, E> {}
 
-impl<A, F, C, E> Future for Race<A, F>
+impl<A, F, C, E> Future for Race<A, F, E>
 where
     A: FnMut(SocketAddr) -> F,
     F: Future<Output = Result<C, E>>,
@@ -142,6 +158,7 @@ mod tests {
                     Ok::<_, ()>(address)
                 }
             },
+            |_, _| false,
         );
 
         let winner = race.await.unwrap();
@@ -162,6 +179,7 @@ mod tests {
                     Ok(address)
                 }
             },
+            |_, _| false,
         );
 
         let winner = race.await.unwrap();
@@ -181,20 +199,25 @@ mod tests {
                 tokio::time::sleep(STAGGER * 2).await;
                 Ok::<_, ()>(address)
             },
+            |_, _| false,
         );
 
         assert!(race.await.unwrap().is_ipv6());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_last_failure_stands_for_all() {
-        let tried = RefCell::new(0);
-        let race = Race::new(addresses(&["[::1]:1", "127.0.0.1:1"]), |_| {
-            *tried.borrow_mut() += 1;
-            let nth = *tried.borrow();
-            async move { Err::<(), _>(nth) }
-        });
+    async fn the_failure_that_tells_most_stands_for_all() {
+        // An address without a route hid the certificate that another had refused.
+        let failures = RefCell::new([1, 3, 2].into_iter());
+        let race = Race::new(
+            addresses(&["[::1]:1", "[::2]:1", "[::3]:1"]),
+            |_| {
+                let failure = failures.borrow_mut().next().unwrap();
+                async move { Err::<(), _>(failure) }
+            },
+            |new, old| new > old,
+        );
 
-        assert_eq!(race.await, Err(2));
+        assert_eq!(race.await, Err(3));
     }
 }

@@ -19,13 +19,13 @@ pub(crate) fn encode(response: http::Response<()>) -> Option<Bytes> {
     Some(framed.freeze())
 }
 
-/// Answers with a status alone and gives the stream up, without waiting: where the few bytes do not
-/// fit into the peer's window, the stream is reset.
+/// Answers with a status alone and gives the stream up, without waiting; says whether it did: where
+/// the few bytes do not fit into the peer's window, the stream is reset.
 pub(crate) fn at_once(
     send: &mut quinn::SendStream,
     recv: &mut quinn::RecvStream,
     status: StatusCode,
-) {
+) -> bool {
     let mut response = http::Response::new(());
     *response.status_mut() = status;
     let written = encode(response).is_some_and(|bytes| {
@@ -41,4 +41,5 @@ pub(crate) fn at_once(
     let _ = send.finish();
     // RFC 9114 §4.1.1: what is left of a request that was answered is not wanted.
     let _ = recv.stop(wire::varint(code::H3_NO_ERROR));
+    written
 }

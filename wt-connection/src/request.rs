@@ -81,7 +81,8 @@ impl SessionRequest {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a request whose answer is not all sent is aborted.
+    /// Cancel safe: a request whose answer was not begun is rejected with status 500, one whose answer
+    /// is not all sent is aborted.
     pub async fn accept(self) -> Result<Session, SessionError> {
         self.accept_with(HeaderMap::new()).await
     }
@@ -91,11 +92,13 @@ impl SessionRequest {
     /// # Errors
     ///
     /// Fails if the client has given up, the connection is over, or a header must not be sent over
-    /// HTTP/3 (`connection` and its like), which is [`SessionError::Protocol`].
+    /// HTTP/3 (`connection` and its like), which is
+    /// [`SessionError::InvalidResponse`].
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a request whose answer is not all sent is aborted.
+    /// Cancel safe: a request whose answer was not begun is rejected with status 500, one whose answer
+    /// is not all sent is aborted.
     pub async fn accept_with(mut self, headers: HeaderMap) -> Result<Session, SessionError> {
         let mut response = http::Response::new(());
         *response.headers_mut() = headers;
@@ -126,7 +129,8 @@ impl SessionRequest {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a request whose answer is not all sent is aborted.
+    /// Cancel safe: a request whose answer was not begun is rejected with status 500, one whose answer
+    /// is not all sent is aborted.
     pub async fn reject(self, status: StatusCode) -> Result<(), SessionError> {
         let mut response = http::Response::new(());
         *response.status_mut() = status;
@@ -138,7 +142,8 @@ impl SessionRequest {
     /// # Errors
     ///
     /// As [`reject`](Self::reject), or if a header must not be sent over HTTP/3 (`connection` and
-    /// its like), which is [`SessionError::Protocol`].
+    /// its like), which is
+    /// [`SessionError::InvalidResponse`].
     ///
     /// # Panics
     ///
@@ -146,7 +151,8 @@ impl SessionRequest {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a request whose answer is not all sent is aborted.
+    /// Cancel safe: a request whose answer was not begun is rejected with status 500, one whose answer
+    /// is not all sent is aborted.
     pub async fn reject_with(mut self, response: http::Response<()>) -> Result<(), SessionError> {
         let status = response.status();
         assert!(
@@ -170,10 +176,7 @@ impl SessionRequest {
 
     /// Sends the response's headers, and gives the streams to whoever goes on.
     async fn send(&mut self, response: http::Response<()>) -> Result<Streams, SessionError> {
-        let invalid = SessionError::Protocol {
-            code: code::H3_MESSAGE_ERROR,
-        };
-        let bytes = reply::encode(response).ok_or(invalid)?;
+        let bytes = reply::encode(response).ok_or(SessionError::InvalidResponse)?;
         self.answering = true;
         let streams = self.streams.as_mut().expect(TAKEN_LAST);
         let written = streams.send.write_all(&bytes).await;
@@ -202,11 +205,12 @@ impl Drop for SessionRequest {
             // Part of an answer may be out, after which no other can begin.
             let code = code::H3_INTERNAL_ERROR;
             wire::refuse(&mut streams.send, &mut streams.recv, code);
-        } else {
-            let status = StatusCode::INTERNAL_SERVER_ERROR;
-            reply::at_once(&mut streams.send, &mut streams.recv, status);
+            return;
         }
-        self.handle.core.linger(streams.send);
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        if reply::at_once(&mut streams.send, &mut streams.recv, status) {
+            self.handle.core.linger(streams.send);
+        }
     }
 }
 

@@ -25,6 +25,8 @@ struct Ours {
     max_idle_timeout: Option<IdleTimeout>,
     max_bi_streams: u32,
     max_uni_streams: u32,
+    stream_receive_window: VarInt,
+    receive_window: VarInt,
     congestion_controller: Option<Arc<dyn ControllerFactory + Send + Sync>>,
     #[cfg(feature = "qlog")]
     qlog: Option<Arc<std::path::Path>>,
@@ -43,6 +45,8 @@ impl Default for Ours {
             max_idle_timeout: Some(IdleTimeout::from(VarInt::from_u32(30_000))),
             max_bi_streams: 256,
             max_uni_streams: 256,
+            stream_receive_window: VarInt::from_u32(1_250_000),
+            receive_window: VarInt::from_u32(16 << 20),
             congestion_controller: None,
             #[cfg(feature = "qlog")]
             qlog: None,
@@ -100,6 +104,19 @@ impl Transport {
         self.set(|ours| ours.max_uni_streams = max_uni_streams)
     }
 
+    /// Sets how many bytes of one stream the peer may send ahead of the application, and of all
+    /// streams of the connection together; 1.25 MB and 16 MiB by default.
+    ///
+    /// The second is what a peer can make one connection hold. Streams that nobody reads take from
+    /// it, and once they have all of it, no other stream gets on.
+    #[must_use]
+    pub fn receive_windows(self, stream: u32, connection: u32) -> Self {
+        self.set(|ours| {
+            ours.stream_receive_window = stream.into();
+            ours.receive_window = connection.into();
+        })
+    }
+
     /// Sets the congestion controller; quinn's default (CUBIC) otherwise.
     #[must_use]
     pub fn congestion_controller(
@@ -155,6 +172,8 @@ impl Ours {
                     .saturating_add(limits.max_sessions)
                     .into(),
             )
+            .stream_receive_window(self.stream_receive_window)
+            .receive_window(self.receive_window)
             .max_concurrent_uni_streams(self.max_uni_streams.saturating_add(HTTP3_STREAMS).into());
         if let Some(factory) = &self.congestion_controller {
             config.congestion_controller_factory(Arc::clone(factory) as _);

@@ -1,8 +1,15 @@
 //! Between the wire's numbers and quinn's.
 
+use std::net::SocketAddr;
+
 use quinn::VarInt;
 
 use crate::proto::code;
+
+/// An address as it is written: what a socket of both families says of IPv4 is undone.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
 
 /// An HTTP/3 code as quinn takes it.
 pub(crate) fn varint(code: u64) -> VarInt {

@@ -215,7 +215,7 @@ async fn a_header_of_http_1_is_refused_at_the_server_and_the_client_gets_500() {
         let (opening, request) = ask(&pair, get("/")).await;
         let refused = request.accept_with(headers).await;
 
-        assert!(matches!(refused, Err(SessionError::Protocol { .. })));
+        assert!(matches!(refused, Err(SessionError::InvalidResponse)));
         assert_eq!(rejected(opening.await.unwrap()).status(), 500);
     })
     .await;

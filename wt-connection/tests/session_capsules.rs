@@ -200,6 +200,25 @@ async fn a_close_resets_and_stops_each_stream_with_the_drafts_code() {
 }
 
 #[tokio::test]
+async fn a_close_resets_what_was_finished_and_has_not_arrived() {
+    within(async {
+        let peer = peer().await;
+        let mut finished = peer.session.open_uni().await.unwrap();
+        finished.write_all(b"too late").await.unwrap();
+        finished.finish().unwrap();
+
+        drop(finished);
+        peer.session.close(7, "over");
+
+        let _control = peer.peer.quic.accept_uni().await.unwrap();
+        let mut finished = peer.peer.quic.accept_uni().await.unwrap();
+        let reset = quinn::ReadToEndError::Read(quinn::ReadError::Reset(wire(SESSION_GONE)));
+        assert_eq!(finished.read_to_end(100).await, Err(reset));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_stream_that_goes_with_its_session_tells_how_the_session_ended() {
     // The resets overtake the capsule, and looked like resets of the application's without a code.
     within(async {
@@ -208,13 +227,12 @@ async fn a_stream_that_goes_with_its_session_tells_how_the_session_ended() {
         let mut stream = peer.session.accept_bi().await.unwrap();
         stream.recv.read(&mut [0]).await.unwrap();
         let mut stopped = peer.session.open_uni().await.unwrap();
-        let mut control = peer.peer.quic.accept_uni().await.unwrap();
+        let _control = peer.peer.quic.accept_uni().await.unwrap();
         let mut theirs = peer.peer.quic.accept_uni().await.unwrap();
 
         send.reset(wire(SESSION_GONE)).unwrap();
         recv.stop(wire(SESSION_GONE)).unwrap();
         theirs.stop(wire(SESSION_GONE)).unwrap();
-        let _ = control.stop(wire(SESSION_GONE));
         round_trip(&peer).await;
         let mut buf = [0];
         let mut read = pin!(stream.recv.read(&mut buf));

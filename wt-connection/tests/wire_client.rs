@@ -158,14 +158,14 @@ async fn a_server_that_speaks_no_webtransport_is_told_apart() {
 }
 
 #[tokio::test]
-async fn each_generations_setting_is_enough() {
+async fn the_setting_of_each_generation_that_is_announced_is_enough() {
     within(async {
         for settings in [
             &[(0x33, 1), (0x2b60_3742, 1)][..],
-            &[(0x08, 1), (0x33, 1), (0x3c48_d522, 1)],
             &[(0x08, 1), (0x33, 1), (0xc671_706a, 1)],
             &[(0x08, 1), (0x33, 1), (0x14e9_cd29, 1)],
-            &[(0x08, 1), (0x33, 1), (0x2c7c_f000, 1)],
+            // More than one would need flow control of each session.
+            &[(0x08, 1), (0x33, 1), (0x14e9_cd29, 100)],
         ] {
             // It fails where the client does not connect.
             let (_peer, client, _connector) = raw::server(settings).await;

@@ -64,7 +64,7 @@ impl CriticalStreams {
             } {
                 match event {
                     ControlEvent::Settings(settings) => core.set_peer(settings),
-                    ControlEvent::GoAway(_) => core.drain(),
+                    ControlEvent::GoAway(id) => core.go_away(id),
                 }
             }
             let read = tokio::select! {

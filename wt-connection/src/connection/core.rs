@@ -1,5 +1,8 @@
 use std::collections::VecDeque;
+use std::mem;
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http::uri::Authority;
@@ -15,6 +18,7 @@ use crate::error::ConnectionError;
 use crate::id::ConnectionId;
 use crate::limits::Limits;
 use crate::lock::Lock;
+use crate::proto::code;
 use crate::proto::control::Side;
 use crate::proto::fault::ConnectionFault;
 use crate::proto::settings::Settings;
@@ -43,6 +47,8 @@ pub(crate) struct Core {
     /// Cancelled when the last handle is gone.
     pub(crate) released: CancellationToken,
     peer: watch::Sender<Option<Arc<Settings>>>,
+    /// The first request that the server does not process.
+    goaway: watch::Sender<u64>,
     requests: Lock<VecDeque<Queued>>,
     requested: Notify,
     /// To requests that became no session.
@@ -63,6 +69,15 @@ pub(crate) struct Queued {
     pub(crate) send: quinn::SendStream,
     pub(crate) recv: quinn::RecvStream,
     pub(crate) rest: Bytes,
+}
+
+impl Queued {
+    /// Says whether the client has reset its direction.
+    fn is_given_up(&mut self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        let reset = pin!(self.recv.received_reset()).poll(&mut context);
+        matches!(reset, Poll::Ready(Ok(Some(_))))
+    }
 }
 
 /// What the handles of one connection share: while it lives, so does the connection.
@@ -98,13 +113,14 @@ impl Core {
             quinn,
             state,
             limits,
-            sessions: Arc::new(Sessions::new(limits)),
+            sessions: Arc::new(Sessions::new(side, limits)),
             activity: Arc::new(Activity::new(Instant::now())),
             authority,
             room: Arc::new(Semaphore::new(0)),
             tasks: TaskTracker::new(),
             released: CancellationToken::new(),
             peer: watch::Sender::new(None),
+            goaway: watch::Sender::new(u64::MAX),
             requests: Lock::default(),
             requested: Notify::new(),
             answers: Lock::default(),
@@ -218,9 +234,25 @@ impl Core {
         }
     }
 
-    pub(crate) fn drain(&self) {
+    /// Takes note of the peer's GOAWAY: a server processes no request with `id` or a greater one,
+    /// and wants its sessions drained. A client's speaks of pushes, of which there are none.
+    pub(crate) fn go_away(&self, id: u64) {
+        if self.side == Side::Server {
+            return;
+        }
+        self.goaway.send_replace(id);
         self.state.advance(ConnectionState::Draining);
         self.room.close();
+        for session in self.sessions.all() {
+            session.drain();
+        }
+    }
+
+    /// Waits until the server has said that it does not process the request `id`.
+    pub(crate) async fn unprocessed(&self, id: u64) {
+        let mut goaway = self.goaway.subscribe();
+        // The sender lives as long as `self`.
+        let _ = goaway.wait_for(|first| *first <= id).await;
     }
 
     /// Queues a CONNECT; the session limit bounds the queue.
@@ -231,19 +263,58 @@ impl Core {
 
     pub(crate) async fn next_request(&self) -> Result<Queued, ConnectionError> {
         wait::until(&self.requested, || {
-            let queued = self.requests.lock().pop_front();
+            let queued = self.pop_request();
             queued.map(Ok).or_else(|| self.error().map(Err))
         })
         .await
     }
 
-    /// Refuses every CONNECT that nobody has looked at.
-    pub(crate) fn refuse_requests(&self, code: u64) {
-        let queued = std::mem::take(&mut *self.requests.lock());
+    /// Takes a CONNECT in, unless the limit is reached, by more than those that were given up.
+    pub(crate) fn admit(&self, id: u64) -> bool {
+        self.sessions.ask(id) || {
+            self.sweep_requests();
+            self.sessions.ask(id)
+        }
+    }
+
+    /// Forgets every CONNECT that the client has given up before anybody looked at it.
+    fn sweep_requests(&self) {
+        let mut requests = self.requests.lock();
+        let mut given_up = VecDeque::new();
+        for mut queued in mem::take(&mut *requests) {
+            if queued.is_given_up() {
+                given_up.push_back(queued);
+            } else {
+                requests.push_back(queued);
+            }
+        }
+        drop(requests);
+        self.refuse(given_up, code::H3_REQUEST_CANCELLED);
+    }
+
+    /// The next CONNECT that the client still wants.
+    fn pop_request(&self) -> Option<Queued> {
+        loop {
+            let mut queued = self.requests.lock().pop_front()?;
+            if queued.is_given_up() {
+                self.refuse([queued].into(), code::H3_REQUEST_CANCELLED);
+            } else {
+                return Some(queued);
+            }
+        }
+    }
+
+    fn refuse(&self, queued: VecDeque<Queued>, code: u64) {
         for mut queued in queued {
             self.sessions.remove(queued.send.id().into());
             wire::refuse(&mut queued.send, &mut queued.recv, code);
         }
+    }
+
+    /// Refuses every CONNECT that nobody has looked at.
+    pub(crate) fn refuse_requests(&self, code: u64) {
+        let queued = mem::take(&mut *self.requests.lock());
+        self.refuse(queued, code);
     }
 
     /// Notes how the connection ends; nothing more begins on it.

@@ -188,7 +188,7 @@ impl Demux {
             return Ok(());
         }
         match kind {
-            BiKind::Connect(request) if self.core.sessions.ask(id) => {
+            BiKind::Connect(request) if self.core.admit(id) => {
                 self.core.push_request(Queued {
                     request: *request,
                     send,
@@ -201,8 +201,9 @@ impl Demux {
             BiKind::Http => self.http.request(send, recv, rest),
             BiKind::TooLarge => {
                 let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-                reply::at_once(&mut send, &mut recv, status);
-                self.core.linger(send);
+                if reply::at_once(&mut send, &mut recv, status) {
+                    self.core.linger(send);
+                }
             }
             BiKind::Refuse(code) => wire::refuse(&mut send, &mut recv, code),
             BiKind::Session(_) => {}

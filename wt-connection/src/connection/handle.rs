@@ -12,6 +12,7 @@ use crate::connecting::Setup;
 use crate::connection::{Core, Handle, Owner};
 use crate::error::{Close, ConnectionError, OpenError};
 use crate::proto::capsule;
+use crate::wire;
 use crate::{Connecting, ConnectionId, ConnectionState, Limits, Session, SessionRequest, Target};
 
 /// One HTTP/3 connection that carries many sessions: a cheap handle, whose clones are the same
@@ -63,7 +64,9 @@ impl Connection {
     ///
     /// Its ALPN should be `h3`. From here on its streams and datagrams are this crate's.
     pub fn from_quinn(quinn: quinn::Connection, limits: Limits) -> Connecting {
-        let authority = Target::from(quinn.remote_address()).authority().clone();
+        let authority = Target::from(wire::canonical(quinn.remote_address()))
+            .authority()
+            .clone();
         let setup = Setup {
             owner: Owner::default(),
             limits,
@@ -179,8 +182,7 @@ impl Connection {
     /// The peer's address; it changes when the peer migrates.
     #[must_use]
     pub fn remote_address(&self) -> SocketAddr {
-        let address = self.quic().remote_address();
-        SocketAddr::new(address.ip().to_canonical(), address.port())
+        wire::canonical(self.quic().remote_address())
     }
 
     /// The QUIC connection below, for what this crate does not offer.

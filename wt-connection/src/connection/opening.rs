@@ -27,9 +27,13 @@ pub(crate) async fn open(
     let opened = core.quinn.open_bi().await;
     let (send, recv) = opened.map_err(|error| core.lost(error))?;
     let mut connect = Connect::new(core, send, recv, reserved);
-    let response = connect.exchange(&headers).await?;
+    let response = tokio::select! {
+        biased;
+        () = core.unprocessed(connect.id) => return Err(OpenError::Unprocessed),
+        response = connect.exchange(&headers) => response?,
+    };
     if !response.status().is_success() {
-        connect.give_up(code::H3_NO_ERROR);
+        connect.give_up(code::H3_REQUEST_CANCELLED);
         return Err(OpenError::Rejected(Box::new(response)));
     }
     let session = connect.establish();

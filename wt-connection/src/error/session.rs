@@ -72,6 +72,9 @@ pub enum SessionError {
         /// The code that the CONNECT stream was aborted with.
         code: u64,
     },
+    /// The answer of this side's cannot be sent: a header is none of HTTP/3's.
+    #[error("the response cannot be sent")]
+    InvalidResponse,
     /// The connection below the session is over.
     #[error("the connection is over")]
     Connection(#[from] ConnectionError),
@@ -89,7 +92,10 @@ impl SessionError {
     pub fn close(&self) -> Option<&Close> {
         match self {
             Self::Closed(close) | Self::ClosedByPeer(close) => Some(close),
-            Self::Aborted { .. } | Self::Protocol { .. } | Self::Connection(_) => None,
+            Self::Aborted { .. }
+            | Self::Protocol { .. }
+            | Self::InvalidResponse
+            | Self::Connection(_) => None,
         }
     }
 }

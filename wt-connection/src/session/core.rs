@@ -1,4 +1,5 @@
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -77,7 +78,7 @@ impl SessionCore {
         self.state.lock().alive()?;
         let (send, recv) = tokio::select! {
             biased;
-            opened = self.quinn.open_bi() => opened.map_err(lost)?,
+            opened = self.quinn.open_bi() => opened.map_err(|error| self.lost(error))?,
             ended = self.ended() => return Err(ended),
         };
         let mut header = Vec::with_capacity(MAX_HEADER);
@@ -100,7 +101,7 @@ impl SessionCore {
         self.state.lock().alive()?;
         let send = tokio::select! {
             biased;
-            opened = self.quinn.open_uni() => opened.map_err(lost)?,
+            opened = self.quinn.open_uni() => opened.map_err(|error| self.lost(error))?,
             ended = self.ended() => return Err(ended),
         };
         let mut header = Vec::with_capacity(MAX_HEADER);
@@ -155,7 +156,7 @@ impl SessionCore {
                 }
                 quinn::SendDatagramError::UnsupportedByPeer
                 | quinn::SendDatagramError::Disabled => SendDatagramError::Unsupported,
-                quinn::SendDatagramError::ConnectionLost(error) => lost(error).into(),
+                quinn::SendDatagramError::ConnectionLost(error) => self.lost(error).into(),
             }
         })
     }
@@ -223,6 +224,13 @@ impl SessionCore {
         wait::until(&self.changed, || self.state.lock().ended()).await
     }
 
+    /// Why an operation failed: the session's own word says more than QUIC's, to which every end of
+    /// the connection that the driver makes is this side's.
+    pub(crate) fn lost(&self, error: quinn::ConnectionError) -> SessionError {
+        let ended = self.state.lock().ended();
+        ended.unwrap_or_else(|| SessionError::Connection(error.into()))
+    }
+
     /// Waits until the session is over on this side and, if it can be, on the peer's.
     pub(crate) async fn over(&self) -> SessionError {
         wait::until(&self.changed, || self.state.lock().over()).await
@@ -266,8 +274,12 @@ impl SessionCore {
 
     /// Lets go of the guards and tells who waits for the end.
     pub(crate) fn finish(&self) {
-        let guards = self.state.lock().finish();
-        drop(guards);
+        loop {
+            let guards = self.state.lock().finish();
+            let Some(guards) = guards else { break };
+            // A guard's drop is somebody else's code; its panic must not keep others waiting.
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(guards)));
+        }
         self.changed.notify_waiters();
     }
 }
@@ -278,10 +290,6 @@ impl fmt::Debug for SessionCore {
             .field("id", &self.id)
             .finish_non_exhaustive()
     }
-}
-
-fn lost(error: quinn::ConnectionError) -> SessionError {
-    SessionError::Connection(error.into())
 }
 
 /// Two bytes of type and at most eight of session id.

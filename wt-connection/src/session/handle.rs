@@ -18,6 +18,9 @@ use crate::stream::{BiStream, RecvStream, SendStream};
 /// and the session closes with code 0 once the last of them is dropped and delivered. An explicit
 /// [`close`](Self::close) waits for none of that.
 ///
+/// A peer that resets or stops a stream because its session is gone (`WT_SESSION_GONE`) ends the
+/// session, if it does not say how within a second.
+///
 /// Streams of the peer's that had arrived to their end when it closed the session are still accepted
 /// and read; nothing else is.
 #[derive(Clone)]

@@ -215,7 +215,7 @@ impl State {
     }
 
     /// Waits until every stream that lingers is delivered.
-    pub(crate) fn delivered(&mut self) -> impl Future<Output = ()> + Send + use<> {
+    pub(crate) fn delivered(&self) -> impl Future<Output = ()> + Send + use<> {
         self.lingering.delivered()
     }
 
@@ -235,6 +235,7 @@ impl State {
         }
         self.ended = Some(error.clone());
         self.datagrams.clear();
+        self.lingering.abort();
         self.bi.retain_mut(|(send, recv)| {
             send.abort();
             outlives_or_aborts(recv, error)
@@ -243,9 +244,13 @@ impl State {
         Some(mem::take(&mut self.live))
     }
 
-    pub(crate) fn finish(&mut self) -> Guards {
-        self.over = true;
-        mem::take(&mut self.guards)
+    /// Gives the guards, to be dropped; with none left, the session is over.
+    pub(crate) fn finish(&mut self) -> Option<Guards> {
+        if self.guards.0.is_empty() {
+            self.over = true;
+            return None;
+        }
+        Some(mem::take(&mut self.guards))
     }
 }
 

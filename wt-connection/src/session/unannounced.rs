@@ -27,7 +27,7 @@ impl Unannounced {
             ended = session.ended() => return Err(ended),
         };
         if let Err(WriteError::ConnectionLost(error)) = written {
-            return Err(SessionError::Connection(error.into()));
+            return Err(session.lost(error));
         }
         // Any other failure is the peer's wish, which the stream's first use will tell.
         Ok(self.0.take().expect(WHOLE))

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::limits::Limits;
 use crate::lock::Lock;
 use crate::proto::code;
+use crate::proto::control::Side;
 use crate::session::{IncomingStream, SessionCore};
 use crate::sessions::arrivals::Arrivals;
 use crate::sessions::table::{Early, Place, Table};
@@ -17,9 +18,9 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(side: Side, limits: Limits) -> Self {
         Self {
-            table: Lock::new(Table::new(limits)),
+            table: Lock::new(Table::new(side, limits)),
             arrivals: Arrivals::default(),
         }
     }

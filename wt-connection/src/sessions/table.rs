@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use crate::limits::Limits;
 use crate::proto::code;
+use crate::proto::control::Side;
 
 /// Which sessions a connection has, and what arrived for those that it does not have yet.
 ///
@@ -51,11 +52,15 @@ pub(crate) enum Place<C, T> {
 }
 
 impl<C: Clone, S> Table<C, S> {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(side: Side, limits: Limits) -> Self {
         Self {
             slots: HashMap::new(),
             limits,
-            seen: 0,
+            seen: match side {
+                // Its own sessions alone, each of which has a slot.
+                Side::Client => u64::MAX,
+                Side::Server => 0,
+            },
             count: 0,
             kept_streams: 0,
             kept_datagrams: 0,
@@ -208,6 +213,7 @@ mod tests {
 
     fn table() -> Table<&'static str, u32> {
         Table::new(
+            Side::Server,
             Limits::default()
                 .max_sessions(2)
                 .early_streams(2)

@@ -52,7 +52,10 @@ impl<S: Abort> Half<S> {
                 .as_ref()
                 .is_some_and(|w| w.will_wake(cx.waker()))
         {
-            shared.waker = Some(cx.waker().clone());
+            let replaced = shared.waker.replace(cx.waker().clone());
+            drop(shared);
+            // Its drop may be that of the task it was to wake.
+            drop(replaced);
         }
         polled
     }

@@ -2,17 +2,21 @@ use std::mem;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
+use quinn::SendStream;
+
+use crate::stream::Abort;
+
 /// Streams that were finished and let go of, until they are delivered or the peer wants no more.
 ///
 /// The peer's limit of open streams bounds them: twice as many at most.
 #[derive(Debug, Default)]
 pub(crate) struct Lingering {
-    streams: Vec<quinn::SendStream>,
+    streams: Vec<SendStream>,
     sweep_at: usize,
 }
 
 impl Lingering {
-    pub(crate) fn push(&mut self, stream: quinn::SendStream) {
+    pub(crate) fn push(&mut self, stream: SendStream) {
         if is_settled(&stream) {
             // Dropped, it is reset if it was stopped; until then it takes up the peer's room.
             return;
@@ -26,19 +30,26 @@ impl Lingering {
     }
 
     /// Waits until nothing of these lingers, whatever is pushed meanwhile.
-    pub(crate) fn delivered(&mut self) -> impl Future<Output = ()> + Send + use<> {
-        let streams = mem::take(&mut self.streams);
+    pub(crate) fn delivered(&self) -> impl Future<Output = ()> + Send + use<> {
+        let stopped: Vec<_> = self.streams.iter().map(SendStream::stopped).collect();
         async move {
-            for stream in streams {
+            for stopped in stopped {
                 // Stopped or lost is as good as delivered: nothing more will be.
-                let _ = stream.stopped().await;
+                let _ = stopped.await;
             }
+        }
+    }
+
+    /// Gives up what is not yet delivered.
+    pub(crate) fn abort(&mut self) {
+        for mut stream in mem::take(&mut self.streams) {
+            stream.abort();
         }
     }
 }
 
 /// Says whether a finished stream was acknowledged or stopped, or is lost with its connection.
-fn is_settled(stream: &quinn::SendStream) -> bool {
+fn is_settled(stream: &SendStream) -> bool {
     let mut context = Context::from_waker(Waker::noop());
     pin!(stream.stopped()).poll(&mut context).is_ready()
 }

@@ -81,7 +81,7 @@ impl RecvStream {
     }
 
     /// Takes what has arrived next, at most `max` bytes, without copying it; `None` at the
-    /// stream's end.
+    /// stream's end. With a `max` of 0, an empty chunk says that something has arrived.
     ///
     /// # Errors
     ///

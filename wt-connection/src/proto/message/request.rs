@@ -127,7 +127,7 @@ impl<'a> Pseudo<'a> {
     fn path(&self) -> Result<PathAndQuery, MessageError> {
         let path = self.path.ok_or(MessageError::Missing(":path"))?;
         // A fragment would be cut off without a word.
-        if !path.starts_with(b"/") || path.contains(&b'#') {
+        if !path.starts_with(b"/") || path.contains(&b'#') || path.len() > MAX_PATH {
             return Err(MessageError::Invalid(":path"));
         }
         PathAndQuery::try_from(path).map_err(|_| MessageError::Invalid(":path"))
@@ -171,6 +171,9 @@ fn check_host(headers: &HeaderMap, uri: &Uri) -> Result<(), MessageError> {
         Err(MessageError::Invalid(":authority"))
     }
 }
+
+/// `http` counts a path in 16 bits, and not every version of it checks.
+const MAX_PATH: usize = u16::MAX as usize - 1;
 
 #[cfg(test)]
 mod tests {

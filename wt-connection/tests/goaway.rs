@@ -1,0 +1,108 @@
+//! What a peer's GOAWAY does to the sessions of a connection, open and asked for.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+mod common;
+
+use std::pin::pin;
+
+use common::bare::{WEBTRANSPORT, goaway};
+use common::bounded::{once, within};
+use common::raw;
+use http::Request;
+use tower::{Service, ServiceExt};
+use wt_connection::{ConnectionState, Limits, OpenError};
+
+#[tokio::test]
+async fn an_opening_that_a_goaway_leaves_out_was_not_processed() {
+    // It waited for an answer that a server need not give.
+    within(async {
+        let (mut peer, client, _connector) = raw::server(WEBTRANSPORT).await;
+        let mut opening = pin!(client.open("/"));
+        assert!(once(opening.as_mut()).await.is_none());
+        let _unanswered = peer.quic.accept_bi().await.unwrap();
+
+        peer.control.write_all(&goaway(0)).await.unwrap();
+
+        assert!(matches!(opening.await, Err(OpenError::Unprocessed)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_opening_within_a_goaway_goes_on() {
+    within(async {
+        let (mut peer, client, _connector) = raw::server(WEBTRANSPORT).await;
+        let mut opening = pin!(client.open("/"));
+        assert!(once(opening.as_mut()).await.is_none());
+        let (mut send, _recv) = peer.quic.accept_bi().await.unwrap();
+
+        peer.control.write_all(&goaway(4)).await.unwrap();
+        let mut states = client.states();
+        let draining = states.wait_for(|state| *state == ConnectionState::Draining);
+        draining.await.unwrap();
+        assert!(once(opening.as_mut()).await.is_none());
+        send.write_all(&raw::response("200")).await.unwrap();
+
+        opening.await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_place_reserved_before_a_goaway_asks_for_nothing_after_it() {
+    within(async {
+        let (mut peer, client, _connector) = raw::server(WEBTRANSPORT).await;
+        let mut service = client.clone();
+        let readied = service.ready().await.unwrap();
+
+        peer.control.write_all(&goaway(0)).await.unwrap();
+        let mut states = client.states();
+        let draining = states.wait_for(|state| *state == ConnectionState::Draining);
+        draining.await.unwrap();
+        let opened = readied.call(Request::get("/").body(()).unwrap()).await;
+
+        assert!(matches!(opened, Err(OpenError::Unprocessed)));
+        let (_send, mut recv) = peer.quic.accept_bi().await.unwrap();
+        assert!(matches!(
+            recv.read(&mut [0]).await,
+            Err(quinn::ReadError::Reset(_))
+        ));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_goaway_drains_the_sessions_that_are_open() {
+    within(async {
+        let (mut peer, client, _connector) = raw::server(WEBTRANSPORT).await;
+        let answer = async {
+            let (mut send, recv) = peer.quic.accept_bi().await.unwrap();
+            send.write_all(&raw::response("200")).await.unwrap();
+            (send, recv)
+        };
+        let (session, _streams) = tokio::join!(client.open("/"), answer);
+        let session = session.unwrap();
+        assert!(!session.is_draining());
+
+        peer.control.write_all(&goaway(4)).await.unwrap();
+
+        session.draining().await;
+        assert!(session.is_draining());
+        let _stream = session.open_uni().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_goaway_of_a_clients_speaks_of_pushes() {
+    within(async {
+        let mut peer = raw::session(Limits::default()).await;
+
+        peer.peer.control.write_all(&goaway(0)).await.unwrap();
+        let session = peer.another().await;
+
+        assert_eq!(peer.connection.state(), ConnectionState::Connected);
+        assert!(!session.is_draining());
+    })
+    .await;
+}
