@@ -173,7 +173,10 @@ impl Drop for Echo {
     }
 }
 
-/// The example, which cargo builds before it runs this test: `target/<profile>/examples/echo`.
+/// The example, `target/<profile>/examples/echo`.
+///
+/// `cargo test` has built it just now; `cargo test --test echo_modes` takes what is there, however
+/// old.
 fn binary() -> PathBuf {
     let test = env::current_exe().unwrap();
     let profile = test.ancestors().nth(2).unwrap();
@@ -181,7 +184,7 @@ fn binary() -> PathBuf {
     let binary = profile.join("examples").join(name);
     assert!(
         binary.exists(),
-        "there is no {}: build it first, with `cargo build --examples`",
+        "there is no {}: build it first, with `cargo build -p examples --examples`",
         binary.display()
     );
     binary

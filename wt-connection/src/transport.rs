@@ -203,3 +203,24 @@ impl fmt::Debug for Transport {
 
 /// Control, QPACK encoder, QPACK decoder, and one to spare for a reserved type.
 const HTTP3_STREAMS: u32 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_keep_a_connection_alive_that_nobody_uses() {
+        let ours = Ours::default();
+
+        let idle = IdleTimeout::try_from(Duration::from_secs(30)).unwrap();
+        assert_eq!(ours.keep_alive_interval, Some(Duration::from_secs(10)));
+        assert_eq!(ours.max_idle_timeout, Some(idle));
+    }
+
+    #[test]
+    fn a_setter_takes_the_place_of_settings_of_ones_own() {
+        let transport = Transport::from(quinn::TransportConfig::default()).max_bi_streams(7);
+
+        assert!(matches!(transport.0, Source::Ours(ours) if ours.max_bi_streams == 7));
+    }
+}
