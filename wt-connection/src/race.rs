@@ -45,7 +45,8 @@ where
     F: Future<Output = Result<C, E>>,
 {
     /// Runs `attempt` for each of `addresses`, at least one; if all fail, the error that tells more
-    /// than the others stands for all, and among equals the first.
+    /// than the others stands for all, and among equals the first. Whoever drops the race, at a
+    /// deadline, learns nothing of those that have failed.
     pub(crate) fn new(
         addresses: Vec<SocketAddr>,
         attempt: A,

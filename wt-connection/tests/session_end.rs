@@ -188,6 +188,31 @@ async fn a_session_that_is_over_holds_nothing() {
 }
 
 #[tokio::test]
+async fn guards_that_panic_keep_nobody_waiting() {
+    // The session's task died of it, and who waited for the end waited for ever.
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("a guard that panics, on purpose");
+        }
+    }
+    within(async {
+        let pair = connected().await;
+        let (client, _server) = session(&pair.client, &pair.server).await;
+        let held = Arc::new(());
+        client.hold(Panics);
+        client.hold(Panics);
+        client.hold(held.clone());
+
+        client.close(0, "");
+
+        client.closed().await;
+        assert_eq!(Arc::strong_count(&held), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_guard_may_use_the_session_that_drops_it() {
     within(async {
         struct Closes(Session);

@@ -120,7 +120,7 @@ impl Core {
             tasks: TaskTracker::new(),
             released: CancellationToken::new(),
             peer: watch::Sender::new(None),
-            goaway: watch::Sender::new(u64::MAX),
+            goaway: watch::Sender::new(NO_GOAWAY),
             requests: Lock::default(),
             requested: Notify::new(),
             answers: Lock::default(),
@@ -148,6 +148,10 @@ impl Core {
         );
         self.activity.record();
         self.sessions.open(&session);
+        // A GOAWAY drained the sessions that were open by then.
+        if *self.goaway.borrow() != NO_GOAWAY {
+            session.drain();
+        }
         // The driver may have ended the sessions that it knew of just before.
         if let Some(close) = self.closing.get() {
             session.ask(Ask::Close(close));
@@ -246,6 +250,13 @@ impl Core {
         for session in self.sessions.all() {
             session.drain();
         }
+    }
+
+    /// Waits until the server has said that it wants no more requests.
+    pub(crate) async fn going_away(&self) {
+        let mut goaway = self.goaway.subscribe();
+        // The sender lives as long as `self`.
+        let _ = goaway.wait_for(|first| *first != NO_GOAWAY).await;
     }
 
     /// Waits until the server has said that it does not process the request `id`.
@@ -355,3 +366,6 @@ impl Core {
         self.error().unwrap_or(ConnectionError::Closed)
     }
 }
+
+/// Above every stream id: none is left out.
+const NO_GOAWAY: u64 = u64::MAX;

@@ -24,7 +24,11 @@ pub(crate) async fn open(
 ) -> Result<http::Response<Session>, OpenError> {
     let core = &handle.core;
     let headers = encode(core, request)?;
-    let opened = core.quinn.open_bi().await;
+    let opened = tokio::select! {
+        biased;
+        () = core.going_away() => return Err(OpenError::Draining),
+        opened = core.quinn.open_bi() => opened,
+    };
     let (send, recv) = opened.map_err(|error| core.lost(error))?;
     let mut connect = Connect::new(core, send, recv, reserved);
     let response = tokio::select! {

@@ -1,5 +1,4 @@
 use std::fmt;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -180,7 +179,9 @@ impl SessionCore {
 
     pub(crate) fn hold(&self, guard: Box<dyn Send>) {
         let refused = self.state.lock().hold(guard);
-        drop(refused);
+        if let Some(guards) = refused {
+            guards.release();
+        }
     }
 
     pub(crate) fn drop_send(&self, key: StreamKey, half: &Half<quinn::SendStream>, reset: bool) {
@@ -277,8 +278,8 @@ impl SessionCore {
         loop {
             let guards = self.state.lock().finish();
             let Some(guards) = guards else { break };
-            // A guard's drop is somebody else's code; its panic must not keep others waiting.
-            let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(guards)));
+            // Outside of the lock: a guard's drop is somebody else's code.
+            guards.release();
         }
         self.changed.notify_waiters();
     }

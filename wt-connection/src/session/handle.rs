@@ -21,8 +21,8 @@ use crate::stream::{BiStream, RecvStream, SendStream};
 /// A peer that resets or stops a stream because its session is gone (`WT_SESSION_GONE`) ends the
 /// session, if it does not say how within a second.
 ///
-/// Streams of the peer's that had arrived to their end when it closed the session are still accepted
-/// and read; nothing else is.
+/// Streams of the peer's that had arrived to their end, and that it knew to have, when it closed the
+/// session are still accepted and read; nothing else is.
 #[derive(Clone)]
 pub struct Session {
     handle: Arc<SessionHandle>,

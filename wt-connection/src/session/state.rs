@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::mem;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -63,6 +64,15 @@ impl Ask {
 #[derive(Default)]
 #[must_use = "guards are dropped outside of the lock"]
 pub(crate) struct Guards(Vec<Box<dyn Send>>);
+
+impl Guards {
+    /// Drops each; the panic of one keeps nobody from the others.
+    pub(crate) fn release(self) {
+        for guard in self.0 {
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(guard)));
+        }
+    }
+}
 
 impl State {
     pub(crate) fn new(received_datagrams: usize) -> Self {
@@ -208,9 +218,11 @@ impl State {
     }
 
     /// Keeps a finished stream until it is delivered.
-    pub(crate) fn linger(&mut self, stream: quinn::SendStream) {
+    pub(crate) fn linger(&mut self, mut stream: quinn::SendStream) {
         if self.ended.is_none() {
             self.lingering.push(stream);
+        } else {
+            stream.abort();
         }
     }
 

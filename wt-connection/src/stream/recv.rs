@@ -17,7 +17,8 @@ use crate::wire;
 /// The receiving direction of a stream.
 ///
 /// It holds its session open. Dropped before its end, it is stopped with code 0. A stream of which
-/// all has arrived is read to its end, even if the peer has closed the session meanwhile.
+/// all has arrived, to the peer's knowledge, is read to its end, even if the peer has closed the
+/// session meanwhile.
 #[must_use = "dropping a stream stops it"]
 pub struct RecvStream {
     half: Arc<Half<Received>>,
@@ -210,7 +211,7 @@ impl Abort for Received {
         let _ = self.stop(wire::session_gone());
     }
 
-    /// It does if all of it has arrived: the peer counts it as delivered.
+    /// It does if all of it has arrived, and the peer, which would have reset it, knows.
     fn outlives(&mut self) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         while self.end.is_none() {
