@@ -78,20 +78,6 @@ async fn a_dead_port_and_a_silent_one_time_out_in_the_time_set() {
     .await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_connection_may_take_30_seconds_unless_set() {
-    let (_server, connector) = pair();
-    let connector = connector.resolver(|_, _| pending());
-    let began = Instant::now();
-
-    let connected = connector
-        .oneshot("https://example.com".parse().unwrap())
-        .await;
-
-    assert!(matches!(connected, Err(ConnectError::TimedOut)));
-    assert_eq!(began.elapsed().as_secs(), 30);
-}
-
 #[tokio::test]
 async fn the_time_set_covers_the_name_and_the_settings() {
     within(async {

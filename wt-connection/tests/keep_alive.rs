@@ -1,14 +1,30 @@
-//! Silence: what keeps a connection alive, and what one without dies of.
+//! Silence: what keeps a connection alive, what one without dies of, and how long it is borne.
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 mod common;
 
+use std::future::pending;
 use std::time::Duration;
 
 use common::bounded::within;
 use common::{connections, pair, server_builder, session};
-use tokio::time::timeout;
-use wt_connection::{ConnectionError, ConnectionState, Transport};
+use tokio::time::{Instant, timeout};
+use tower::ServiceExt;
+use wt_connection::{ConnectError, ConnectionError, ConnectionState, Transport};
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_may_take_30_seconds_unless_set() {
+    let (_server, connector) = pair();
+    let connector = connector.resolver(|_, _| pending());
+    let began = Instant::now();
+
+    let connected = connector
+        .oneshot("https://example.com".parse().unwrap())
+        .await;
+
+    assert!(matches!(connected, Err(ConnectError::TimedOut)));
+    assert_eq!(began.elapsed().as_secs(), 30);
+}
 
 #[tokio::test]
 async fn keep_alive_outlasts_the_idle_timeout() {
