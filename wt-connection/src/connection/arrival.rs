@@ -112,40 +112,32 @@ impl BiArrival {
                 }
             },
         };
-        match headers.next() {
-            Ok(None) => Ok(None),
-            Ok(Some(block)) => self.decode_headers(&block, limits).map(Some),
+        let kind = match headers.next() {
+            Ok(None) => return Ok(None),
+            Ok(Some(block)) => self.decode_headers(&block, limits),
+            Err(fault) => Err(fault),
+        };
+        match kind {
+            Ok(kind) => Ok(Some(kind)),
             Err(Fault::Connection(fault)) => Err(fault),
             Err(Fault::Stream(code)) => Ok(Some(BiKind::Refuse(code))),
             Err(Fault::TooLarge) => Ok(Some(BiKind::TooLarge)),
         }
     }
 
-    fn decode_headers(&mut self, block: &[u8], limits: &Limits) -> Result<BiKind, ConnectionFault> {
-        let fields = match qpack::decode(block, limits.header_block) {
-            Ok(fields) => fields,
-            Err(qpack::QpackError::TooLarge) => return Ok(BiKind::TooLarge),
-            Err(error) => {
-                return Err(ConnectionFault::new(
-                    error.code(),
-                    "a header block is malformed",
-                ));
-            }
-        };
-        let connect = message::decode_connect(&fields);
-        let Some(headers) = self.headers.take() else {
-            return Ok(BiKind::Http);
-        };
+    fn decode_headers(&mut self, block: &[u8], limits: &Limits) -> Result<BiKind, Fault> {
+        let fields = qpack::decode(block, limits.header_block)?;
+        let connect = message::decode_connect(&fields)?;
+        let headers = self.headers.take().expect("the block came from its reader");
         Ok(match connect {
-            Ok(Some(request)) => {
+            Some(request) => {
                 self.rest = headers.into_rest();
                 BiKind::Connect(Box::new(request))
             }
-            Ok(None) => {
+            None => {
                 self.rest = headers.into_raw();
                 BiKind::Http
             }
-            Err(_) => BiKind::Refuse(code::H3_MESSAGE_ERROR),
         })
     }
 }

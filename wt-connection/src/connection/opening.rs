@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::connection::cancelled::Cancelled;
 use crate::connection::{Core, Handle};
 use crate::error::{ConnectionError, OpenError};
-use crate::proto::fault::{ConnectionFault, Fault};
+use crate::proto::fault::Fault;
 use crate::proto::headers_frame::HeadersReader;
 use crate::proto::{code, draft, frame, message, qpack};
 use crate::session::{SessionCore, SessionHandle};
@@ -122,16 +122,10 @@ impl<'a> Connect<'a> {
 
     async fn response(&mut self) -> Result<http::Response<()>, OpenError> {
         let block = self.block().await?;
-        let fields = match qpack::decode(&block, self.core.limits.header_block) {
-            Ok(fields) => fields,
-            Err(qpack::QpackError::TooLarge) => return Err(self.refuse(code::H3_EXCESSIVE_LOAD)),
-            Err(error) => {
-                let fault = ConnectionFault::new(error.code(), "a header block is malformed");
-                self.core.fail(fault);
-                return Err(OpenError::Connection(ConnectionError::fault(fault)));
-            }
-        };
-        message::decode_response(&fields).map_err(|_| self.refuse(code::H3_MESSAGE_ERROR))
+        let decoded = qpack::decode(&block, self.core.limits.header_block)
+            .map_err(Fault::from)
+            .and_then(|fields| Ok(message::decode_response(&fields)?));
+        decoded.map_err(|fault| self.fail(fault))
     }
 
     async fn block(&mut self) -> Result<Bytes, OpenError> {
@@ -139,12 +133,7 @@ impl<'a> Connect<'a> {
             match self.reader.next() {
                 Ok(Some(block)) => return Ok(block),
                 Ok(None) => {}
-                Err(Fault::Stream(code)) => return Err(self.refuse(code)),
-                Err(Fault::TooLarge) => return Err(self.refuse(code::H3_EXCESSIVE_LOAD)),
-                Err(Fault::Connection(fault)) => {
-                    self.core.fail(fault);
-                    return Err(OpenError::Connection(ConnectionError::fault(fault)));
-                }
+                Err(fault) => return Err(self.fail(fault)),
             }
             let streams = self.streams.as_mut().expect(TAKEN_LAST);
             match streams.recv.read_chunk(usize::MAX, true).await {
@@ -173,7 +162,16 @@ impl<'a> Connect<'a> {
         session
     }
 
-    fn refuse(&mut self, code: u64) -> OpenError {
+    /// Ends the stream, or the connection, over a fault of the server's.
+    fn fail(&mut self, fault: Fault) -> OpenError {
+        let code = match fault {
+            Fault::Stream(code) => code,
+            Fault::TooLarge => code::H3_EXCESSIVE_LOAD,
+            Fault::Connection(fault) => {
+                self.core.fail(fault);
+                return OpenError::Connection(ConnectionError::fault(fault));
+            }
+        };
         self.give_up(code);
         OpenError::Malformed
     }
