@@ -97,6 +97,7 @@ mod lock;
 pub mod proto;
 #[cfg(not(fuzzing))]
 mod proto;
+mod protocols;
 #[cfg(feature = "qlog")]
 mod qlog;
 mod race;
@@ -126,6 +127,7 @@ pub use error::{
 pub use id::{ConnectionId, SessionId};
 pub use incoming::Incoming;
 pub use limits::Limits;
+pub use protocols::Protocols;
 pub use request::SessionRequest;
 pub use session::{CompleteOnClose, Session};
 pub use state::ConnectionState;

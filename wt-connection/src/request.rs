@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use crate::connection::{Handle, Queued};
 use crate::error::SessionError;
 use crate::proto::code;
+use crate::proto::subprotocol::{self, NotOffered};
 use crate::session::SessionHandle;
 use crate::{Session, reply, wire};
 
@@ -19,6 +20,9 @@ pub struct SessionRequest {
     handle: Arc<Handle>,
     streams: Option<Streams>,
     answering: bool,
+    /// The subprotocols that the client offers.
+    offered: Vec<String>,
+    protocol: Option<String>,
 }
 
 struct Streams {
@@ -35,12 +39,51 @@ impl SessionRequest {
             recv,
             rest,
         } = queued;
+        let offered = subprotocol::offer(request.headers());
         Self {
             request,
             handle,
             streams: Some(Streams { send, recv, rest }),
             answering: false,
+            offered,
+            protocol: None,
         }
+    }
+
+    /// Chooses the subprotocol of the session that [`accept`](Self::accept) will open: the first of
+    /// `supported` that the client offers; none if it offers none of them.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     connection: wt_connection::Connection,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let request = connection.accept().await?;
+    /// let request = request.select_protocol(["chat.v2", "chat.v1"]);
+    /// if request.selected_protocol().is_none() {
+    ///     request.reject(http::StatusCode::BAD_REQUEST).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn select_protocol<N>(mut self, supported: impl IntoIterator<Item = N>) -> Self
+    where
+        N: AsRef<str>,
+    {
+        self.protocol = subprotocol::choose(supported, &self.offered);
+        self
+    }
+
+    /// What [`select_protocol`](Self::select_protocol) chose.
+    #[must_use]
+    pub fn selected_protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
+    }
+
+    /// The subprotocols that the client offers, the preferred one first; none if its header is
+    /// malformed.
+    #[must_use]
+    pub fn protocols(&self) -> &[String] {
+        &self.offered
     }
 
     /// The request as it came: its URI, its headers.
@@ -89,11 +132,14 @@ impl SessionRequest {
 
     /// Accepts with status 200 and with these headers.
     ///
+    /// A `WT-Protocol` among them chooses the subprotocol, unless
+    /// [`select_protocol`](Self::select_protocol) has.
+    ///
     /// # Errors
     ///
-    /// Fails if the client has given up, the connection is over, or a header must not be sent over
-    /// HTTP/3 (`connection` and its like), which is
-    /// [`SessionError::InvalidResponse`].
+    /// Fails if the client has given up, or the connection is over; with
+    /// [`SessionError::InvalidResponse`] if a header must not be sent over HTTP/3 (`connection` and
+    /// its like), or chooses a subprotocol that the client does not offer.
     ///
     /// # Cancel safety
     ///
@@ -102,6 +148,9 @@ impl SessionRequest {
     pub async fn accept_with(mut self, headers: HeaderMap) -> Result<Session, SessionError> {
         let mut response = http::Response::new(());
         *response.headers_mut() = headers;
+        let chosen = self.protocol.as_deref();
+        let protocol = subprotocol::answer(response.headers_mut(), chosen, &self.offered)
+            .map_err(|NotOffered| SessionError::InvalidResponse)?;
         if self.headers().contains_key(DRAFT02_REQUEST) {
             let draft = HeaderValue::from_static("draft02");
             response
@@ -114,6 +163,7 @@ impl SessionRequest {
         Ok(Session::new(SessionHandle::new(
             session,
             Arc::clone(&self.handle),
+            protocol,
         )))
     }
 

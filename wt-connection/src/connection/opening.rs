@@ -12,17 +12,18 @@ use crate::connection::{Core, Handle};
 use crate::error::{ConnectionError, OpenError};
 use crate::proto::fault::Fault;
 use crate::proto::headers_frame::HeadersReader;
-use crate::proto::{code, draft, frame, message, qpack};
+use crate::proto::{code, draft, frame, message, qpack, subprotocol};
 use crate::session::{SessionCore, SessionHandle};
-use crate::{Session, wire};
+use crate::{Protocols, Session, wire};
 
 /// Asks for a session, and waits for the answer.
 pub(crate) async fn open(
     handle: Arc<Handle>,
-    request: http::Request<()>,
+    mut request: http::Request<()>,
     reserved: OwnedSemaphorePermit,
 ) -> Result<http::Response<Session>, OpenError> {
     let core = &handle.core;
+    let offered = offer(&mut request);
     let headers = encode(core, request)?;
     let opened = tokio::select! {
         biased;
@@ -40,9 +41,23 @@ pub(crate) async fn open(
         connect.give_up(code::H3_REQUEST_CANCELLED);
         return Err(OpenError::Rejected(Box::new(response)));
     }
+    let protocol = subprotocol::choice(response.headers());
+    if let Some(wrong) = protocol.as_ref().filter(|name| !offered.contains(name)) {
+        connect.give_up(code::WT_ALPN_ERROR);
+        return Err(OpenError::WrongProtocol(wrong.clone()));
+    }
     let session = connect.establish();
-    let session = Session::new(SessionHandle::new(session, Arc::clone(&handle)));
+    let session = Session::new(SessionHandle::new(session, Arc::clone(&handle), protocol));
     Ok(response.map(|()| session))
+}
+
+/// Puts the subprotocols that are offered into the headers, and says which they are.
+fn offer(request: &mut http::Request<()>) -> Vec<String> {
+    if let Some(protocols) = request.extensions().get::<Protocols>() {
+        let value = protocols.to_header();
+        request.headers_mut().insert(subprotocol::OFFER, value);
+    }
+    subprotocol::offer(request.headers())
 }
 
 /// The request's HEADERS frame.

@@ -21,6 +21,9 @@ pub enum OpenError {
     /// The server's answer is no valid HTTP response.
     #[error("the server's response is malformed")]
     Malformed,
+    /// The server chose a subprotocol that was not offered; the session was aborted.
+    #[error("the server chose the subprotocol {0:?}, which was not offered")]
+    WrongProtocol(String),
     /// The request cannot be sent as it is: its URI or a header is not allowed in a CONNECT.
     #[error("the request cannot be sent")]
     InvalidRequest(#[source] Box<dyn Error + Send + Sync>),

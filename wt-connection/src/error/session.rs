@@ -72,7 +72,8 @@ pub enum SessionError {
         /// The code that the CONNECT stream was aborted with.
         code: u64,
     },
-    /// The answer of this side's cannot be sent: a header is none of HTTP/3's.
+    /// The answer of this side's cannot be sent: a header is none of HTTP/3's, or chooses a
+    /// subprotocol that was not offered.
     #[error("the response cannot be sent")]
     InvalidResponse,
     /// The connection below the session is over.

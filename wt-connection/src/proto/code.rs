@@ -52,6 +52,8 @@ pub const QPACK_DECODER_STREAM_ERROR: u64 = 0x202;
 pub const WT_BUFFERED_STREAM_REJECTED: u64 = 0x3994_bd84;
 /// The session of the stream is over.
 pub const WT_SESSION_GONE: u64 = 0x170d_7b68;
+/// Client and server could not agree on a subprotocol.
+pub const WT_ALPN_ERROR: u64 = 0x0817_b3dd;
 
 /// Maps an application's stream error code into HTTP/3's space.
 ///

@@ -35,4 +35,5 @@ pub mod message;
 pub mod qpack;
 pub mod settings;
 pub mod stream_header;
+pub mod subprotocol;
 pub mod varint;

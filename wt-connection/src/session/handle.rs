@@ -164,6 +164,13 @@ impl Session {
         self.core().hold(Box::new(guard));
     }
 
+    /// The subprotocol that was agreed on: one of those that the client offered
+    /// ([`Protocols`](crate::Protocols)), chosen by the server; `None` if none was.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&str> {
+        self.handle.protocol.as_deref()
+    }
+
     /// The session's id, the same on both sides.
     #[must_use]
     pub fn id(&self) -> SessionId {
@@ -193,11 +200,20 @@ impl fmt::Debug for Session {
 pub(crate) struct SessionHandle {
     core: Arc<SessionCore>,
     connection: Arc<Handle>,
+    protocol: Option<String>,
 }
 
 impl SessionHandle {
-    pub(crate) fn new(core: Arc<SessionCore>, connection: Arc<Handle>) -> Arc<Self> {
-        Arc::new(Self { core, connection })
+    pub(crate) fn new(
+        core: Arc<SessionCore>,
+        connection: Arc<Handle>,
+        protocol: Option<String>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            core,
+            connection,
+            protocol,
+        })
     }
 
     pub(crate) fn core(&self) -> &Arc<SessionCore> {

@@ -1,0 +1,290 @@
+//! How client and server agree on what is spoken in a session
+//! ([draft 16, §3.3](https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-3.3)).
+//!
+//! Names are written as Strings; drafts 10 to 12 had them as Tokens, which are read, too. Any other
+//! type, or a fault of syntax, makes the whole field as good as absent. Parameters mean nothing.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use sfv::visitor::{EntryVisitor, Ignored, InnerListVisitor, ItemVisitor, ListVisitor, Never};
+use sfv::{BareItemFromInput, ItemSerializer, ListSerializer, Parser, StringRef};
+
+/// The header of a request that offers subprotocols, the preferred one first.
+pub const OFFER: HeaderName = HeaderName::from_static("wt-available-protocols");
+/// The header of an answer that chooses one of them.
+pub const CHOICE: HeaderName = HeaderName::from_static("wt-protocol");
+
+/// Reads what a request offers; nothing if that is malformed.
+///
+/// What is kept grows with the header alone.
+pub fn offer(headers: &HeaderMap) -> Vec<String> {
+    let field = joined(headers, &OFFER);
+    let names = Parser::new(&field).parse_list_with_visitor(Names(Vec::new()));
+    names.unwrap_or_default()
+}
+
+/// Reads what an answer chooses; nothing if that is malformed.
+pub fn choice(headers: &HeaderMap) -> Option<String> {
+    let field = joined(headers, &CHOICE);
+    let item = Parser::new(&field).parse_item::<BareItemFromInput<'_>>();
+    name(item.ok()?).ok()
+}
+
+/// Writes an offer; `None` if there is no name in it, or one that is not printable ASCII.
+pub fn encode_offer(names: &[String]) -> Option<HeaderValue> {
+    let mut list = ListSerializer::new();
+    for name in names {
+        let _ = list.bare_item(StringRef::from_str(name).ok()?);
+    }
+    HeaderValue::try_from(list.finish()?).ok()
+}
+
+/// Writes a choice; `None` if it is not printable ASCII.
+pub fn encode_choice(name: &str) -> Option<HeaderValue> {
+    let name = StringRef::from_str(name).ok()?;
+    let item = ItemSerializer::new().bare_item(name).finish();
+    HeaderValue::try_from(item).ok()
+}
+
+/// Chooses the first of the server's names that the client offers.
+pub fn choose<N>(supported: impl IntoIterator<Item = N>, offered: &[String]) -> Option<String>
+where
+    N: AsRef<str>,
+{
+    supported.into_iter().find_map(|name| {
+        let found = offered.iter().find(|offered| *offered == name.as_ref());
+        found.cloned()
+    })
+}
+
+/// Puts what a server has `chosen` into the headers of its answer, in place of a choice that is
+/// there by hand, and gives the choice that the answer then makes.
+///
+/// # Errors
+///
+/// Fails if the answer chooses what was not offered, or cannot be read.
+pub fn answer(
+    headers: &mut HeaderMap,
+    chosen: Option<&str>,
+    offered: &[String],
+) -> Result<Option<String>, NotOffered> {
+    if let Some(chosen) = chosen {
+        let value = encode_choice(chosen).ok_or(NotOffered)?;
+        headers.insert(CHOICE, value);
+    }
+    if !headers.contains_key(CHOICE) {
+        return Ok(None);
+    }
+    let choice = choice(headers).filter(|choice| offered.contains(choice));
+    choice.map(Some).ok_or(NotOffered)
+}
+
+/// What was chosen is not among what was offered.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NotOffered;
+
+/// One value of all the lines of a field
+/// ([RFC 9110 §5.3](https://www.rfc-editor.org/rfc/rfc9110#section-5.3)).
+fn joined(headers: &HeaderMap, field: &HeaderName) -> Vec<u8> {
+    let lines: Vec<_> = headers
+        .get_all(field)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    lines.join(&b", "[..])
+}
+
+fn name(item: BareItemFromInput<'_>) -> Result<String, WrongType> {
+    match item {
+        BareItemFromInput::String(name) => Ok(name.as_str().to_owned()),
+        BareItemFromInput::Token(name) => Ok(name.as_str().to_owned()),
+        _ => Err(WrongType),
+    }
+}
+
+/// Collects the members of a list.
+struct Names(Vec<String>);
+
+impl<'de> ListVisitor<'de> for Names {
+    type Out = Vec<String>;
+    type Error = WrongType;
+
+    fn entry(&mut self) -> Result<impl EntryVisitor<'de>, WrongType> {
+        Ok(Member(&mut self.0))
+    }
+
+    fn finish(self) -> Result<Vec<String>, WrongType> {
+        Ok(self.0)
+    }
+}
+
+struct Member<'a>(&'a mut Vec<String>);
+
+impl<'de> EntryVisitor<'de> for Member<'_> {
+    type Error = WrongType;
+
+    fn item(self) -> Result<impl ItemVisitor<'de>, WrongType> {
+        Ok(|item| {
+            self.0.push(name(item)?);
+            Ok::<_, WrongType>(Ignored)
+        })
+    }
+
+    fn inner_list(self) -> Result<impl InnerListVisitor<'de>, WrongType> {
+        Err::<Never, _>(WrongType)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("neither a String nor a Token")]
+struct WrongType;
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn offered(lines: &[&str]) -> Vec<String> {
+        let lines: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
+        offer(&headers(&OFFER, &lines))
+    }
+
+    fn chosen(lines: &[&str]) -> Option<String> {
+        let lines: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
+        choice(&headers(&CHOICE, &lines))
+    }
+
+    fn headers(name: &HeaderName, lines: &[&[u8]]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(name.clone(), HeaderValue::from_bytes(line).unwrap());
+        }
+        headers
+    }
+
+    fn names<const N: usize>(names: [&str; N]) -> Vec<String> {
+        names.map(str::to_owned).to_vec()
+    }
+
+    #[test]
+    fn an_offer_is_written_as_strings() {
+        let offer = encode_offer(&names(["chat.v2", r#"a "b" \c"#]));
+
+        assert_eq!(offer.unwrap(), r#""chat.v2", "a \"b\" \\c""#);
+        assert_eq!(encode_choice("chat.v2").unwrap(), r#""chat.v2""#);
+    }
+
+    #[test]
+    fn nothing_and_what_is_not_printable_ascii_is_not_written() {
+        for wrong in [&names([])[..], &names(["é"]), &names(["ok", "\t"])] {
+            assert_eq!(encode_offer(wrong), None);
+        }
+        assert_eq!(encode_choice("é"), None);
+    }
+
+    #[test]
+    fn strings_and_tokens_are_read_with_any_parameters() {
+        for line in [
+            r#""a", "b""#,
+            "a, b",
+            r#"a;q=0.5, "b";x;y=?0;z=:AQI=:"#,
+            r#"  "a"	,	"b"  "#,
+        ] {
+            assert_eq!(offered(&[line]), ["a", "b"], "{line}");
+        }
+        for line in [r#""a""#, "a", r#""a";x=1"#, "a;x=\"y\"", " a "] {
+            assert_eq!(chosen(&[line]), Some("a".to_owned()), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_lines_of_an_offer_are_one_list_and_those_of_a_choice_none() {
+        assert_eq!(offered(&["a", "b, c"]), ["a", "b", "c"]);
+        assert_eq!(chosen(&["a", "a"]), None);
+    }
+
+    #[test]
+    fn one_member_of_another_type_spoils_the_offer() {
+        for wrong in ["1", "1.5", "?1", ":AQI=:", "@1", r#"%"b""#, "(b)", "(b);x"] {
+            assert_eq!(offered(&[&format!("a, {wrong}")]), [""; 0], "{wrong}");
+            assert_eq!(chosen(&[wrong]), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_malformed_is_as_good_as_absent() {
+        for wrong in ["", ",", "a,", "a b", "\"a", "a;", "a;X=1", r#""\x""#, "é"] {
+            assert_eq!(offered(&[wrong]), [""; 0], "{wrong}");
+            assert_eq!(chosen(&[wrong]), None, "{wrong}");
+        }
+        assert_eq!(offer(&HeaderMap::new()), [""; 0]);
+        assert_eq!(choice(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn the_servers_order_decides() {
+        let offered = names(["v1", "v2"]);
+
+        assert_eq!(choose(["v3", "v2", "v1"], &offered).as_deref(), Some("v2"));
+        assert_eq!(choose(["v3"], &offered), None);
+        assert_eq!(choose(["V1"], &offered), None);
+        assert_eq!(choose(["v1"], &[]), None);
+    }
+
+    #[test]
+    fn a_choice_takes_the_place_of_one_by_hand() {
+        let mut by_hand = headers(&CHOICE, &[b"v1", b"v1"]);
+        let offered = names(["v1", "v2"]);
+
+        let answered = answer(&mut by_hand, Some("v2"), &offered);
+
+        assert_eq!(answered, Ok(Some("v2".to_owned())));
+        assert_eq!(by_hand, headers(&CHOICE, &[br#""v2""#]));
+    }
+
+    #[test]
+    fn an_answer_chooses_what_was_offered_or_nothing() {
+        let offered = names(["v1"]);
+        let by_hand = |value: &[u8]| answer(&mut headers(&CHOICE, &[value]), None, &offered);
+
+        assert_eq!(by_hand(b"v1"), Ok(Some("v1".to_owned())));
+        for wrong in [&b"v2"[..], b"1", b""] {
+            assert_eq!(by_hand(wrong), Err(NotOffered));
+        }
+        for wrong in ["v2", "é"] {
+            let answered = answer(&mut HeaderMap::new(), Some(wrong), &offered);
+            assert_eq!(answered, Err(NotOffered));
+        }
+        assert_eq!(answer(&mut HeaderMap::new(), None, &offered), Ok(None));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(names in vec("[ -~]{0,9}", 1..9)) {
+            let mut headers = HeaderMap::new();
+            headers.insert(OFFER, encode_offer(&names).unwrap());
+            headers.insert(CHOICE, encode_choice(&names[0]).unwrap());
+
+            prop_assert_eq!(choice(&headers), Some(names[0].clone()));
+            prop_assert_eq!(offer(&headers), names);
+        }
+
+        #[test]
+        fn whatever_is_read_can_be_written(lines in vec(vec(line_byte(), 0..24), 0..4)) {
+            let lines: Vec<_> = lines.iter().map(Vec::as_slice).collect();
+
+            let offered = offer(&headers(&OFFER, &lines));
+            let chosen = choice(&headers(&CHOICE, &lines));
+
+            prop_assert!(offered.is_empty() || encode_offer(&offered).is_some());
+            prop_assert!(chosen.is_none_or(|chosen| encode_choice(&chosen).is_some()));
+        }
+    }
+
+    /// Any byte of a header; those that mean something come more often.
+    fn line_byte() -> impl Strategy<Value = u8> {
+        let marks = prop::sample::select(&b"\"\\,;=()?:@% ab*1.-"[..]);
+        prop_oneof![4 => marks, 1 => 0x20..0x7fu8, 1 => 0x80..=0xffu8]
+    }
+}
