@@ -1,0 +1,363 @@
+//! What client and server agree to speak in a session.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+mod common;
+
+use common::bounded::within;
+use common::raw::{self, ALPN_ERROR, ENABLED, Raw};
+use common::{Pair, connected};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use tower::ServiceExt;
+use wt_connection::{
+    Connection, Limits, OpenError, Protocols, Session, SessionError, SessionRequest,
+};
+
+const OFFER: &str = "wt-available-protocols";
+const CHOICE: &str = "wt-protocol";
+
+#[tokio::test]
+async fn both_sides_tell_what_was_agreed_on() {
+    within(async {
+        let pair = connected().await;
+        let offer = Protocols::new(["chat.v3", "chat.v2", "chat.v1"]);
+
+        let (opening, request) = ask(&pair, offering(offer)).await;
+        assert_eq!(request.protocols(), ["chat.v3", "chat.v2", "chat.v1"]);
+        let request = request.select_protocol(["chat.v0", "chat.v1", "chat.v2"]);
+        assert_eq!(request.selected_protocol(), Some("chat.v1"));
+        let accepted = request.accept().await.unwrap();
+
+        let opened = opening.await.unwrap().unwrap();
+        assert_eq!(opened.headers()[CHOICE], "\"chat.v1\"");
+        assert_eq!(opened.body().protocol(), Some("chat.v1"));
+        assert_eq!(accepted.protocol(), Some("chat.v1"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_in_common_leaves_a_session_without() {
+    within(async {
+        let pair = connected().await;
+
+        let (opening, request) = ask(&pair, offering(Protocols::new(["chat.v2"]))).await;
+        let request = request.select_protocol(["chat.v1"]);
+        assert_eq!(request.selected_protocol(), None);
+        let accepted = request.accept().await.unwrap();
+
+        let opened = opening.await.unwrap().unwrap();
+        assert!(!opened.headers().contains_key(CHOICE));
+        assert_eq!(opened.body().protocol(), None);
+        assert_eq!(accepted.protocol(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_offer_that_the_server_does_not_answer_is_no_fault() {
+    within(async {
+        let pair = connected().await;
+
+        let (opening, request) = ask(&pair, offering(Protocols::new(["chat.v2"]))).await;
+        let _accepted = request.accept().await.unwrap();
+
+        assert_eq!(opening.await.unwrap().unwrap().body().protocol(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_offers_nothing_is_answered_nothing() {
+    within(async {
+        let pair = connected().await;
+
+        let (opening, request) = ask(&pair, get()).await;
+        assert_eq!(request.protocols(), [""; 0]);
+        let accepted = request.select_protocol(["chat.v1"]).accept().await.unwrap();
+
+        assert_eq!(opening.await.unwrap().unwrap().body().protocol(), None);
+        assert_eq!(accepted.protocol(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_offered_takes_the_place_of_a_header_by_hand() {
+    within(async {
+        let pair = connected().await;
+        let mut request = offering(Protocols::new(["chat.v2"]));
+        let by_hand = HeaderValue::from_static("other");
+        request.headers_mut().append(OFFER, by_hand.clone());
+        request.headers_mut().append(OFFER, by_hand);
+
+        let (_opening, request) = ask(&pair, request).await;
+
+        let sent: Vec<_> = request.headers().get_all(OFFER).iter().collect();
+        assert_eq!(sent, ["\"chat.v2\""]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_header_by_hand_is_sent_as_it_is_and_offers_what_it_says() {
+    within(async {
+        let pair = connected().await;
+        let by_hand = |value| Request::get("/").header(OFFER, value).body(()).unwrap();
+
+        let (opening, request) = ask(&pair, by_hand("chat.v2;q=1, chat.v1")).await;
+        assert_eq!(request.headers()[OFFER], "chat.v2;q=1, chat.v1");
+        let _accepted = request.select_protocol(["chat.v2"]).accept().await.unwrap();
+        let opened = opening.await.unwrap().unwrap();
+        assert_eq!(opened.body().protocol(), Some("chat.v2"));
+
+        let (_opening, request) = ask(&pair, by_hand("17")).await;
+        assert_eq!(request.headers()[OFFER], "17");
+        assert_eq!(request.protocols(), [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_may_choose_by_hand() {
+    within(async {
+        let pair = connected().await;
+
+        let (opening, request) = ask(&pair, offering(Protocols::new(["v2", "v1"]))).await;
+        let accepted = request.accept_with(choice("v1")).await.unwrap();
+        let opened = opening.await.unwrap().unwrap();
+        assert_eq!(accepted.protocol(), Some("v1"));
+        assert_eq!(opened.body().protocol(), Some("v1"));
+
+        let (opening, request) = ask(&pair, offering(Protocols::new(["v2", "v1"]))).await;
+        let request = request.select_protocol(["v2"]);
+        let accepted = request.accept_with(choice("v1")).await.unwrap();
+        let opened = opening.await.unwrap().unwrap();
+        assert_eq!(accepted.protocol(), Some("v2"));
+        assert_eq!(opened.body().protocol(), Some("v2"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_cannot_choose_what_is_not_offered() {
+    within(async {
+        let pair = connected().await;
+
+        for wrong in ["v3", "17", "\"v2"] {
+            let (opening, request) = ask(&pair, offering(Protocols::new(["v2"]))).await;
+            let refused = request.accept_with(choice(wrong)).await;
+
+            assert!(
+                matches!(refused, Err(SessionError::InvalidResponse)),
+                "{wrong}: {refused:?}"
+            );
+            match opening.await.unwrap() {
+                Err(OpenError::Rejected(response)) => assert_eq!(response.status(), 500),
+                other => panic!("{wrong}: not rejected: {other:?}"),
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_reads_every_form_of_an_offer() {
+    within(async {
+        let (_endpoint, peer, server) = raw::client(Limits::default()).await;
+
+        for (lines, expected) in [
+            (&["\"a\", \"b\""][..], &["a", "b"][..]),
+            (&["a, b"], &["a", "b"]),
+            (&["a;x=1;y", "\"b\";z=:AQI=:"], &["a", "b"]),
+            (&[""], &[]),
+            (&["a, 1"], &[]),
+            (&["a, (b)"], &[]),
+            (&["a", "\"b"], &[]),
+            (&["a,"], &[]),
+            (&["\u{e9}"], &[]),
+        ] {
+            let (mut send, _recv) = peer.connect_stream().await;
+            send.write_all(&connect(lines)).await.unwrap();
+
+            let request = server.accept().await.unwrap();
+
+            assert_eq!(request.protocols(), expected, "{lines:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_chooses_of_tokens_in_a_string() {
+    within(async {
+        let (_endpoint, peer, server) = raw::client(Limits::default()).await;
+        let (mut send, mut recv) = peer.connect_stream().await;
+        send.write_all(&connect(&["chat.v2, chat.v1"]))
+            .await
+            .unwrap();
+
+        let request = server.accept().await.unwrap();
+        let session = request.select_protocol(["chat.v1"]).accept().await.unwrap();
+
+        assert_eq!(session.protocol(), Some("chat.v1"));
+        let (_, block) = raw::read_frame(&mut recv).await;
+        assert!(block.ends_with(b"\x09\"chat.v1\""), "{block:x?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_reads_every_form_of_a_choice() {
+    within(async {
+        let (peer, client, _connector) = server().await;
+
+        for (lines, expected) in [
+            (&["\"v1\""][..], Some("v1")),
+            (&["v1"], Some("v1")),
+            (&["\"v2\";x=1"], Some("v2")),
+            (&["v2;x=\"y\""], Some("v2")),
+            (&[""], None),
+            (&["17"], None),
+            (&["\"v1"], None),
+            (&["v3 v4"], None),
+            (&["v3", "v3"], None),
+            (&["(\"v3\")"], None),
+            (&["\u{e9}"], None),
+            (&[], None),
+        ] {
+            let (opened, _streams) = opened(&peer, &client, offering_two(), lines).await;
+
+            let session = opened.unwrap().into_body();
+            assert_eq!(session.protocol(), expected, "{lines:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_choice_that_was_not_offered_aborts_the_session() {
+    within(async {
+        let (peer, client, _connector) = server().await;
+
+        for (request, wrong) in [
+            (offering_two(), "\"v3\""),
+            (offering_two(), "v3;x=1"),
+            (offering_two(), "\"V1\""),
+            (get(), "\"v1\""),
+        ] {
+            let (opened, (send, mut recv)) = opened(&peer, &client, request, &[wrong]).await;
+
+            match opened {
+                Err(OpenError::WrongProtocol(name)) => assert!(wrong.contains(&name)),
+                other => panic!("{wrong}: {other:?}"),
+            }
+            let code = quinn::VarInt::from_u64(ALPN_ERROR).unwrap();
+            assert_eq!(send.stopped().await, Ok(Some(code)));
+            assert_eq!(reset_code(&mut recv).await, code);
+        }
+        assert!(peer.quic.close_reason().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_aborted_for_its_protocol_makes_room() {
+    within(async {
+        let (peer, client, _connector) = raw::server(&ENABLED).await;
+        assert_eq!(client.max_sessions(), 1);
+
+        let (wrong, _streams) = opened(&peer, &client, offering_two(), &["v3"]).await;
+        assert!(wrong.is_err());
+
+        let (next, _streams) = opened(&peer, &client, offering_two(), &["v1"]).await;
+        assert_eq!(next.unwrap().body().protocol(), Some("v1"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rejection_may_name_any_protocol() {
+    within(async {
+        let (peer, client, _connector) = server().await;
+
+        let opening = client.oneshot(offering_two());
+        let answer = raw::headers(&[(":status", "404"), (CHOICE, "\"v3\"")]);
+        let (opened, _streams) = tokio::join!(opening, respond(&peer, &answer));
+
+        assert!(matches!(opened, Err(OpenError::Rejected(_))), "{opened:?}");
+    })
+    .await;
+}
+
+type Streams = (quinn::SendStream, quinn::RecvStream);
+type Opened = Result<Response<Session>, OpenError>;
+
+fn get() -> Request<()> {
+    Request::get("/").body(()).unwrap()
+}
+
+fn offering(protocols: Protocols) -> Request<()> {
+    Request::get("/").extension(protocols).body(()).unwrap()
+}
+
+fn offering_two() -> Request<()> {
+    offering(Protocols::new(["v2", "v1"]))
+}
+
+fn choice(value: &str) -> HeaderMap {
+    HeaderMap::from_iter([(CHOICE.parse().unwrap(), value.parse().unwrap())])
+}
+
+/// Asks for a session; what is asked for waits for its answer.
+async fn ask(
+    pair: &Pair,
+    request: Request<()>,
+) -> (tokio::task::JoinHandle<Opened>, SessionRequest) {
+    let opening = tokio::spawn(pair.client.clone().oneshot(request));
+    (opening, pair.server.accept().await.unwrap())
+}
+
+/// A raw client's CONNECT with these lines of an offer.
+fn connect(lines: &[&str]) -> Vec<u8> {
+    let mut fields = vec![
+        (":method", "CONNECT"),
+        (":protocol", "webtransport"),
+        (":scheme", "https"),
+        (":authority", "localhost"),
+        (":path", "/"),
+    ];
+    fields.extend(lines.iter().map(|line| (OFFER, *line)));
+    raw::headers(&fields)
+}
+
+/// A raw server that admits many sessions, and a client of ours.
+async fn server() -> (Raw, Connection, wt_connection::Connector) {
+    raw::server(&[&ENABLED[..], &[(0xc671_706a, 99)]].concat()).await
+}
+
+/// Asks a raw server for a session, which accepts it with these lines of a choice.
+async fn opened(
+    peer: &Raw,
+    client: &Connection,
+    request: Request<()>,
+    lines: &[&str],
+) -> (Opened, Streams) {
+    let mut fields = vec![(":status", "200")];
+    fields.extend(lines.iter().map(|line| (CHOICE, *line)));
+    let answer = raw::headers(&fields);
+    tokio::join!(client.clone().oneshot(request), respond(peer, &answer))
+}
+
+async fn respond(peer: &Raw, answer: &[u8]) -> Streams {
+    let (mut send, mut recv) = peer.quic.accept_bi().await.unwrap();
+    raw::read_frame(&mut recv).await;
+    send.write_all(answer).await.unwrap();
+    (send, recv)
+}
+
+async fn reset_code(recv: &mut quinn::RecvStream) -> quinn::VarInt {
+    match recv.read_chunk(1, true).await {
+        Err(quinn::ReadError::Reset(code)) => code,
+        other => panic!("not reset: {other:?}"),
+    }
+}
