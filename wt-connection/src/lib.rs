@@ -93,6 +93,8 @@ mod id;
 mod incoming;
 mod limits;
 mod lock;
+mod origin;
+mod origins;
 #[cfg(fuzzing)]
 pub mod proto;
 #[cfg(not(fuzzing))]
@@ -127,6 +129,7 @@ pub use error::{
 pub use id::{ConnectionId, SessionId};
 pub use incoming::Incoming;
 pub use limits::Limits;
+pub use origins::Origins;
 pub use protocols::Protocols;
 pub use request::SessionRequest;
 pub use session::{CompleteOnClose, Session};

@@ -104,7 +104,8 @@ impl SessionRequest {
         self.request.headers()
     }
 
-    /// The origin of the page that asks; browsers always send one, and a server should check it.
+    /// The origin of the page that asks; browsers always send one, and a server should check it:
+    /// [`Origins`](crate::Origins) does.
     #[must_use]
     pub fn origin(&self) -> Option<&HeaderValue> {
         self.request.headers().get(header::ORIGIN)

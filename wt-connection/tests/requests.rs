@@ -9,7 +9,7 @@ use common::{Pair, connected};
 use http::header::{CONNECTION, LOCATION, ORIGIN, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use tower::{Service, ServiceExt};
-use wt_connection::{OpenError, Session, SessionError, SessionRequest};
+use wt_connection::{OpenError, Origins, Session, SessionError, SessionRequest};
 
 #[tokio::test]
 async fn the_requests_headers_reach_the_server() {
@@ -72,6 +72,25 @@ async fn the_origin_can_be_read_where_there_is_one() {
 
         assert_eq!(arrived.origin(), Some(&origin));
         assert_eq!(without.origin(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_of_the_same_authority_is_told_from_another() {
+    within(async {
+        let pair = connected().await;
+        let own = format!("https://{}", common::target(&pair.server_endpoint));
+
+        for (origin, admitted) in [(&own[..], true), ("https://localhost", false)] {
+            let mut request = get("/");
+            let value = HeaderValue::from_str(origin).unwrap();
+            request.headers_mut().insert(ORIGIN, value);
+            let (_opening, arrived) = ask(&pair, request).await;
+
+            let admits = Origins::same_authority().admits(arrived.request());
+            assert_eq!(admits, admitted, "{origin}");
+        }
     })
     .await;
 }

@@ -7,9 +7,9 @@ use tower::{Service, ServiceExt};
 use wt_connection::{
     BiStream, Close, CompleteOnClose, ConnectError, Connecting, Connection, ConnectionError,
     ConnectionId, ConnectionState, Connector, Endpoint, EndpointBuilder, EndpointError, Incoming,
-    InvalidTarget, Limits, OpenError, Opening, Protocols, ReadError, ReadToEndError, RecvStream,
-    SendDatagramError, SendStream, Session, SessionError, SessionId, SessionRequest, Target,
-    TlsError, Transport, Trust, WriteError,
+    InvalidTarget, Limits, OpenError, Opening, Origins, Protocols, ReadError, ReadToEndError,
+    RecvStream, SendDatagramError, SendStream, Session, SessionError, SessionId, SessionRequest,
+    Target, TlsError, Transport, Trust, WriteError,
 };
 
 #[test]
@@ -18,7 +18,7 @@ fn handles_are_cheap_to_share() {
 
     handle::<(Endpoint, Connector, Connection, Session)>();
     handle::<(Target, Trust, Transport, Limits, CompleteOnClose)>();
-    handle::<Protocols>();
+    handle::<(Protocols, Origins)>();
     handle::<(ConnectionState, ConnectionId, SessionId, Close)>();
 }
 
