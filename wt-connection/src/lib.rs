@@ -88,6 +88,7 @@ mod connector;
 mod endpoint;
 mod endpoint_builder;
 mod error;
+mod guards;
 mod http3;
 mod id;
 mod incoming;

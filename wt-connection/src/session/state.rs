@@ -1,11 +1,11 @@
 use std::collections::VecDeque;
 use std::mem;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::error::{Close, SessionError};
+use crate::guards::Guards;
 use crate::session::datagrams::Datagrams;
 use crate::session::handle::SessionHandle;
 use crate::session::incoming::IncomingStream;
@@ -56,20 +56,6 @@ impl Ask {
             Self::Gone => 2,
             Self::Close(_) => 3,
             Self::Lost(_) => 4,
-        }
-    }
-}
-
-/// What was kept until the session is over. Its drop is somebody else's code.
-#[derive(Default)]
-#[must_use = "guards are dropped outside of the lock"]
-pub(crate) struct Guards(Vec<Box<dyn Send>>);
-
-impl Guards {
-    /// Drops each; the panic of one keeps nobody from the others.
-    pub(crate) fn release(self) {
-        for guard in self.0 {
-            let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(guard)));
         }
     }
 }
@@ -234,9 +220,9 @@ impl State {
     /// Keeps a guard; gives it back if the session is over.
     pub(crate) fn hold(&mut self, guard: Box<dyn Send>) -> Option<Guards> {
         if self.over {
-            return Some(Guards(vec![guard]));
+            return Some(guard.into());
         }
-        self.guards.0.push(guard);
+        self.guards.push(guard);
         None
     }
 
@@ -258,17 +244,11 @@ impl State {
 
     /// Gives the guards, to be dropped; with none left, the session is over.
     pub(crate) fn finish(&mut self) -> Option<Guards> {
-        if self.guards.0.is_empty() {
+        if self.guards.is_empty() {
             self.over = true;
             return None;
         }
         Some(mem::take(&mut self.guards))
-    }
-}
-
-impl std::fmt::Debug for Guards {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} guards", self.0.len())
     }
 }
 
