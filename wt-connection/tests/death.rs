@@ -4,14 +4,12 @@
 mod common;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::bounded::within;
 use common::child::{Server, serve_if_child};
+use common::path::Path;
 use common::{LOOPBACK, address, connector, server_builder};
-use tokio::net::UdpSocket;
 use tokio::time::Instant;
 use tower::ServiceExt;
 use wt_connection::{
@@ -164,51 +162,6 @@ async fn closing_over_a_path_that_swallows_everything_ends_in_time() {
         assert_eq!(opened.closed().await.close().unwrap().code(), 7);
     })
     .await;
-}
-
-/// A path to a server, which can be made to lose everything.
-struct Path {
-    address: SocketAddr,
-    swallows: Arc<AtomicBool>,
-}
-
-impl Path {
-    async fn to(server: SocketAddr) -> Self {
-        let front = UdpSocket::bind(LOOPBACK).await.unwrap();
-        let back = UdpSocket::bind(LOOPBACK).await.unwrap();
-        back.connect(server).await.unwrap();
-        let path = Self {
-            address: front.local_addr().unwrap(),
-            swallows: Arc::default(),
-        };
-        tokio::spawn(forward(front, back, Arc::clone(&path.swallows)));
-        path
-    }
-
-    fn swallow(&self) {
-        self.swallows.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Passes packets on between the one client of `front` and the server behind `back`.
-async fn forward(front: UdpSocket, back: UdpSocket, swallows: Arc<AtomicBool>) {
-    let (mut up, mut down) = ([0; 65_536], [0; 65_536]);
-    let mut client = None;
-    loop {
-        tokio::select! {
-            Ok((length, from)) = front.recv_from(&mut up) => {
-                client = Some(from);
-                if !swallows.load(Ordering::Relaxed) {
-                    let _ = back.send(&up[..length]).await;
-                }
-            }
-            Ok(length) = back.recv(&mut down) => {
-                if let Some(client) = client && !swallows.load(Ordering::Relaxed) {
-                    let _ = front.send_to(&down[..length], client).await;
-                }
-            }
-        }
-    }
 }
 
 async fn connect(server: &Server, idle: Duration) -> Connection {

@@ -5,6 +5,7 @@
 pub(crate) mod bare;
 pub(crate) mod bounded;
 pub(crate) mod child;
+pub(crate) mod path;
 pub(crate) mod raw;
 
 use std::net::SocketAddr;
