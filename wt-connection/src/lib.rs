@@ -60,7 +60,7 @@
 //!
 //! **Clone.** Clones of an [`Endpoint`], a [`Connection`] and a [`Session`] are handles on the same
 //! one; that of a `Connection` has nothing reserved. Clones of a [`Connector`] share the endpoint,
-//! and have settings of their own.
+//! and have settings of their own; those of [`Connections`] share everything.
 //!
 //! **Drop.** A stream that is dropped is finished and stopped. The last handle of a session closes
 //! it with code 0, once its live streams are dropped and delivered. The last handle of a
@@ -84,6 +84,7 @@
 mod activity;
 mod connecting;
 mod connection;
+mod connections;
 mod connector;
 mod endpoint;
 mod endpoint_builder;
@@ -120,12 +121,13 @@ mod wire;
 
 pub use connecting::Connecting;
 pub use connection::{Connection, Opening};
+pub use connections::{Connections, ConnectionsStats};
 pub use connector::{Connector, connect};
 pub use endpoint::Endpoint;
 pub use endpoint_builder::EndpointBuilder;
 pub use error::{
-    Close, ConnectError, ConnectionError, EndpointError, OpenError, ReadError, ReadToEndError,
-    SendDatagramError, SessionError, WriteError,
+    AddError, Close, ConnectError, ConnectionError, EndpointError, OpenError, ReadError,
+    ReadToEndError, SendDatagramError, SessionError, WriteError,
 };
 pub use id::{ConnectionId, SessionId};
 pub use incoming::Incoming;

@@ -113,11 +113,6 @@ impl StateCell {
     pub(crate) fn subscribe(&self) -> watch::Receiver<ConnectionState> {
         self.0.subscribe()
     }
-
-    pub(crate) async fn ended(&self) {
-        // The sender lives as long as `self`.
-        let _ = self.subscribe().wait_for(|state| state.is_final()).await;
-    }
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use std::hash::Hash;
 
 use tower::{Service, ServiceExt};
 use wt_connection::{
-    BiStream, Close, CompleteOnClose, ConnectError, Connecting, Connection, ConnectionError,
-    ConnectionId, ConnectionState, Connector, Endpoint, EndpointBuilder, EndpointError, Incoming,
-    InvalidTarget, Limits, OpenError, Opening, Origins, Protocols, ReadError, ReadToEndError,
-    RecvStream, SendDatagramError, SendStream, Session, SessionError, SessionId, SessionRequest,
-    Target, TlsError, Transport, Trust, WriteError,
+    AddError, BiStream, Close, CompleteOnClose, ConnectError, Connecting, Connection,
+    ConnectionError, ConnectionId, ConnectionState, Connections, ConnectionsStats, Connector,
+    Endpoint, EndpointBuilder, EndpointError, Incoming, InvalidTarget, Limits, OpenError, Opening,
+    Origins, Protocols, ReadError, ReadToEndError, RecvStream, SendDatagramError, SendStream,
+    Session, SessionError, SessionId, SessionRequest, Target, TlsError, Transport, Trust,
+    WriteError,
 };
 
 #[test]
@@ -17,6 +18,7 @@ fn handles_are_cheap_to_share() {
     fn handle<T: Clone + Send + Sync + Unpin + Debug + 'static>() {}
 
     handle::<(Endpoint, Connector, Connection, Session)>();
+    handle::<(Connections, ConnectionsStats)>();
     handle::<(Target, Trust, Transport, Limits, CompleteOnClose)>();
     handle::<(Protocols, Origins)>();
     handle::<(ConnectionState, ConnectionId, SessionId, Close)>();
@@ -72,6 +74,7 @@ fn futures_without_a_name_may_be_spawned() {
 fn errors_go_where_errors_go() {
     fn error<T: std::error::Error + Display + Send + Sync + Unpin + 'static>() {}
 
+    error::<AddError>();
     error::<ConnectError>();
     error::<ConnectionError>();
     error::<EndpointError>();

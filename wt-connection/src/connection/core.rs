@@ -15,6 +15,7 @@ use crate::activity::Activity;
 use crate::connection::cancelled::Cancelled;
 use crate::connection::closing::Closing;
 use crate::error::ConnectionError;
+use crate::guards::Guards;
 use crate::id::ConnectionId;
 use crate::limits::Limits;
 use crate::lock::Lock;
@@ -60,6 +61,10 @@ pub(crate) struct Core {
     pub(crate) closing: Closing,
     faults: mpsc::Sender<ConnectionFault>,
     error: OnceLock<ConnectionError>,
+    /// `None` once the connection is over.
+    guards: Lock<Option<Guards>>,
+    /// Cancelled when the connection is over, and its guards are dropped.
+    over: CancellationToken,
 }
 
 /// A CONNECT that nobody has looked at yet.
@@ -129,6 +134,8 @@ impl Core {
             closing: Closing::default(),
             faults,
             error: OnceLock::new(),
+            guards: Lock::new(Some(Guards::default())),
+            over: CancellationToken::new(),
         };
         (Arc::new(core), faulted)
     }
@@ -347,6 +354,22 @@ impl Core {
         } else {
             ConnectionState::Failed
         });
+        let guards = self.guards.lock().take();
+        // Outside of the lock: a guard's drop is somebody else's code.
+        guards.unwrap_or_default().release();
+        self.over.cancel();
+    }
+
+    /// Keeps `guard` until the connection is over, then drops it; at once if it is over already.
+    pub(crate) fn hold(&self, guard: Box<dyn Send>) {
+        let mut guards = self.guards.lock();
+        match guards.as_mut() {
+            Some(guards) => guards.push(guard),
+            None => {
+                drop(guards);
+                Guards::from(guard).release();
+            }
+        }
     }
 
     /// Why the connection failed an operation: what is noted says more than QUIC, to which every
@@ -360,9 +383,9 @@ impl Core {
         self.error.get().cloned()
     }
 
-    /// Waits until the connection is over.
+    /// Waits until the connection is over, and what was held for as long is dropped.
     pub(crate) async fn ended(&self) -> ConnectionError {
-        self.state.ended().await;
+        self.over.cancelled().await;
         self.error().unwrap_or(ConnectionError::Closed)
     }
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::PollSemaphore;
 use tower_service::Service;
 
 use crate::connecting::Setup;
-use crate::connection::{Core, Handle, Owner};
+use crate::connection::{Core, Handle, Owner, WeakConnection};
 use crate::error::{Close, ConnectionError, OpenError};
 use crate::proto::capsule;
 use crate::wire;
@@ -193,8 +193,12 @@ impl Connection {
         &self.core().quinn
     }
 
-    pub(super) fn core(&self) -> &Arc<Core> {
+    pub(crate) fn core(&self) -> &Arc<Core> {
         &self.handle.core
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakConnection {
+        WeakConnection::new(&self.handle)
     }
 }
 

@@ -12,6 +12,7 @@ mod opening;
 mod owner;
 mod service;
 mod stop;
+mod weak;
 
 pub use handle::Connection;
 pub use service::Opening;
@@ -19,3 +20,4 @@ pub use service::Opening;
 pub(crate) use self::core::{Core, Handle, Queued};
 pub(crate) use self::driver::Driver;
 pub(crate) use self::owner::Owner;
+pub(crate) use self::weak::WeakConnection;

@@ -1,5 +1,6 @@
 //! What can go wrong, one type for each operation.
 
+mod add;
 mod connect;
 mod connection;
 mod endpoint;
@@ -7,6 +8,7 @@ mod open;
 mod session;
 mod stream;
 
+pub use add::AddError;
 pub use connect::ConnectError;
 pub use connection::ConnectionError;
 pub use endpoint::EndpointError;

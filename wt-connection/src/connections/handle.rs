@@ -1,0 +1,159 @@
+use std::fmt;
+use std::sync::Arc;
+
+use crate::connection::WeakConnection;
+use crate::connections::registry::Registry;
+use crate::connections::reservation::Reservation;
+use crate::error::AddError;
+use crate::{Connection, ConnectionId, ConnectionsStats};
+
+/// The live connections of a process, made or accepted: a limit, a count, and lookup.
+///
+/// A connection is added by hand, and leaves the moment it is over. Being here keeps none open: one
+/// whose last handle is dropped closes as ever, and counts until it is over.
+///
+/// ```
+/// use wt_connection::Connections;
+/// # use tower::ServiceExt;
+/// # use wt_connection::{Connector, Endpoint, Identity, Trust};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// # let identity = Identity::self_signed(["localhost"])?;
+/// # let trust = Trust::hashes([identity.certificate_hash()]);
+/// # let server = Endpoint::server("127.0.0.1:0".parse()?, identity)?;
+/// # let target = server.local_address()?.into();
+/// # let client = tokio::spawn(Connector::new(Endpoint::client(trust)?).oneshot(target));
+/// let connections = Connections::new().max_connections(100);
+///
+/// let connection = server.accept().await.ok_or("closed")?.await?;
+/// connections.add(&connection)?;
+/// assert_eq!(connections.get(connection.id()).map(|found| found.id()), Some(connection.id()));
+///
+/// connection.close(0, "").await;
+/// assert!(connections.is_empty());
+/// assert_eq!(connections.stats().ended, 1);
+/// # client.await??;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Clone
+///
+/// Clones are handles on the same connections, and share the settings.
+#[derive(Clone)]
+pub struct Connections {
+    registry: Arc<Registry>,
+}
+
+impl Connections {
+    /// Begins without connections, and with the default settings.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            registry: Registry::new(),
+        }
+    }
+
+    /// Sets how many connections may be in it at once; 3,000 by default.
+    ///
+    /// A lower limit sends nobody away.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `max_connections` is 0.
+    #[must_use]
+    pub fn max_connections(self, max_connections: usize) -> Self {
+        assert!(
+            max_connections > 0,
+            "a place for no connection is of no use"
+        );
+        self.registry.set_max(max_connections);
+        self
+    }
+
+    /// Adds a connection; one that is there already stays, and counts once.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is full, which is counted, or if the connection is over. What
+    /// becomes of the connection is the caller's to say.
+    pub fn add(&self, connection: &Connection) -> Result<(), AddError> {
+        if connection.state().is_final() {
+            return Err(AddError::Over);
+        }
+        let reservation = self.registry.reserve_for(connection.id())?;
+        if let Some(reservation) = reservation {
+            reservation.fill(connection);
+        }
+        Ok(())
+    }
+
+    /// Takes a connection out, and leaves it open; `None` if it is not there, or its last handle is
+    /// gone.
+    pub fn remove(&self, id: ConnectionId) -> Option<Connection> {
+        self.registry.remove(id)?.upgrade()
+    }
+
+    /// The connection of this name; `None` if it is not there, or its last handle is gone.
+    #[must_use]
+    pub fn get(&self, id: ConnectionId) -> Option<Connection> {
+        self.registry.get(id)?.upgrade()
+    }
+
+    /// Every connection that somebody has a handle of, the oldest first.
+    #[must_use]
+    pub fn all(&self) -> Vec<Connection> {
+        let all = self.registry.all();
+        all.iter().filter_map(WeakConnection::upgrade).collect()
+    }
+
+    /// How many connections are in it, those that are closing among them.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.registry.counts().open
+    }
+
+    /// Says whether no connection is in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Counts those that are in it, by state, and those that have been.
+    #[must_use]
+    pub fn stats(&self) -> ConnectionsStats {
+        let (counts, all) = self.registry.snapshot();
+        ConnectionsStats::new(counts, all.iter().map(WeakConnection::state))
+    }
+
+    /// Keeps a place for a connection whose handshake is not done; `None` if there is none, which
+    /// is counted.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for who accepts connections in a loop")
+    )]
+    pub(crate) fn reserve(&self) -> Option<Reservation> {
+        self.registry.reserve().ok()
+    }
+
+    /// How many places are kept and not filled.
+    pub(crate) fn handshakes(&self) -> usize {
+        self.registry.counts().reserved
+    }
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connections")
+            .field("open", &self.len())
+            .field("handshakes", &self.handshakes())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,287 @@
+//! The live connections of a process: who is counted, and when they are closed.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::bounded::{until, within};
+use common::path::Path;
+use common::{address, connected, connections, connector, server_builder, session};
+use tower::ServiceExt;
+use wt_connection::{
+    AddError, Connection, ConnectionError, ConnectionState, Connections, Connector, Endpoint,
+    Limits,
+};
+
+#[tokio::test]
+async fn a_full_registry_refuses_and_counts() {
+    within(async {
+        let pair = connected().await;
+        let (other, _there) = connections(&pair.server_endpoint, &pair.connector).await;
+        let registry = Connections::new().max_connections(1);
+        registry.add(&pair.client).unwrap();
+
+        assert_eq!(registry.add(&other), Err(AddError::Full));
+
+        let stats = registry.stats();
+        assert_eq!((stats.open, stats.added, stats.refused), (1, 1, 1));
+        assert_eq!(stats.max_connections, 1);
+        assert_eq!(other.state(), ConnectionState::Connected);
+        pair.client.close(0, "").await;
+        registry.add(&other).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_leaves_the_moment_its_peer_closes_it() {
+    within(async {
+        let pair = connected().await;
+        let registry = Connections::new();
+        registry.add(&pair.client).unwrap();
+
+        pair.server.close(0, "").await;
+        pair.client.closed().await;
+
+        assert!(registry.is_empty());
+        assert!(registry.get(pair.client.id()).is_none());
+        assert_eq!(registry.stats().ended, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_leaves_with_its_last_handle_which_the_registry_is_not() {
+    within(async {
+        let pair = connected().await;
+        let registry = Connections::new();
+        registry.add(&pair.client).unwrap();
+        let id = pair.client.id();
+
+        drop(pair.client);
+
+        assert!(registry.get(id).is_none());
+        assert!(pair.server.closed().await.is_orderly());
+        until(|| registry.is_empty()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_keeps_its_connection_where_it_can_be_found() {
+    within(async {
+        let pair = connected().await;
+        let (_open, _there) = session(&pair.client, &pair.server).await;
+        let registry = Connections::new();
+        registry.add(&pair.client).unwrap();
+        let id = pair.client.id();
+
+        drop(pair.client);
+
+        assert_eq!(registry.get(id).unwrap().id(), id);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn connections_leave_with_their_endpoint() {
+    within(async {
+        let pair = connected().await;
+        let registry = Connections::new();
+        registry.add(&pair.client).unwrap();
+        registry.add(&pair.server).unwrap();
+
+        pair.server_endpoint.close(0, "").await;
+        pair.client.closed().await;
+
+        assert!(registry.is_empty());
+        assert_eq!(registry.stats().ended, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_fails_leaves_like_any_other() {
+    within(async {
+        let silent = Silent::connect(Limits::default()).await;
+        let registry = Connections::new();
+        registry.add(&silent.client).unwrap();
+
+        silent.path.swallow();
+        assert_eq!(silent.client.closed().await, ConnectionError::TimedOut);
+
+        assert!(registry.is_empty());
+        assert_eq!(registry.add(&silent.client), Err(AddError::Over));
+        assert_eq!(registry.stats().refused, 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waited_for_the_end_finds_the_connection_gone() {
+    // The end was told before the entry had left.
+    within(async {
+        let registry = Connections::new();
+        for _ in 0..50 {
+            let pair = connected().await;
+            registry.add(&pair.client).unwrap();
+
+            pair.client.close(0, "").await;
+
+            assert!(registry.is_empty());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_added_twice_counts_once() {
+    // It counted twice, and took the place of another.
+    within(async {
+        let pair = connected().await;
+        let registry = Connections::new().max_connections(1);
+
+        registry.add(&pair.client).unwrap();
+        registry.add(&pair.client.clone()).unwrap();
+
+        let stats = registry.stats();
+        assert_eq!((stats.open, stats.added, stats.refused), (1, 1, 0));
+        pair.client.close(0, "").await;
+        assert_eq!(registry.stats().ended, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_removed_stays_open() {
+    within(async {
+        let pair = connected().await;
+        let registry = Connections::new();
+        registry.add(&pair.client).unwrap();
+        let id = pair.client.id();
+
+        let removed = registry.remove(id).unwrap();
+
+        assert_eq!(removed.id(), id);
+        assert!(registry.remove(id).is_none());
+        session(&pair.client, &pair.server).await;
+        removed.close(0, "").await;
+        assert_eq!(registry.stats().ended, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_comes_back_leaves_once_it_is_over() {
+    within(async {
+        let pair = connected().await;
+        let registry = Connections::new();
+        registry.add(&pair.client).unwrap();
+
+        registry.remove(pair.client.id());
+        registry.add(&pair.client).unwrap();
+        assert_eq!(registry.len(), 1);
+        pair.client.close(0, "").await;
+
+        let stats = registry.stats();
+        assert_eq!((stats.open, stats.added, stats.ended), (0, 2, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn connections_are_listed_in_the_order_they_were_made() {
+    within(async {
+        let pair = connected().await;
+        let (other, _there) = connections(&pair.server_endpoint, &pair.connector).await;
+        let registry = Connections::new();
+        registry.add(&other).unwrap();
+        registry.add(&pair.client).unwrap();
+
+        let ids: Vec<_> = registry.all().iter().map(Connection::id).collect();
+
+        assert_eq!(ids, [pair.client.id(), other.id()]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn statistics_tell_states_and_the_most_there_were() {
+    within(async {
+        let pair = connected().await;
+        let silent = Silent::connect(Limits::default()).await;
+        let _session = session(&silent.client, &silent.server).await;
+        let registry = Connections::new();
+        for connection in [&pair.client, &pair.server, &silent.client] {
+            registry.add(connection).unwrap();
+        }
+        assert_eq!(registry.stats().in_state(ConnectionState::Connected), 3);
+
+        silent.path.swallow();
+        drop(silent.client.close(0, ""));
+        pair.client.close(0, "").await;
+        pair.server.closed().await;
+
+        let stats = registry.stats();
+        assert_eq!((stats.open, stats.high_water, stats.ended), (1, 3, 2));
+        assert_eq!(stats.in_state(ConnectionState::Closing), 1);
+        assert_eq!(stats.in_state(ConnectionState::Connected), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn clones_share_connections_and_settings() {
+    within(async {
+        let pair = connected().await;
+        let registry = Connections::default();
+        let clone = registry.clone().max_connections(1);
+
+        clone.add(&pair.client).unwrap();
+
+        assert_eq!(registry.len(), 1);
+        assert_eq!(registry.add(&pair.server), Err(AddError::Full));
+        assert_eq!(clone.stats(), registry.stats());
+    })
+    .await;
+}
+
+#[test]
+fn three_thousand_may_be_there_unless_set() {
+    assert_eq!(Connections::new().stats().max_connections, 3_000);
+}
+
+#[test]
+#[should_panic(expected = "of no use")]
+fn a_limit_of_none_is_refused() {
+    let _ = Connections::new().max_connections(0);
+}
+
+/// A connection whose peer can be made silent.
+struct Silent {
+    client: Connection,
+    server: Connection,
+    path: Path,
+    /// The sockets stay open as long as the connection is of use.
+    _endpoints: (Endpoint, Connector),
+}
+
+impl Silent {
+    async fn connect(limits: Limits) -> Self {
+        let (identity, builder) = server_builder();
+        let endpoint = builder.bind().unwrap();
+        let path = Path::to(address(&endpoint)).await;
+        let connector = connector(&identity).limits(limits);
+        let connector = connector.max_idle_timeout(Some(Duration::from_secs(2)));
+        let accept = async { endpoint.accept().await.unwrap().await.unwrap() };
+        let connect = connector.clone().oneshot(path.address.into());
+        let (client, server) = tokio::join!(connect, accept);
+        Self {
+            client: client.unwrap(),
+            server,
+            path,
+            _endpoints: (endpoint, connector),
+        }
+    }
+}
