@@ -1,9 +1,10 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// When the application last used a connection: a stream, a datagram or a session of it.
+/// When the application last used a connection: a stream, a datagram, a session or a request of it.
 ///
 /// What keeps the path alive, such as a PING, is not activity.
 #[derive(Debug)]
@@ -11,13 +12,20 @@ pub(crate) struct Activity {
     since: Instant,
     /// Microseconds after `since`; a lost race between two stamps is off by as much as they are.
     last: AtomicU64,
+    /// How many requests are under way.
+    requests: AtomicUsize,
 }
+
+/// A request that is under way, during which its connection is in use.
+#[derive(Debug)]
+pub(crate) struct InUse(Arc<Activity>);
 
 impl Activity {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             since: now,
             last: AtomicU64::new(0),
+            requests: AtomicUsize::new(0),
         }
     }
 
@@ -26,8 +34,24 @@ impl Activity {
         self.last.store(micros, Ordering::Relaxed);
     }
 
+    /// Notes that a request is under way, until what is given is dropped.
+    pub(crate) fn begin(self: &Arc<Self>) -> InUse {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        InUse(Arc::clone(self))
+    }
+
     pub(crate) fn last(&self) -> Instant {
+        if self.requests.load(Ordering::Relaxed) > 0 {
+            return Instant::now();
+        }
         self.since + Duration::from_micros(self.last.load(Ordering::Relaxed))
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.0.record();
+        self.0.requests.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -45,5 +69,19 @@ mod tests {
         tokio::time::advance(Duration::from_secs(3)).await;
 
         assert_eq!(activity.last(), recorded);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_in_use_as_long_as_a_request_is() {
+        let activity = Arc::new(Activity::new(Instant::now()));
+        let in_use = activity.begin();
+
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(activity.last(), Instant::now());
+        drop(in_use);
+        let done = Instant::now();
+        tokio::time::advance(Duration::from_secs(3)).await;
+
+        assert_eq!(activity.last(), done);
     }
 }

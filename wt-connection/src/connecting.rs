@@ -111,6 +111,8 @@ pub(crate) struct Setup {
     pub(crate) owner: Owner,
     pub(crate) limits: Limits,
     pub(crate) authority: Authority,
+    /// Requests that ask for no session are answered, too.
+    pub(crate) serves_http: bool,
 }
 
 impl Setup {
@@ -121,7 +123,14 @@ impl Setup {
         id: ConnectionId,
         state: StateCell,
     ) -> Result<Connection, ConnectError> {
-        let (core, faults) = Core::new(quinn, state, id, self.limits, self.authority);
+        let (core, faults) = Core::new(
+            quinn,
+            state,
+            id,
+            self.limits,
+            self.authority,
+            self.serves_http,
+        );
         let handle = Arc::new(Handle {
             core: Arc::clone(&core),
         });

@@ -163,6 +163,7 @@ impl Connector {
             owner: self.endpoint.owner().clone(),
             limits: self.limits,
             authority: target.authority().clone(),
+            serves_http: false,
         };
         setup.establish(quinn, id, state).await
     }

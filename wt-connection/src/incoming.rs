@@ -37,6 +37,15 @@ impl Incoming {
     /// Accepts the connection; the handshake and the client's SETTINGS may take
     /// [`Limits::header_timeout`](crate::Limits::header_timeout).
     pub fn accept(self) -> Connecting {
+        self.accept_for(false)
+    }
+
+    /// Accepts the connection for somebody who answers all requests.
+    pub(crate) fn accept_to_serve(self) -> Connecting {
+        self.accept_for(true)
+    }
+
+    fn accept_for(self, serves_http: bool) -> Connecting {
         let Self { quinn, endpoint } = self;
         let limits = endpoint.limits();
         Connecting::new(limits.header_timeout, |id, state| async move {
@@ -51,6 +60,7 @@ impl Incoming {
                 owner: endpoint.owner().clone(),
                 limits,
                 authority,
+                serves_http,
             };
             setup.establish(quinn, id, state).await
         })

@@ -90,6 +90,8 @@ mod endpoint;
 mod endpoint_builder;
 mod error;
 mod guards;
+mod head;
+mod http;
 mod http3;
 mod id;
 mod incoming;
@@ -109,6 +111,7 @@ mod reply;
 mod request;
 mod reset_key;
 mod resolve;
+mod server;
 mod session;
 mod sessions;
 mod state;
@@ -116,6 +119,7 @@ mod stream;
 mod target;
 mod tls;
 mod transport;
+mod upgrade;
 mod wait;
 mod wire;
 
@@ -126,15 +130,18 @@ pub use connector::{Connector, connect};
 pub use endpoint::Endpoint;
 pub use endpoint_builder::EndpointBuilder;
 pub use error::{
-    AddError, Close, ConnectError, ConnectionError, EndpointError, OpenError, ReadError,
-    ReadToEndError, SendDatagramError, SessionError, WriteError,
+    AddError, BodyError, Close, ConnectError, ConnectionError, EndpointError, OpenError, ReadError,
+    ReadToEndError, RequestError, SendDatagramError, SessionError, WriteError,
 };
+pub use http::{Http, Requesting};
+pub use http3::Body;
 pub use id::{ConnectionId, SessionId};
 pub use incoming::Incoming;
 pub use limits::Limits;
 pub use origins::Origins;
 pub use protocols::Protocols;
 pub use request::SessionRequest;
+pub use server::{Cut, Peer, Server, ShutdownReport};
 pub use session::{CompleteOnClose, Session};
 pub use state::ConnectionState;
 pub use stream::{BiStream, RecvStream, SendStream};
@@ -144,6 +151,9 @@ pub use tls::{
     ServerIdentity, TlsError, Trust,
 };
 pub use transport::Transport;
+#[cfg(feature = "axum")]
+pub use upgrade::{NotWebTransport, WebTransportUpgrade};
+pub use upgrade::{Upgrade, UpgradeError, Upgrading};
 
 /// The README's example is a doctest.
 #[cfg(doctest)]

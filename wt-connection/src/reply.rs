@@ -1,14 +1,12 @@
 //! Answers to requests, each one HEADERS frame.
 
-use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Waker};
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 
 use crate::proto::{code, frame, message};
-use crate::wire;
+use crate::{wait, wire};
 
 /// Encodes a response's HEADERS frame; `None` if a header must not be sent over HTTP/3.
 pub(crate) fn encode(response: http::Response<()>) -> Option<Bytes> {
@@ -17,6 +15,13 @@ pub(crate) fn encode(response: http::Response<()>) -> Option<Bytes> {
     let mut framed = BytesMut::with_capacity(block.len() + 16);
     frame::put(&mut framed, frame::HEADERS, &block);
     Some(framed.freeze())
+}
+
+/// Encodes a DATA frame.
+pub(crate) fn data(content: &[u8]) -> Bytes {
+    let mut framed = BytesMut::with_capacity(content.len() + 16);
+    frame::put(&mut framed, frame::DATA, content);
+    framed.freeze()
 }
 
 /// Answers with a status alone and gives the stream up, without waiting; says whether it did: where
@@ -28,13 +33,8 @@ pub(crate) fn at_once(
 ) -> bool {
     let mut response = http::Response::new(());
     *response.status_mut() = status;
-    let written = encode(response).is_some_and(|bytes| {
-        let mut write = pin!(send.write_all(&bytes));
-        write
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
-            .is_ready()
-    });
+    let written =
+        encode(response).is_some_and(|bytes| wait::at_once(pin!(send.write_all(&bytes))).is_some());
     if !written {
         let _ = send.reset(wire::varint(code::H3_INTERNAL_ERROR));
     }

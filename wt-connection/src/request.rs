@@ -1,7 +1,10 @@
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 
 use crate::connection::{Handle, Queued};
@@ -9,7 +12,7 @@ use crate::error::SessionError;
 use crate::proto::code;
 use crate::proto::subprotocol::{self, NotOffered};
 use crate::session::SessionHandle;
-use crate::{Session, reply, wire};
+use crate::{Session, head, reply, wire};
 
 /// A session that a client asks for, to be accepted or rejected.
 ///
@@ -146,9 +149,17 @@ impl SessionRequest {
     ///
     /// Cancel safe: a request whose answer was not begun is rejected with status 500, one whose answer
     /// is not all sent is aborted.
-    pub async fn accept_with(mut self, headers: HeaderMap) -> Result<Session, SessionError> {
+    pub async fn accept_with(self, headers: HeaderMap) -> Result<Session, SessionError> {
         let mut response = http::Response::new(());
         *response.headers_mut() = headers;
+        self.accept_response(response).await
+    }
+
+    /// Accepts with the response of a service, whose status is one of 2xx.
+    pub(crate) async fn accept_response(
+        mut self,
+        mut response: http::Response<()>,
+    ) -> Result<Session, SessionError> {
         let chosen = self.protocol.as_deref();
         let protocol = subprotocol::answer(response.headers_mut(), chosen, &self.offered)
             .map_err(|NotOffered| SessionError::InvalidResponse)?;
@@ -210,19 +221,88 @@ impl SessionRequest {
             !status.is_informational() && !status.is_success(),
             "a session is not rejected with {status}",
         );
+        let send = self.refuse(response).await?;
+        self.finish(send);
+        Ok(())
+    }
+
+    /// Rejects with the response of a service, whose status is none of 2xx.
+    pub(crate) async fn reject_with_body<B>(
+        mut self,
+        response: http::Response<B>,
+    ) -> Result<(), SessionError>
+    where
+        B: http_body::Body,
+    {
+        let (mut parts, body) = response.into_parts();
+        let mut body = pin!(body);
+        head::strip(&mut parts.headers);
+        head::set_content_length(&mut parts.headers, body.size_hint().exact());
+        let mut send = self.refuse(http::Response::from_parts(parts, ())).await?;
+        while !body.is_end_stream() {
+            let next = poll_fn(|cx| body.as_mut().poll_frame(cx));
+            let data = match next.await.map(|frame| frame.map_err(drop)) {
+                Some(Ok(frame)) => frame.into_data(),
+                Some(Err(())) => {
+                    let _ = send.reset(wire::varint(code::H3_INTERNAL_ERROR));
+                    return Ok(());
+                }
+                None => break,
+            };
+            if let Ok(mut data) = data {
+                let data = data.copy_to_bytes(data.remaining());
+                write(&mut send, &reply::data(&data)).await?;
+            }
+        }
+        self.finish(send);
+        Ok(())
+    }
+
+    /// Sets what was chosen of the subprotocols that the client offers.
+    pub(crate) fn choose_protocol(&mut self, protocol: String) {
+        self.protocol = Some(protocol);
+    }
+
+    /// From here on it is aborted if it is dropped unanswered.
+    pub(crate) fn aborted_on_drop(mut self) -> Self {
+        self.answering = true;
+        self
+    }
+
+    /// Waits until the client wants no answer any more, or the connection is over.
+    pub(crate) fn given_up(&self) -> impl Future<Output = ()> + Send + use<> {
+        let stopped = self.streams.as_ref().map(|streams| streams.send.stopped());
+        async move {
+            if let Some(stopped) = stopped {
+                let _ = stopped.await;
+            }
+        }
+    }
+
+    /// How long somebody may take to take the session.
+    pub(crate) fn patience(&self) -> Duration {
+        self.handle.core.limits.header_timeout
+    }
+
+    /// Sends the headers of a rejection, behind which there may be a body.
+    async fn refuse(
+        &mut self,
+        response: http::Response<()>,
+    ) -> Result<quinn::SendStream, SessionError> {
         if let Some(streams) = &self.streams {
             // Before the client knows, which may then ask for another in this one's place.
             let id = streams.send.id().into();
             self.handle.core.sessions.remove(id);
         }
-        let Streams {
-            mut send, mut recv, ..
-        } = self.send(response).await?;
-        let _ = send.finish();
+        let Streams { send, mut recv, .. } = self.send(response).await?;
         // RFC 9114 §4.1.1: what is left of a request that was answered is not wanted.
         let _ = recv.stop(wire::varint(code::H3_NO_ERROR));
+        Ok(send)
+    }
+
+    fn finish(&self, mut send: quinn::SendStream) {
+        let _ = send.finish();
         self.handle.core.linger(send);
-        Ok(())
     }
 
     /// Sends the response's headers, and gives the streams to whoever goes on.
@@ -230,18 +310,7 @@ impl SessionRequest {
         let bytes = reply::encode(response).ok_or(SessionError::InvalidResponse)?;
         self.answering = true;
         let streams = self.streams.as_mut().expect(TAKEN_LAST);
-        let written = streams.send.write_all(&bytes).await;
-        written.map_err(|error| match error {
-            quinn::WriteError::ConnectionLost(error) => SessionError::Connection(error.into()),
-            quinn::WriteError::Stopped(code) => SessionError::Aborted {
-                code: code.into_inner(),
-            },
-            quinn::WriteError::ClosedStream | quinn::WriteError::ZeroRttRejected => {
-                SessionError::Aborted {
-                    code: code::H3_REQUEST_CANCELLED,
-                }
-            }
-        })?;
+        write(&mut streams.send, &bytes).await?;
         Ok(self.streams.take().expect(TAKEN_LAST))
     }
 }
@@ -272,6 +341,20 @@ impl fmt::Debug for SessionRequest {
             .field("headers", self.headers())
             .finish_non_exhaustive()
     }
+}
+
+async fn write(send: &mut quinn::SendStream, bytes: &[u8]) -> Result<(), SessionError> {
+    send.write_all(bytes).await.map_err(|error| match error {
+        quinn::WriteError::ConnectionLost(error) => SessionError::Connection(error.into()),
+        quinn::WriteError::Stopped(code) => SessionError::Aborted {
+            code: code.into_inner(),
+        },
+        quinn::WriteError::ClosedStream | quinn::WriteError::ZeroRttRejected => {
+            SessionError::Aborted {
+                code: code::H3_REQUEST_CANCELLED,
+            }
+        }
+    })
 }
 
 const DRAFT02_REQUEST: &str = "sec-webtransport-http3-draft02";

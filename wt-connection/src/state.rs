@@ -113,6 +113,15 @@ impl StateCell {
     pub(crate) fn subscribe(&self) -> watch::Receiver<ConnectionState> {
         self.0.subscribe()
     }
+
+    /// Waits until the state is `least`, or behind it.
+    pub(crate) async fn reached(&self, least: ConnectionState) {
+        // The sender lives as long as `self`.
+        let _ = self
+            .subscribe()
+            .wait_for(|state| *state as u8 >= least as u8)
+            .await;
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Notify;
 
@@ -17,6 +17,14 @@ pub(crate) async fn until<T>(notify: &Notify, mut check: impl FnMut() -> Option<
             return found;
         }
         notified.await;
+    }
+}
+
+/// Polls once, outside of any task; `None` where the future would wait.
+pub(crate) fn at_once<F: Future>(future: Pin<&mut F>) -> Option<F::Output> {
+    match future.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
     }
 }
 

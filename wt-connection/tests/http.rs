@@ -118,7 +118,7 @@ async fn a_request_that_breaks_the_rules_costs_its_stream_alone() {
             send.write_all(&request).await.unwrap();
             send.finish().unwrap();
             match recv.read_to_end(1000).await {
-                Ok(answer) => assert_eq!(raw::status(&answer[2..]), "400"),
+                Ok(answer) => assert_eq!(raw::status(&answer[2..]), "404"),
                 Err(error) => assert!(matches!(
                     error,
                     quinn::ReadToEndError::Read(quinn::ReadError::Reset(_))

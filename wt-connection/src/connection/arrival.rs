@@ -1,6 +1,7 @@
 use std::mem;
 
 use bytes::Bytes;
+use http::StatusCode;
 
 use crate::limits::Limits;
 use crate::proto::fault::{ConnectionFault, Fault};
@@ -57,8 +58,8 @@ pub(crate) enum BiKind {
     Connect(Box<http::Request<()>>),
     /// Any other request, all of it still in `rest`.
     Http,
-    /// A request whose headers are too long to be read.
-    TooLarge,
+    /// A request that has this answer, whatever it asks for.
+    Answer(StatusCode),
     /// Nothing to be answered: the peer breaks the rules, or gave it up.
     Refuse(u64),
 }
@@ -121,7 +122,10 @@ impl BiArrival {
             Ok(kind) => Ok(Some(kind)),
             Err(Fault::Connection(fault)) => Err(fault),
             Err(Fault::Stream(code)) => Ok(Some(BiKind::Refuse(code))),
-            Err(Fault::TooLarge) => Ok(Some(BiKind::TooLarge)),
+            Err(Fault::TooLarge) => {
+                let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+                Ok(Some(BiKind::Answer(status)))
+            }
         }
     }
 
@@ -133,6 +137,10 @@ impl BiArrival {
             Some(request) => {
                 self.rest = headers.into_rest();
                 BiKind::Connect(Box::new(request))
+            }
+            // RFC 9220 §3
+            None if message::is_extended_connect(&fields) => {
+                BiKind::Answer(StatusCode::NOT_IMPLEMENTED)
             }
             None => {
                 self.rest = headers.into_raw();

@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use bytes::Bytes;
+use tokio::time::sleep;
 
 use crate::connection::Core;
 use crate::connection::stop::Stop;
@@ -121,12 +124,49 @@ pub(crate) async fn open(core: &Core) -> Result<quinn::SendStream, Stop> {
         .map_err(|error| Stop::Lost(error.into()))?;
     // Ahead of every stream of the application's.
     let _ = stream.set_priority(i32::MAX);
-    match stream.write_all(&control::opening(&settings)).await {
-        Ok(()) => Ok(stream),
+    write(&mut stream, &control::opening(&settings)).await?;
+    Ok(stream)
+}
+
+/// Sends GOAWAY once this side is to drain; ends only with the connection.
+///
+/// A server does so twice ([RFC 9114 §5.2]): requests that were on their way when the first one left
+/// are still processed.
+///
+/// [RFC 9114 §5.2]: https://www.rfc-editor.org/rfc/rfc9114#section-5.2
+pub(crate) async fn drain(core: &Core, stream: &mut quinn::SendStream) -> Stop {
+    core.goaway.asked().await;
+    let stopped = match core.side {
+        // A client's GOAWAY speaks of pushes, of which it takes none.
+        Side::Client => write(stream, &control::goaway(0)).await,
+        Side::Server => drain_server(core, stream).await,
+    };
+    match stopped {
+        Ok(()) => std::future::pending().await,
+        Err(stop) => stop,
+    }
+}
+
+async fn drain_server(core: &Core, stream: &mut quinn::SendStream) -> Result<(), Stop> {
+    write(stream, &control::goaway(LAST_REQUEST)).await?;
+    sleep((2 * core.quinn.rtt()).min(LONGEST_ROUND_TRIP)).await;
+    let first = core.sessions.first_unseen();
+    core.goaway.cut_off(first);
+    write(stream, &control::goaway(first)).await
+}
+
+async fn write(stream: &mut quinn::SendStream, bytes: &[u8]) -> Result<(), Stop> {
+    match stream.write_all(bytes).await {
+        Ok(()) => Ok(()),
         Err(quinn::WriteError::ConnectionLost(error)) => Err(Stop::Lost(error.into())),
         Err(_) => Err(Stop::Fault(CLOSED)),
     }
 }
+
+/// The last request that there can be.
+const LAST_REQUEST: u64 = (1 << 62) - 4;
+/// How long requests on their way are waited for at most.
+const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(1);
 
 const SECOND: ConnectionFault = ConnectionFault::new(
     code::H3_STREAM_CREATION_ERROR,

@@ -1,8 +1,4 @@
-use std::collections::VecDeque;
-use std::mem;
-use std::pin::pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http::uri::Authority;
@@ -14,12 +10,13 @@ use tokio_util::task::TaskTracker;
 use crate::activity::Activity;
 use crate::connection::cancelled::Cancelled;
 use crate::connection::closing::Closing;
+use crate::connection::goaway::GoAway;
+use crate::connection::requests::{Queued, Requests};
 use crate::error::ConnectionError;
 use crate::guards::Guards;
 use crate::id::ConnectionId;
 use crate::limits::Limits;
 use crate::lock::Lock;
-use crate::proto::code;
 use crate::proto::control::Side;
 use crate::proto::fault::ConnectionFault;
 use crate::proto::settings::Settings;
@@ -27,7 +24,7 @@ use crate::session::{Ask, SessionCore, SessionTask};
 use crate::sessions::Sessions;
 use crate::state::{ConnectionState, StateCell};
 use crate::stream::Lingering;
-use crate::{wait, wire};
+use crate::wait;
 
 /// What a connection's handles, sessions and driver share.
 #[derive(Debug)]
@@ -45,13 +42,16 @@ pub(crate) struct Core {
     pub(crate) room: Arc<Semaphore>,
     /// The tasks of the sessions.
     pub(crate) tasks: TaskTracker,
+    /// The tasks that serve sessions for a service.
+    pub(crate) handlers: TaskTracker,
     /// Cancelled when the last handle is gone.
     pub(crate) released: CancellationToken,
+    /// The peer's requests, which wait for whoever accepts them.
+    pub(crate) requests: Requests,
+    /// Somebody answers requests that ask for no session, too.
+    pub(crate) serves_http: bool,
+    pub(crate) goaway: GoAway,
     peer: watch::Sender<Option<Arc<Settings>>>,
-    /// The first request that the server does not process.
-    goaway: watch::Sender<u64>,
-    requests: Lock<VecDeque<Queued>>,
-    requested: Notify,
     /// To requests that became no session.
     answers: Lock<Lingering>,
     /// Each holds a place, so the peer's limit of sessions bounds them.
@@ -65,24 +65,6 @@ pub(crate) struct Core {
     guards: Lock<Option<Guards>>,
     /// Cancelled when the connection is over, and its guards are dropped.
     over: CancellationToken,
-}
-
-/// A CONNECT that nobody has looked at yet.
-#[derive(Debug)]
-pub(crate) struct Queued {
-    pub(crate) request: http::Request<()>,
-    pub(crate) send: quinn::SendStream,
-    pub(crate) recv: quinn::RecvStream,
-    pub(crate) rest: Bytes,
-}
-
-impl Queued {
-    /// Says whether the client has reset its direction.
-    fn is_given_up(&mut self) -> bool {
-        let mut context = Context::from_waker(Waker::noop());
-        let reset = pin!(self.recv.received_reset()).poll(&mut context);
-        matches!(reset, Poll::Ready(Ok(Some(_))))
-    }
 }
 
 /// What the handles of one connection share: while it lives, so does the connection.
@@ -105,6 +87,7 @@ impl Core {
         id: ConnectionId,
         limits: Limits,
         authority: Authority,
+        serves_http: bool,
     ) -> (Arc<Self>, mpsc::Receiver<ConnectionFault>) {
         // One is enough: the first ends the connection.
         let (faults, faulted) = mpsc::channel(1);
@@ -112,22 +95,24 @@ impl Core {
             quinn::Side::Client => Side::Client,
             quinn::Side::Server => Side::Server,
         };
+        let sessions = Arc::new(Sessions::new(side, limits));
         let core = Self {
             id,
             side,
             quinn,
             state,
             limits,
-            sessions: Arc::new(Sessions::new(side, limits)),
+            requests: Requests::new(Arc::clone(&sessions)),
+            sessions,
             activity: Arc::new(Activity::new(Instant::now())),
             authority,
             room: Arc::new(Semaphore::new(0)),
             tasks: TaskTracker::new(),
+            handlers: TaskTracker::new(),
             released: CancellationToken::new(),
             peer: watch::Sender::new(None),
-            goaway: watch::Sender::new(NO_GOAWAY),
-            requests: Lock::default(),
-            requested: Notify::new(),
+            serves_http,
+            goaway: GoAway::new(),
             answers: Lock::default(),
             cancelled: Lock::default(),
             cancelling: Notify::new(),
@@ -156,8 +141,11 @@ impl Core {
         self.activity.record();
         self.sessions.open(&session);
         // A GOAWAY drained the sessions that were open by then.
-        if *self.goaway.borrow() != NO_GOAWAY {
+        if self.goaway.is_received() {
             session.drain();
+        }
+        if self.goaway.is_asked() {
+            session.ask_drain();
         }
         // The driver may have ended the sessions that it knew of just before.
         if let Some(close) = self.closing.get() {
@@ -232,6 +220,13 @@ impl Core {
         usize::try_from(max).unwrap_or(usize::MAX)
     }
 
+    /// How large a header section the peer takes.
+    pub(crate) fn max_field_section(&self) -> u64 {
+        let peer = self.peer.borrow();
+        let max = peer.as_ref().and_then(|peer| peer.max_field_section());
+        max.unwrap_or(u64::MAX)
+    }
+
     /// Waits for the peer's SETTINGS.
     pub(crate) async fn peer_known(&self) -> Arc<Settings> {
         let mut peer = self.peer.subscribe();
@@ -251,88 +246,42 @@ impl Core {
         if self.side == Side::Server {
             return;
         }
-        self.goaway.send_replace(id);
-        self.state.advance(ConnectionState::Draining);
-        self.room.close();
+        self.goaway.receive(id);
+        self.admit_no_more();
         for session in self.sessions.all() {
             session.drain();
         }
     }
 
-    /// Waits until the server has said that it wants no more requests.
-    pub(crate) async fn going_away(&self) {
-        let mut goaway = self.goaway.subscribe();
-        // The sender lives as long as `self`.
-        let _ = goaway.wait_for(|first| *first != NO_GOAWAY).await;
-    }
-
-    /// Waits until the server has said that it does not process the request `id`.
-    pub(crate) async fn unprocessed(&self, id: u64) {
-        let mut goaway = self.goaway.subscribe();
-        // The sender lives as long as `self`.
-        let _ = goaway.wait_for(|first| *first <= id).await;
-    }
-
-    /// Queues a CONNECT; the session limit bounds the queue.
-    pub(crate) fn push_request(&self, queued: Queued) {
-        self.requests.lock().push_back(queued);
-        self.requested.notify_one();
-    }
-
-    pub(crate) async fn next_request(&self) -> Result<Queued, ConnectionError> {
-        wait::until(&self.requested, || {
-            let queued = self.pop_request();
-            queued.map(Ok).or_else(|| self.error().map(Err))
-        })
-        .await
-    }
-
-    /// Takes a CONNECT in, unless the limit is reached, by more than those that were given up.
-    pub(crate) fn admit(&self, id: u64) -> bool {
-        self.sessions.ask(id) || {
-            self.sweep_requests();
-            self.sessions.ask(id)
+    /// Drains the connection from this side: what is open goes on, and the peer is told.
+    pub(crate) fn drain(&self) {
+        self.goaway.ask();
+        self.admit_no_more();
+        for session in self.sessions.all() {
+            session.ask_drain();
         }
     }
 
-    /// Forgets every CONNECT that the client has given up before anybody looked at it.
-    fn sweep_requests(&self) {
-        let mut requests = self.requests.lock();
-        let mut given_up = VecDeque::new();
-        for mut queued in mem::take(&mut *requests) {
-            if queued.is_given_up() {
-                given_up.push_back(queued);
-            } else {
-                requests.push_back(queued);
-            }
-        }
-        drop(requests);
-        self.refuse(given_up, code::H3_REQUEST_CANCELLED);
-    }
-
-    /// The next CONNECT that the client still wants.
-    fn pop_request(&self) -> Option<Queued> {
-        loop {
-            let mut queued = self.requests.lock().pop_front()?;
-            if queued.is_given_up() {
-                self.refuse([queued].into(), code::H3_REQUEST_CANCELLED);
-            } else {
-                return Some(queued);
-            }
+    /// Sends no more requests to a server whose responses break HTTP/3's rules; its sessions, of
+    /// which that says nothing, live on.
+    pub(crate) fn distrust(&self) {
+        if self.side == Side::Client {
+            self.admit_no_more();
         }
     }
 
-    fn refuse(&self, queued: VecDeque<Queued>, code: u64) {
-        for mut queued in queued {
-            self.sessions.remove(queued.send.id().into());
-            wire::refuse(&mut queued.send, &mut queued.recv, code);
-        }
+    fn admit_no_more(&self) {
+        self.state.advance(ConnectionState::Draining);
+        self.room.close();
     }
 
-    /// Refuses every CONNECT that nobody has looked at.
-    pub(crate) fn refuse_requests(&self, code: u64) {
-        let queued = mem::take(&mut *self.requests.lock());
-        self.refuse(queued, code);
+    /// Waits until no more requests are wanted.
+    pub(crate) async fn draining(&self) {
+        self.state.reached(ConnectionState::Draining).await;
+    }
+
+    pub(crate) async fn next_connect(&self) -> Result<Queued, ConnectionError> {
+        self.requests.next_connect(|| self.error()).await
     }
 
     /// Notes how the connection ends; nothing more begins on it.
@@ -340,7 +289,7 @@ impl Core {
         // Only the driver ends the connection, and only once.
         let _ = self.error.set(error);
         self.room.close();
-        self.requested.notify_waiters();
+        self.requests.wake();
     }
 
     /// Tells everybody who waits that the connection is over.
@@ -378,6 +327,12 @@ impl Core {
         self.error().unwrap_or_else(|| error.into())
     }
 
+    /// Why the connection is over, if it is: by what is noted, or by what QUIC knows before.
+    pub(crate) fn over(&self) -> Option<ConnectionError> {
+        let lost = || self.quinn.close_reason().map(ConnectionError::from);
+        self.error().or_else(lost)
+    }
+
     /// Why the connection is over, or about to be.
     pub(crate) fn error(&self) -> Option<ConnectionError> {
         self.error.get().cloned()
@@ -389,6 +344,3 @@ impl Core {
         self.error().unwrap_or(ConnectionError::Closed)
     }
 }
-
-/// Above every stream id: none is left out.
-const NO_GOAWAY: u64 = u64::MAX;

@@ -9,7 +9,7 @@ use crate::connection::arrival::{BiArrival, BiKind, UniArrival};
 use crate::connection::control::CriticalStreams;
 use crate::connection::stop::Stop;
 use crate::connection::{Core, Queued};
-use crate::http3::Http;
+use crate::http3;
 use crate::proto::control::Side;
 use crate::proto::fault::ConnectionFault;
 use crate::proto::stream_header::Kind;
@@ -27,7 +27,7 @@ pub(crate) struct Demux {
     core: Arc<Core>,
     critical: CriticalStreams,
     late: JoinSet<Late>,
-    http: Http,
+    http: http3::Server,
 }
 
 /// How the wait for a stream's header ended.
@@ -42,7 +42,7 @@ impl Demux {
         Self {
             critical: CriticalStreams::new(&core),
             late: JoinSet::new(),
-            http: Http::new(core.quinn.clone()),
+            http: http3::Server::new(Arc::clone(&core)),
             core,
         }
     }
@@ -140,6 +140,7 @@ impl Demux {
                 Ok(kind) => Late::Bi(arrival, kind),
                 Err(_) => {
                     core.sessions.remove(id);
+                    core.requests.count_refused();
                     let code = code::H3_REQUEST_CANCELLED;
                     wire::refuse(&mut arrival.send, &mut arrival.recv, code);
                     Late::Done
@@ -187,9 +188,19 @@ impl Demux {
             self.core.sessions.stream(session, stream);
             return Ok(());
         }
+        let kind = match kind {
+            BiKind::Connect(_) | BiKind::Http if self.core.goaway.is_cut_off(id) => {
+                BiKind::Refuse(code::H3_REQUEST_REJECTED)
+            }
+            BiKind::Connect(_) if !self.core.requests.admit(id) => {
+                BiKind::Refuse(code::H3_REQUEST_REJECTED)
+            }
+            BiKind::Http if !self.core.serves_http => BiKind::Answer(StatusCode::NOT_FOUND),
+            kind => kind,
+        };
         match kind {
-            BiKind::Connect(request) if self.core.admit(id) => {
-                self.core.push_request(Queued {
+            BiKind::Connect(request) => {
+                self.core.requests.push(Queued {
                     request: *request,
                     send,
                     recv,
@@ -197,10 +208,12 @@ impl Demux {
                 });
                 return Ok(());
             }
-            BiKind::Connect(_) => wire::refuse(&mut send, &mut recv, code::H3_REQUEST_REJECTED),
-            BiKind::Http => self.http.request(send, recv, rest),
-            BiKind::TooLarge => {
-                let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            BiKind::Http => {
+                if let Some(arrival) = self.http.accept(send, recv, rest) {
+                    self.core.requests.push_plain(arrival);
+                }
+            }
+            BiKind::Answer(status) => {
                 if reply::at_once(&mut send, &mut recv, status) {
                     self.core.linger(send);
                 }

@@ -94,11 +94,14 @@ impl Driver {
     async fn work(&mut self, demux: &mut Demux, control: &mut Option<quinn::SendStream>) -> End {
         let core = Arc::clone(&self.core);
         let serve = async {
-            match control::open(&core).await {
-                Ok(stream) => *control = Some(stream),
+            let control = match control::open(&core).await {
+                Ok(stream) => control.insert(stream),
                 Err(stop) => return stop,
+            };
+            tokio::select! {
+                stop = demux.run() => stop,
+                stop = control::drain(&core, control) => stop,
             }
-            demux.run().await
         };
         tokio::select! {
             biased;
@@ -113,7 +116,7 @@ impl Driver {
     /// Refuses what nobody has looked at, and waits for the sessions' tasks and for the answers, each
     /// of which has a time limit.
     async fn wind_down(&self) {
-        self.core.refuse_requests(code::H3_REQUEST_REJECTED);
+        self.core.requests.refuse_all(code::H3_REQUEST_REJECTED);
         self.core.tasks.close();
         self.core.tasks.wait().await;
         self.core.flush().await;

@@ -13,7 +13,9 @@ use crate::connection::{Core, Handle, Owner, WeakConnection};
 use crate::error::{Close, ConnectionError, OpenError};
 use crate::proto::capsule;
 use crate::wire;
-use crate::{Connecting, ConnectionId, ConnectionState, Limits, Session, SessionRequest, Target};
+use crate::{
+    Connecting, ConnectionId, ConnectionState, Http, Limits, Session, SessionRequest, Target,
+};
 
 /// One HTTP/3 connection that carries many sessions: a cheap handle, whose clones are the same
 /// connection.
@@ -71,6 +73,7 @@ impl Connection {
             owner: Owner::default(),
             limits,
             authority,
+            serves_http: false,
         };
         Connecting::new(limits.header_timeout, |id, state| {
             setup.establish(quinn, id, state)
@@ -100,6 +103,26 @@ impl Connection {
         Ok(connection.call(request).await?.into_body())
     }
 
+    /// A tower service for plain HTTP/3 requests on this connection, beside its sessions.
+    ///
+    /// ```no_run
+    /// use http_body_util::BodyExt;
+    /// use tower::ServiceExt;
+    ///
+    /// # async fn example(
+    /// #     connection: wt_connection::Connection,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let request = http::Request::post("/score").body("17 points".to_owned())?;
+    /// let response = connection.http().oneshot(request).await?;
+    /// println!("{}: {:?}", response.status(), response.into_body().collect().await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn http(&self) -> Http {
+        Http::new(Arc::clone(&self.handle))
+    }
+
     /// Waits for the next session that the peer asks for; on a client none ever is.
     ///
     /// # Errors
@@ -110,7 +133,7 @@ impl Connection {
     ///
     /// Cancel safe: a request not yet returned stays queued for the next call.
     pub async fn accept(&self) -> Result<SessionRequest, ConnectionError> {
-        let queued = self.core().next_request().await?;
+        let queued = self.core().next_connect().await?;
         Ok(SessionRequest::new(queued, Arc::clone(&self.handle)))
     }
 
@@ -128,6 +151,16 @@ impl Connection {
         async move {
             core.ended().await;
         }
+    }
+
+    /// Begins nothing new on the connection, and asks the peer for the same: it is told by a GOAWAY,
+    /// and each session by a DRAIN capsule. What is open goes on.
+    ///
+    /// On a client, the connection is no longer ready. On a server, sessions and requests that were
+    /// on their way when the client was told are still taken, those behind them refused unprocessed
+    /// ([RFC 9114 §5.2](https://www.rfc-editor.org/rfc/rfc9114#section-5.2)).
+    pub fn drain(&self) {
+        self.core().drain();
     }
 
     /// Waits until the connection is over, and says why.
@@ -179,6 +212,13 @@ impl Connection {
         self.core().sessions.refused()
     }
 
+    /// How many requests of the peer's, for sessions or not, were refused because they were over a
+    /// limit: too many sessions, headers too slow.
+    #[must_use]
+    pub fn refused_requests(&self) -> u64 {
+        self.core().requests.refused()
+    }
+
     /// The peer's address; it changes when the peer migrates.
     #[must_use]
     pub fn remote_address(&self) -> SocketAddr {
@@ -191,6 +231,10 @@ impl Connection {
     #[must_use]
     pub fn quic(&self) -> &quinn::Connection {
         &self.core().quinn
+    }
+
+    pub(crate) fn handle(&self) -> Arc<Handle> {
+        Arc::clone(&self.handle)
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {

@@ -27,14 +27,14 @@ pub(crate) async fn open(
     let headers = encode(core, request)?;
     let opened = tokio::select! {
         biased;
-        () = core.going_away() => return Err(OpenError::Draining),
+        () = core.draining() => return Err(OpenError::Draining),
         opened = core.quinn.open_bi() => opened,
     };
     let (send, recv) = opened.map_err(|error| core.lost(error))?;
     let mut connect = Connect::new(core, send, recv, reserved);
     let response = tokio::select! {
         biased;
-        () = core.unprocessed(connect.id) => return Err(OpenError::Unprocessed),
+        () = core.goaway.unprocessed(connect.id) => return Err(OpenError::Unprocessed),
         response = connect.exchange(&headers) => response?,
     };
     if !response.status().is_success() {

@@ -129,10 +129,6 @@ impl Connections {
 
     /// Keeps a place for a connection whose handshake is not done; `None` if there is none, which
     /// is counted.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for who accepts connections in a loop")
-    )]
     pub(crate) fn reserve(&self) -> Option<Reservation> {
         self.registry.reserve().ok()
     }

@@ -4,8 +4,15 @@
 //! SETTINGS, GOAWAY and the errors of a connection are this crate's. So what h3 makes of a request
 //! cannot end the connection that carries the sessions.
 
+mod body;
+mod client;
+mod failure;
+mod responder;
 mod server;
 mod streams;
 mod transport;
 
-pub(crate) use server::Http;
+pub use body::Body;
+
+pub(crate) use client::Client;
+pub(crate) use server::{Arrival, Server};

@@ -1,99 +1,123 @@
-use std::time::Duration;
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use h3::error::Code;
 use h3::server::RequestResolver;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use http::Method;
 
-use crate::http3::transport::{Request, Transport};
-use crate::proto::code;
-use crate::wire;
+use crate::connection::{Core, Handle};
+use crate::head;
+use crate::http3::body::Body;
+use crate::http3::responder;
+use crate::http3::responder::{Responder, Stopped};
+use crate::http3::streams::Bi;
+use crate::http3::transport::{Arrived, Transport};
+use crate::wait;
 
-/// Answers the requests that ask for no session; costs nothing until the first one comes.
-pub(crate) struct Http {
-    quinn: quinn::Connection,
-    requests: Option<mpsc::Sender<Request>>,
-    tasks: JoinSet<()>,
+/// h3's server, which turns streams into requests; it begins with the first one.
+pub(crate) struct Server {
+    core: Arc<Core>,
+    arrived: Arc<Arrived>,
+    h3: Option<h3::server::Connection<Transport, Bytes>>,
 }
 
-impl Http {
-    pub(crate) fn new(quinn: quinn::Connection) -> Self {
+/// A request whose headers are known.
+pub(crate) struct Arrival {
+    request: http::Request<()>,
+    stream: h3::server::RequestStream<Bi<Bytes>, Bytes>,
+    stopped: Stopped,
+}
+
+impl Server {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
         Self {
-            quinn,
-            requests: None,
-            tasks: JoinSet::new(),
+            core,
+            arrived: Arc::default(),
+            h3: None,
         }
     }
 
-    /// Takes in a request, or refuses it if too many wait.
-    pub(crate) fn request(
+    /// Takes in a request, all of whose headers are in `rest`; `None` if h3 finds it malformed, and
+    /// has refused it.
+    pub(crate) fn accept(
         &mut self,
         send: quinn::SendStream,
         recv: quinn::RecvStream,
         rest: Bytes,
-    ) {
-        let requests = self.requests();
-        if let Err(refused) = requests.try_send(Request { send, recv, rest }) {
-            let mut request = refused.into_inner();
-            let code = code::H3_REQUEST_REJECTED;
-            wire::refuse(&mut request.send, &mut request.recv, code);
-        }
+    ) -> Option<Box<Arrival>> {
+        let stopped = responder::stopped(&send);
+        self.arrived.put(Bi::new(send, recv, rest, &self.core));
+        let resolver = self.next().or_else(|| {
+            // An earlier request has made h3 give up: it begins anew.
+            self.h3 = None;
+            self.next()
+        })?;
+        let (request, stream) = wait::at_once(pin!(resolver.resolve_request()))?.ok()?;
+        Some(Box::new(Arrival {
+            request,
+            stream,
+            stopped,
+        }))
     }
 
-    /// Where requests go; h3 begins anew if a peer's fault has ended it.
-    fn requests(&mut self) -> mpsc::Sender<Request> {
-        if let Some(requests) = self.requests.as_ref().filter(|sender| !sender.is_closed()) {
-            return requests.clone();
-        }
-        while self.tasks.try_join_next().is_some() {}
-        let (requests, waiting) = mpsc::channel(WAITING);
-        let transport = Transport::new(self.quinn.clone(), waiting);
-        self.tasks.spawn(serve(transport));
-        self.requests = Some(requests.clone());
-        requests
+    /// What h3 makes of the request that was put there; `None` if it has given up.
+    fn next(&mut self) -> Option<RequestResolver<Transport, Bytes>> {
+        let h3 = match &mut self.h3 {
+            Some(h3) => h3,
+            None => self.h3.insert(self.build()?),
+        };
+        wait::at_once(pin!(h3.accept()))?.ok()?
     }
-}
 
-/// Runs h3 until the connection is over, or a request makes h3 give up; dropped with the driver.
-async fn serve(transport: Transport) {
-    let built = h3::server::builder()
-        .send_grease(false)
-        .build::<_, Bytes>(transport)
-        .await;
-    let mut connection = match built {
-        Ok(connection) => connection,
-        Err(error) => return tracing::debug!(%error, "cannot serve HTTP/3 requests"),
-    };
-    let mut answers = JoinSet::new();
-    loop {
-        tokio::select! {
-            request = connection.accept() => match request {
-                Ok(Some(request)) => {
-                    answers.spawn(timeout(ANSWER_TIMEOUT, not_found(request)));
-                }
-                Ok(None) => return,
-                Err(error) => return tracing::debug!(%error, "HTTP/3 requests are over"),
-            },
-            Some(_) = answers.join_next() => {}
-        }
+    fn build(&self) -> Option<h3::server::Connection<Transport, Bytes>> {
+        let transport = Transport::new(Arc::clone(&self.core), Arc::clone(&self.arrived));
+        let mut builder = h3::server::builder();
+        builder
+            .send_grease(false)
+            .max_field_section_size(self.core.limits.header_block as u64);
+        // The streams that it opens lead nowhere, and are ready at once.
+        wait::at_once(pin!(builder.build(transport)))?.ok()
     }
 }
 
-async fn not_found(request: RequestResolver<Transport, Bytes>) {
-    let Ok((_, mut stream)) = request.resolve_request().await else {
-        return;
-    };
-    let mut response = http::Response::new(());
-    *response.status_mut() = http::StatusCode::NOT_FOUND;
-    // The peer may be gone, or want no answer any more.
-    if stream.send_response(response).await.is_ok() {
-        stream.stop_sending(h3::error::Code::H3_NO_ERROR);
-        let _ = stream.finish().await;
+impl Arrival {
+    /// The request as a service takes it, and what its response goes to.
+    ///
+    /// Fails if its headers contradict themselves: then it has been answered.
+    pub(crate) fn into_parts(
+        self: Box<Self>,
+        handle: Arc<Handle>,
+    ) -> Option<(http::Request<Body>, Responder)> {
+        let Self {
+            request,
+            stream,
+            stopped,
+        } = *self;
+        let (send, mut recv) = stream.split();
+        let head = request.method() == Method::HEAD;
+        let responder = Responder::new(send, stopped, head, Arc::clone(&handle.core));
+        let Ok(length) = head::content_length(request.headers()) else {
+            responder.refuse(Code::H3_MESSAGE_ERROR);
+            recv.stop_sending(Code::H3_MESSAGE_ERROR);
+            return None;
+        };
+        let body = Body::of_request(recv, length, handle);
+        Some((request.map(|()| body), responder))
+    }
+
+    /// Resets the stream, of whose request nobody has seen anything.
+    pub(crate) fn refuse(mut self: Box<Self>, code: u64) {
+        self.stream.stop_stream(code.into());
+        self.stream.stop_sending(code.into());
     }
 }
 
-/// How many requests wait until h3 looks at them.
-const WAITING: usize = 64;
-/// How long a peer may take to receive the few bytes of an answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+impl fmt::Debug for Arrival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arrival")
+            .field("request", &self.request)
+            .finish_non_exhaustive()
+    }
+}

@@ -9,19 +9,32 @@ use h3::quic::{
     WriteBuf,
 };
 
+use crate::connection::Core;
 use crate::proto::code;
+use crate::proto::content_frames::ContentFrames;
+use crate::proto::control::Side;
+use crate::proto::fault::Fault;
 use crate::wire;
 
 /// The sending direction of a request's stream, or of a stream that leads nowhere.
+///
+/// Dropped before its end, it is reset: what is incomplete must not look whole.
 pub(crate) struct Send<B> {
+    /// `None` once it is reset, and where it leads nowhere.
     stream: Option<quinn::SendStream>,
     writing: Option<WriteBuf<B>>,
+    finished: bool,
+    core: Arc<Core>,
 }
 
 /// The receiving direction of a request's stream; what was read to classify it comes first.
+///
+/// Dropped before its end, it is stopped.
 pub(crate) struct Recv {
     stream: quinn::RecvStream,
-    rest: Bytes,
+    frames: ContentFrames,
+    ended: bool,
+    side: Side,
 }
 
 /// Both directions of a request's stream.
@@ -31,31 +44,97 @@ pub(crate) struct Bi<B> {
 }
 
 impl<B> Send<B> {
-    pub(crate) fn new(stream: quinn::SendStream) -> Self {
+    fn new(stream: quinn::SendStream, core: Arc<Core>) -> Self {
         Self {
             stream: Some(stream),
             writing: None,
+            finished: false,
+            core,
         }
     }
 
     /// A stream that swallows what is written.
-    pub(crate) fn sink() -> Self {
+    pub(crate) fn sink(core: Arc<Core>) -> Self {
         Self {
             stream: None,
             writing: None,
+            finished: false,
+            core,
+        }
+    }
+}
+
+impl<B> Drop for Send<B> {
+    fn drop(&mut self) {
+        let Some(mut stream) = self.stream.take() else {
+            return;
+        };
+        match self.core.side {
+            Side::Server if self.finished => self.core.linger(stream),
+            Side::Client if self.finished => {}
+            Side::Server => {
+                let _ = stream.reset(wire::varint(code::H3_INTERNAL_ERROR));
+            }
+            Side::Client => {
+                let _ = stream.reset(wire::varint(code::H3_REQUEST_CANCELLED));
+            }
         }
     }
 }
 
 impl Recv {
-    pub(crate) fn new(stream: quinn::RecvStream, rest: Bytes) -> Self {
-        Self { stream, rest }
+    fn new(stream: quinn::RecvStream, rest: Bytes, core: &Core) -> Self {
+        let mut frames = ContentFrames::new(core.limits.header_block);
+        frames.push(rest);
+        Self {
+            stream,
+            frames,
+            ended: false,
+            side: core.side,
+        }
+    }
+
+    /// Gives the stream up over a fault of the peer's.
+    fn fail(&mut self, fault: Fault) -> StreamErrorIncoming {
+        let code = match fault {
+            Fault::Stream(code) => code,
+            Fault::Connection(fault) => fault.code,
+            Fault::TooLarge => code::H3_EXCESSIVE_LOAD,
+        };
+        self.stop(code);
+        StreamErrorIncoming::Unknown(Box::new(fault))
+    }
+
+    fn stop(&mut self, code: u64) {
+        self.ended = true;
+        let _ = self.stream.stop(wire::varint(code));
+    }
+}
+
+impl Drop for Recv {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.stop(match self.side {
+                // RFC 9114 §4.1.1: what is left of a request that is answered is not wanted.
+                Side::Server => code::H3_NO_ERROR,
+                Side::Client => code::H3_REQUEST_CANCELLED,
+            });
+        }
     }
 }
 
 impl<B> Bi<B> {
-    pub(crate) fn new(send: Send<B>, recv: Recv) -> Self {
-        Self { send, recv }
+    /// A request's stream, of which `rest` has been read.
+    pub(crate) fn new(
+        send: quinn::SendStream,
+        recv: quinn::RecvStream,
+        rest: Bytes,
+        core: &Arc<Core>,
+    ) -> Self {
+        Self {
+            recv: Recv::new(recv, rest, core),
+            send: Send::new(send, Arc::clone(core)),
+        }
     }
 }
 
@@ -92,11 +171,12 @@ impl<B: Buf> SendStream<B> for Send<B> {
             // One that is finished or reset already needs nothing more.
             let _ = stream.finish();
         }
+        self.finished = true;
         Poll::Ready(Ok(()))
     }
 
     fn reset(&mut self, reset_code: u64) {
-        if let Some(stream) = &mut self.stream {
+        if let Some(mut stream) = self.stream.take() {
             let _ = stream.reset(wire::varint(reset_code));
         }
     }
@@ -116,26 +196,27 @@ impl RecvStream for Recv {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, StreamErrorIncoming>> {
-        if !self.rest.is_empty() {
-            return Poll::Ready(Ok(Some(std::mem::take(&mut self.rest))));
-        }
-        let chunk = ready!(pin!(self.stream.read_chunk(usize::MAX, true)).poll(cx));
-        Poll::Ready(match chunk {
-            Ok(chunk) => Ok(chunk.map(|chunk| chunk.bytes)),
-            Err(quinn::ReadError::Reset(code)) => Err(StreamErrorIncoming::StreamTerminated {
-                error_code: code.into_inner(),
-            }),
-            Err(quinn::ReadError::ConnectionLost(error)) => {
-                Err(StreamErrorIncoming::ConnectionErrorIncoming {
-                    connection_error: lost(error),
-                })
+        loop {
+            match self.frames.next() {
+                Ok(Some(bytes)) => return Poll::Ready(Ok(Some(bytes))),
+                Ok(None) => {}
+                Err(fault) => return Poll::Ready(Err(self.fail(fault))),
             }
-            Err(error) => Err(StreamErrorIncoming::Unknown(Box::new(error))),
-        })
+            let chunk = ready!(pin!(self.stream.read_chunk(usize::MAX, true)).poll(cx));
+            match chunk {
+                Ok(Some(chunk)) => self.frames.push(chunk.bytes),
+                Ok(None) => {
+                    self.ended = true;
+                    let whole = self.frames.finish();
+                    return Poll::Ready(whole.map(|()| None).map_err(|fault| self.fail(fault)));
+                }
+                Err(error) => return Poll::Ready(Err(read_error(error))),
+            }
+        }
     }
 
     fn stop_sending(&mut self, error_code: u64) {
-        let _ = self.stream.stop(wire::varint(error_code));
+        self.stop(error_code);
     }
 
     fn recv_id(&self) -> StreamId {
@@ -206,6 +287,18 @@ pub(crate) fn lost(error: quinn::ConnectionError) -> ConnectionErrorIncoming {
         },
         quinn::ConnectionError::TimedOut => ConnectionErrorIncoming::Timeout,
         error => ConnectionErrorIncoming::Undefined(Arc::new(error)),
+    }
+}
+
+fn read_error(error: quinn::ReadError) -> StreamErrorIncoming {
+    match error {
+        quinn::ReadError::Reset(code) => StreamErrorIncoming::StreamTerminated {
+            error_code: code.into_inner(),
+        },
+        quinn::ReadError::ConnectionLost(error) => StreamErrorIncoming::ConnectionErrorIncoming {
+            connection_error: lost(error),
+        },
+        error => StreamErrorIncoming::Unknown(Box::new(error)),
     }
 }
 

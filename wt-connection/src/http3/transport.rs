@@ -1,36 +1,35 @@
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use h3::error::Code;
 use h3::quic::{self, ConnectionErrorIncoming, StreamErrorIncoming};
-use tokio::sync::mpsc;
 
-use crate::http3::streams::{Bi, Recv, Send};
-
-/// A request of the peer's, with what has been read of it.
-#[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) send: quinn::SendStream,
-    pub(crate) recv: quinn::RecvStream,
-    pub(crate) rest: Bytes,
-}
+use crate::connection::Core;
+use crate::http3::streams::{self, Bi, Recv, Send};
+use crate::lock::Lock;
 
 /// The connection as h3 sees it.
 ///
 /// The unidirectional streams that h3 opens (control, QPACK) lead nowhere, none of the peer's
 /// reaches it, and its wish to close the connection is ignored.
 pub(crate) struct Transport {
-    requests: mpsc::Receiver<Request>,
+    arrived: Arc<Arrived>,
     opener: Opener,
 }
 
+/// Where the next request is put for h3 to accept.
+#[derive(Default)]
+pub(crate) struct Arrived(Lock<Option<Bi<Bytes>>>);
+
 /// Opens streams for h3.
 pub(crate) struct Opener {
-    quinn: quinn::Connection,
+    core: Arc<Core>,
     opening: Option<OpeningBi>,
 }
 
-type OpeningBi = std::pin::Pin<
+type OpeningBi = Pin<
     Box<
         dyn Future<Output = Result<(quinn::SendStream, quinn::RecvStream), quinn::ConnectionError>>
             + std::marker::Send
@@ -38,19 +37,37 @@ type OpeningBi = std::pin::Pin<
     >,
 >;
 
+impl Arrived {
+    pub(crate) fn put(&self, request: Bi<Bytes>) {
+        *self.0.lock() = Some(request);
+    }
+}
+
 impl Transport {
-    pub(crate) fn new(quinn: quinn::Connection, requests: mpsc::Receiver<Request>) -> Self {
+    pub(crate) fn new(core: Arc<Core>, arrived: Arc<Arrived>) -> Self {
         Self {
-            requests,
-            opener: Opener {
-                quinn,
-                opening: None,
-            },
+            arrived,
+            opener: Opener::new(core),
         }
     }
 }
 
-impl<B: Buf> quic::Connection<B> for Transport {
+impl Opener {
+    fn new(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            opening: None,
+        }
+    }
+}
+
+impl Clone for Opener {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.core))
+    }
+}
+
+impl quic::Connection<Bytes> for Transport {
     type RecvStream = Recv;
     type OpenStreams = Opener;
 
@@ -58,29 +75,21 @@ impl<B: Buf> quic::Connection<B> for Transport {
         &mut self,
         _: &mut Context<'_>,
     ) -> Poll<Result<Self::RecvStream, ConnectionErrorIncoming>> {
-        // What the driver learns of the connection's end reaches h3 by the other direction.
+        // What the driver learns of the connection's end reaches h3 by each stream.
         Poll::Pending
     }
 
     fn poll_accept_bidi(
         &mut self,
-        cx: &mut Context<'_>,
+        _: &mut Context<'_>,
     ) -> Poll<Result<Self::BidiStream, ConnectionErrorIncoming>> {
-        self.requests.poll_recv(cx).map(|request| match request {
-            Some(Request { send, recv, rest }) => {
-                Ok(Bi::new(Send::new(send), Recv::new(recv, rest)))
-            }
-            None => Err(ConnectionErrorIncoming::ApplicationClose {
-                error_code: Code::H3_NO_ERROR.value(),
-            }),
-        })
+        let arrived = self.arrived.0.lock().take();
+        // Whoever puts a request there asks h3 for it in the same breath.
+        arrived.map_or(Poll::Pending, |request| Poll::Ready(Ok(request)))
     }
 
     fn opener(&self) -> Self::OpenStreams {
-        Opener {
-            quinn: self.opener.quinn.clone(),
-            opening: None,
-        }
+        self.opener.clone()
     }
 }
 
@@ -115,16 +124,17 @@ impl<B: Buf> quic::OpenStreams<B> for Opener {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Self::BidiStream, StreamErrorIncoming>> {
-        let quinn = self.quinn.clone();
-        let opening = self
-            .opening
-            .get_or_insert_with(|| Box::pin(async move { quinn.open_bi().await }));
-        let opened = std::task::ready!(opening.as_mut().poll(cx));
+        let quinn = &self.core.quinn;
+        let opening = self.opening.get_or_insert_with(|| {
+            let quinn = quinn.clone();
+            Box::pin(async move { quinn.open_bi().await })
+        });
+        let opened = ready!(opening.as_mut().poll(cx));
         self.opening = None;
         Poll::Ready(match opened {
-            Ok((send, recv)) => Ok(Bi::new(Send::new(send), Recv::new(recv, Bytes::new()))),
+            Ok((send, recv)) => Ok(Bi::new(send, recv, Bytes::new(), &self.core)),
             Err(error) => Err(StreamErrorIncoming::ConnectionErrorIncoming {
-                connection_error: crate::http3::streams::lost(error),
+                connection_error: streams::lost(error),
             }),
         })
     }
@@ -133,11 +143,11 @@ impl<B: Buf> quic::OpenStreams<B> for Opener {
         &mut self,
         _: &mut Context<'_>,
     ) -> Poll<Result<Self::SendStream, StreamErrorIncoming>> {
-        Poll::Ready(Ok(Send::sink()))
+        Poll::Ready(Ok(Send::sink(Arc::clone(&self.core))))
     }
 
     fn close(&mut self, code: Code, reason: &[u8]) {
         let reason = String::from_utf8_lossy(reason);
-        tracing::debug!(%code, %reason, "HTTP/3 requests are over; the connection goes on");
+        tracing::debug!(%code, %reason, "h3 gives up; the connection goes on");
     }
 }

@@ -27,6 +27,15 @@ pub fn opening(settings: &Settings) -> BytesMut {
     opening
 }
 
+/// Asks the peer for no request, or no push, with `id` or a greater one.
+pub fn goaway(id: u64) -> BytesMut {
+    let mut payload = BytesMut::new();
+    varint::put(&mut payload, id);
+    let mut goaway = BytesMut::new();
+    frame::put(&mut goaway, frame::GOAWAY, &payload);
+    goaway
+}
+
 /// What the peer says on its control stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ControlEvent {

@@ -25,6 +25,7 @@
 pub mod capsule;
 pub mod chunk;
 pub mod code;
+pub mod content_frames;
 pub mod control;
 pub mod datagram;
 pub mod draft;

@@ -125,6 +125,11 @@ impl Settings {
             .unwrap_or(1)
     }
 
+    /// Reads how large a header section the sender accepts; `None` where any is.
+    pub fn max_field_section(&self) -> Option<u64> {
+        self.get(draft::MAX_FIELD_SECTION_SIZE)
+    }
+
     fn admit(&self, id: u64, value: u64) -> Result<(), SettingsError> {
         let boolean = matches!(id, draft::ENABLE_CONNECT_PROTOCOL | draft::H3_DATAGRAM);
         if matches!(id, 0x02..=0x05) {

@@ -208,6 +208,12 @@ impl SessionCore {
         }
     }
 
+    /// Asks the task to tell the peer that the session should end soon.
+    pub(crate) fn ask_drain(&self) {
+        self.state.lock().ask_drain();
+        self.changed.notify_waiters();
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.state.lock().is_draining()
     }
@@ -248,6 +254,13 @@ impl SessionCore {
             asked.outranks(ask).then(|| asked.clone())
         })
         .await
+    }
+
+    pub(crate) async fn asked_to_drain(&self) {
+        wait::until(&self.changed, || {
+            self.state.lock().is_asked_to_drain().then_some(())
+        })
+        .await;
     }
 
     pub(crate) fn drain(&self) {

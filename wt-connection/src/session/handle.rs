@@ -135,6 +135,13 @@ impl Session {
         self.core().ask(Ask::Close(Close::new(code, reason)));
     }
 
+    /// Tells the peer that this side would like the session to end soon; nothing ends by itself.
+    ///
+    /// The peer learns it by [`draining`](Self::draining), a browser's page by its `draining`.
+    pub fn drain(&self) {
+        self.core().ask_drain();
+    }
+
     /// Waits until the session is over, and says why: who closed it, with which code and reason.
     ///
     /// # Cancel safety

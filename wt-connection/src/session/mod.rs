@@ -5,6 +5,7 @@ mod datagrams;
 mod handle;
 mod incoming;
 mod live;
+mod outbox;
 mod service;
 mod state;
 mod task;

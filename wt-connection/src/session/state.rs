@@ -16,6 +16,9 @@ use crate::stream::{Abort, BiStream, Half, Lingering, Received, RecvStream, Send
 #[derive(Debug)]
 pub(crate) struct State {
     ask: Ask,
+    /// The peer is to be told that the session should end soon.
+    drain_asked: bool,
+    /// The peer has said so.
     draining: bool,
     /// No stream or datagram passes any more.
     ended: Option<SessionError>,
@@ -64,6 +67,7 @@ impl State {
     pub(crate) fn new(received_datagrams: usize) -> Self {
         Self {
             ask: Ask::Open,
+            drain_asked: false,
             draining: false,
             ended: None,
             over: false,
@@ -87,6 +91,14 @@ impl State {
 
     pub(crate) fn asked(&self) -> &Ask {
         &self.ask
+    }
+
+    pub(crate) fn ask_drain(&mut self) {
+        self.drain_asked = true;
+    }
+
+    pub(crate) fn is_asked_to_drain(&self) -> bool {
+        self.drain_asked
     }
 
     pub(crate) fn drain(&mut self) {

@@ -1,14 +1,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
 use crate::error::{Close, SessionError};
 use crate::proto::capsule::{Capsule, CapsuleReader};
+use crate::proto::code;
 use crate::proto::fault::{ConnectionFault, Fault};
-use crate::proto::{code, frame};
 use crate::session::core::SessionCore;
+use crate::session::outbox::Outbox;
 use crate::session::state::Ask;
 use crate::sessions::Sessions;
 use crate::wire;
@@ -23,7 +24,7 @@ use crate::wire;
 pub(crate) struct SessionTask {
     core: Arc<SessionCore>,
     sessions: Arc<Sessions>,
-    send: quinn::SendStream,
+    outbox: Outbox,
     recv: quinn::RecvStream,
     capsules: CapsuleReader,
     flush_timeout: Duration,
@@ -56,7 +57,7 @@ impl SessionTask {
         Self {
             core,
             sessions,
-            send,
+            outbox: Outbox::new(send),
             recv,
             capsules,
             flush_timeout,
@@ -73,7 +74,7 @@ impl SessionTask {
                 self.sessions.remove(self.core.id());
                 // Whether it was in time or not, there is nothing more to do.
                 let _ = timeout(self.flush_timeout, self.tell(&error)).await;
-                wire::refuse(&mut self.send, &mut self.recv, code::H3_NO_ERROR);
+                self.abort(code::H3_NO_ERROR);
                 None
             }
             End::Peer(error) => {
@@ -84,7 +85,7 @@ impl SessionTask {
                 match error {
                     SessionError::Aborted { .. } => self.abort(code::H3_REQUEST_CANCELLED),
                     _ => {
-                        let _ = self.send.finish();
+                        let _ = self.outbox.stream.finish();
                         let _ = self.recv.stop(wire::varint(code::H3_NO_ERROR));
                     }
                 }
@@ -103,57 +104,12 @@ impl SessionTask {
 
     /// Goes on until one side or the other ends the session.
     async fn live(&mut self) -> End {
-        let core = Arc::clone(&self.core);
+        let core = &self.core;
         tokio::select! {
             biased;
-            end = wish(&core, self.flush_timeout) => end,
-            end = self.read() => end,
-        }
-    }
-
-    /// Reads capsules until one, or the stream, ends the session.
-    ///
-    /// Cancel safe: what has been read is in `capsules`.
-    async fn read(&mut self) -> End {
-        loop {
-            loop {
-                match self.capsules.next() {
-                    Ok(Some(Capsule::Close { code, reason })) => {
-                        // Nothing may follow.
-                        return match self.capsules.next() {
-                            Ok(_) => {
-                                End::Peer(SessionError::ClosedByPeer(Close::new(code, reason)))
-                            }
-                            Err(fault) => End::Fault(fault),
-                        };
-                    }
-                    Ok(Some(Capsule::Drain)) => self.core.drain(),
-                    Ok(None) => break,
-                    Err(fault) => return End::Fault(fault),
-                }
-            }
-            match self.recv.read_chunk(usize::MAX, true).await {
-                Ok(Some(chunk)) => self.capsules.push(chunk.bytes),
-                Ok(None) => {
-                    return match self.capsules.finish() {
-                        Ok(()) => End::Peer(SessionError::ClosedByPeer(Close::new(0, ""))),
-                        Err(fault) => End::Fault(fault),
-                    };
-                }
-                Err(quinn::ReadError::Reset(code)) => {
-                    return End::Peer(SessionError::Aborted {
-                        code: code.into_inner(),
-                    });
-                }
-                Err(quinn::ReadError::ConnectionLost(error)) => {
-                    return End::Lost(SessionError::Connection(error.into()));
-                }
-                Err(_) => {
-                    return End::Peer(SessionError::Aborted {
-                        code: code::H3_NO_ERROR,
-                    });
-                }
-            }
+            end = wish(core, self.flush_timeout) => end,
+            end = read(core, &mut self.recv, &mut self.capsules) => end,
+            end = drain(core, &mut self.outbox) => end,
         }
     }
 
@@ -165,12 +121,9 @@ impl SessionTask {
             code: close.code(),
             reason: close.reason().to_owned(),
         };
-        let mut content = BytesMut::new();
-        capsule.encode(&mut content);
-        let mut framed = BytesMut::new();
-        frame::put(&mut framed, frame::DATA, &content);
-        if self.send.write_all(&framed).await.is_ok() && self.send.finish().is_ok() {
-            let _ = self.send.stopped().await;
+        self.outbox.push(&capsule);
+        if self.outbox.flush().await.is_ok() && self.outbox.stream.finish().is_ok() {
+            let _ = self.outbox.stream.stopped().await;
             while let Ok(Some(_)) = self.recv.read_chunk(usize::MAX, true).await {}
         }
     }
@@ -188,7 +141,69 @@ impl SessionTask {
     }
 
     fn abort(&mut self, code: u64) {
-        wire::refuse(&mut self.send, &mut self.recv, code);
+        wire::refuse(&mut self.outbox.stream, &mut self.recv, code);
+    }
+}
+
+/// Reads capsules until one, or the stream, ends the session.
+///
+/// Cancel safe: what has been read is in `capsules`.
+async fn read(
+    core: &SessionCore,
+    recv: &mut quinn::RecvStream,
+    capsules: &mut CapsuleReader,
+) -> End {
+    loop {
+        loop {
+            match capsules.next() {
+                Ok(Some(Capsule::Close { code, reason })) => {
+                    // Nothing may follow.
+                    return match capsules.next() {
+                        Ok(_) => End::Peer(SessionError::ClosedByPeer(Close::new(code, reason))),
+                        Err(fault) => End::Fault(fault),
+                    };
+                }
+                Ok(Some(Capsule::Drain)) => core.drain(),
+                Ok(None) => break,
+                Err(fault) => return End::Fault(fault),
+            }
+        }
+        match recv.read_chunk(usize::MAX, true).await {
+            Ok(Some(chunk)) => capsules.push(chunk.bytes),
+            Ok(None) => {
+                return match capsules.finish() {
+                    Ok(()) => End::Peer(SessionError::ClosedByPeer(Close::new(0, ""))),
+                    Err(fault) => End::Fault(fault),
+                };
+            }
+            Err(quinn::ReadError::Reset(code)) => {
+                return End::Peer(SessionError::Aborted {
+                    code: code.into_inner(),
+                });
+            }
+            Err(quinn::ReadError::ConnectionLost(error)) => {
+                return End::Lost(SessionError::Connection(error.into()));
+            }
+            Err(_) => {
+                return End::Peer(SessionError::Aborted {
+                    code: code::H3_NO_ERROR,
+                });
+            }
+        }
+    }
+}
+
+/// Tells the peer that this side would like the session to end soon, once that is asked for; ends
+/// only with the connection.
+async fn drain(core: &SessionCore, outbox: &mut Outbox) -> End {
+    core.asked_to_drain().await;
+    outbox.push(&Capsule::Drain);
+    match outbox.flush().await {
+        Err(quinn::WriteError::ConnectionLost(error)) => {
+            End::Lost(SessionError::Connection(error.into()))
+        }
+        // How the peer ended the session is told elsewhere.
+        Ok(()) | Err(_) => std::future::pending().await,
     }
 }
 

@@ -34,6 +34,11 @@ impl Sessions {
         self.table.lock().see(id);
     }
 
+    /// The first request of the client's that has not arrived.
+    pub(crate) fn first_unseen(&self) -> u64 {
+        self.table.lock().first_unseen()
+    }
+
     /// Keeps what arrives for `id` until its header is read.
     pub(crate) fn expect(&self, id: u64) {
         self.table.lock().expect(id);

@@ -74,6 +74,11 @@ impl<C: Clone, S> Table<C, S> {
         self.seen = self.seen.max(id + 1);
     }
 
+    /// The first bidirectional stream of the client's that has not arrived.
+    pub(crate) fn first_unseen(&self) -> u64 {
+        self.seen.next_multiple_of(4)
+    }
+
     /// Keeps what arrives for `id` until its header is read.
     pub(crate) fn expect(&mut self, id: u64) {
         self.slots
@@ -278,6 +283,16 @@ mod tests {
         table.see(0);
 
         assert_eq!(table.stream(0, 1), Place::Kept);
+    }
+
+    #[test]
+    fn the_first_unseen_request_follows_the_last_seen() {
+        let mut table = table();
+
+        assert_eq!(table.first_unseen(), 0);
+        table.see(8);
+
+        assert_eq!(table.first_unseen(), 12);
     }
 
     #[test]

@@ -36,6 +36,13 @@ pub fn decode_connect(fields: &[Field<'_>]) -> Result<Option<Request<()>>, Messa
     Ok(Some(request))
 }
 
+/// Says whether a request is an extended CONNECT, for whatever protocol
+/// ([RFC 9220 §3](https://www.rfc-editor.org/rfc/rfc9220#section-3)).
+pub fn is_extended_connect(fields: &[Field<'_>]) -> bool {
+    let connect = |(name, value): &Field<'_>| &name[..] == b":method" && &value[..] == b"CONNECT";
+    fields.iter().any(connect) && fields.iter().any(|(name, _)| &name[..] == b":protocol")
+}
+
 /// Writes the header block of a CONNECT to an absolute `https` URI.
 ///
 /// Of the request, the URI and the headers count; `token` is the `:protocol`.

@@ -1,0 +1,161 @@
+use std::collections::VecDeque;
+use std::mem;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use crate::http3::Arrival;
+use crate::lock::Lock;
+use crate::proto::code;
+use crate::sessions::Sessions;
+use crate::{wait, wire};
+
+/// The requests of the peer's that nobody has looked at yet.
+///
+/// The session limit bounds how many ask for a session, the peer's limit of open streams the others.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    sessions: Arc<Sessions>,
+    connects: Lock<VecDeque<Queued>>,
+    plain: Lock<VecDeque<Box<Arrival>>>,
+    arrived: Notify,
+    refused: AtomicU64,
+}
+
+/// A CONNECT that nobody has looked at yet.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    pub(crate) request: http::Request<()>,
+    pub(crate) send: quinn::SendStream,
+    pub(crate) recv: quinn::RecvStream,
+    pub(crate) rest: Bytes,
+}
+
+/// What arrived next for a server that answers all requests.
+#[derive(Debug)]
+pub(crate) enum Next {
+    Connect(Box<Queued>),
+    Plain(Box<Arrival>),
+}
+
+impl Requests {
+    pub(crate) fn new(sessions: Arc<Sessions>) -> Self {
+        Self {
+            sessions,
+            connects: Lock::default(),
+            plain: Lock::default(),
+            arrived: Notify::new(),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes a CONNECT in, unless the limit is reached, by more than those that were given up.
+    pub(crate) fn admit(&self, id: u64) -> bool {
+        let admitted = self.sessions.ask(id) || {
+            self.sweep();
+            self.sessions.ask(id)
+        };
+        if !admitted {
+            self.count_refused();
+        }
+        admitted
+    }
+
+    /// Queues a CONNECT that was admitted.
+    pub(crate) fn push(&self, queued: Queued) {
+        self.connects.lock().push_back(queued);
+        self.arrived.notify_waiters();
+    }
+
+    /// Queues any other request.
+    pub(crate) fn push_plain(&self, arrival: Box<Arrival>) {
+        self.plain.lock().push_back(arrival);
+        self.arrived.notify_waiters();
+    }
+
+    /// Waits for the next CONNECT that the client still wants, or until `over` says why none comes.
+    pub(crate) async fn next_connect<E>(&self, over: impl Fn() -> Option<E>) -> Result<Queued, E> {
+        wait::until(&self.arrived, || {
+            let connect = self.pop().map(Ok);
+            connect.or_else(|| over().map(Err))
+        })
+        .await
+    }
+
+    /// Waits for the next request of either kind, or until `over` says why none comes.
+    pub(crate) async fn next<E>(&self, over: impl Fn() -> Option<E>) -> Result<Next, E> {
+        wait::until(&self.arrived, || {
+            let plain = || self.plain.lock().pop_front().map(Next::Plain);
+            let next = self.pop().map(Box::new).map(Next::Connect).or_else(plain);
+            next.map(Ok).or_else(|| over().map(Err))
+        })
+        .await
+    }
+
+    /// Lets whoever waits look at whether anything more comes.
+    pub(crate) fn wake(&self) {
+        self.arrived.notify_waiters();
+    }
+
+    /// Refuses every request that nobody has looked at.
+    pub(crate) fn refuse_all(&self, code: u64) {
+        let connects = mem::take(&mut *self.connects.lock());
+        self.refuse(connects, code);
+        let plain = mem::take(&mut *self.plain.lock());
+        for arrival in plain {
+            arrival.refuse(code);
+        }
+    }
+
+    /// Counts a request that was refused because it was over a limit.
+    pub(crate) fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Forgets every CONNECT that the client has given up before anybody looked at it.
+    fn sweep(&self) {
+        let mut connects = self.connects.lock();
+        let (given_up, wanted) = mem::take(&mut *connects)
+            .into_iter()
+            .map(|mut queued| (queued.is_given_up(), queued))
+            .partition::<Vec<_>, _>(|(given_up, _)| *given_up);
+        connects.extend(wanted.into_iter().map(|(_, queued)| queued));
+        drop(connects);
+        let given_up = given_up.into_iter().map(|(_, queued)| queued);
+        self.refuse(given_up, code::H3_REQUEST_CANCELLED);
+    }
+
+    /// The next CONNECT that the client still wants.
+    fn pop(&self) -> Option<Queued> {
+        loop {
+            let mut queued = self.connects.lock().pop_front()?;
+            if queued.is_given_up() {
+                self.refuse([queued], code::H3_REQUEST_CANCELLED);
+            } else {
+                return Some(queued);
+            }
+        }
+    }
+
+    fn refuse(&self, queued: impl IntoIterator<Item = Queued>, code: u64) {
+        for mut queued in queued {
+            self.sessions.remove(queued.send.id().into());
+            wire::refuse(&mut queued.send, &mut queued.recv, code);
+        }
+    }
+}
+
+impl Queued {
+    /// Says whether the client has reset its direction.
+    fn is_given_up(&mut self) -> bool {
+        let reset = wait::at_once(pin!(self.recv.received_reset()));
+        matches!(reset, Some(Ok(Some(_))))
+    }
+}

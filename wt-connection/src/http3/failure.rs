@@ -1,0 +1,56 @@
+use h3::error::StreamError;
+
+use crate::connection::Core;
+use crate::error::{BodyError, ConnectionError, RequestError};
+use crate::proto::code;
+
+/// What an error of h3's means for the one message.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The peer gave the message up, with this code of HTTP/3's.
+    Aborted(u64),
+    /// The peer broke the rules; h3 may want no more of it.
+    Malformed,
+    /// The connection is over.
+    Lost(ConnectionError),
+}
+
+impl Failure {
+    pub(crate) fn new(error: &StreamError, core: &Core) -> Self {
+        match error {
+            StreamError::RemoteTerminate { code, .. } => Self::Aborted(code.value()),
+            // By the connection's end, by h3, or by what the transport has found, in this order.
+            StreamError::ConnectionError { .. } | StreamError::Undefined { .. } => {
+                core.over().map_or_else(
+                    || {
+                        core.distrust();
+                        Self::Malformed
+                    },
+                    Self::Lost,
+                )
+            }
+            _ => Self::Malformed,
+        }
+    }
+}
+
+impl From<Failure> for BodyError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Aborted(code) => Self::Aborted { code },
+            Failure::Malformed => Self::Malformed,
+            Failure::Lost(error) => Self::Connection(error),
+        }
+    }
+}
+
+impl From<Failure> for RequestError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Aborted(code::H3_REQUEST_REJECTED) => Self::Unprocessed,
+            Failure::Aborted(code) => Self::Aborted { code },
+            Failure::Malformed => Self::Malformed,
+            Failure::Lost(error) => Self::Connection(error),
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The frames that follow a message's first one: its content and its trailers.
+
+use std::mem;
+
+use bytes::Bytes;
+
+use crate::proto::chunk;
+use crate::proto::code::{H3_FRAME_ERROR, H3_FRAME_UNEXPECTED};
+use crate::proto::fault::Fault;
+use crate::proto::frame::{self, FrameHeader};
+
+/// Lets DATA and HEADERS pass as they arrive, and nothing else.
+///
+/// What reads behind it holds each HEADERS frame as a whole, and takes the end of the stream for
+/// that of the message: so a block over `max_len` and an end inside a frame are faults here. Frames
+/// of unknown types are left out. Of all that is pushed, an incomplete frame header is kept.
+#[derive(Debug)]
+pub struct ContentFrames {
+    pending: Bytes,
+    place: Place,
+    max_len: usize,
+}
+
+/// Where in a frame the next byte is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Header,
+    /// So many bytes of payload are still to pass.
+    Pass(u64),
+    /// So many bytes of payload are still to be left out.
+    Skip(u64),
+}
+
+impl ContentFrames {
+    /// Accepts header blocks of up to `max_len` encoded bytes.
+    pub fn new(max_len: usize) -> Self {
+        Self {
+            pending: Bytes::new(),
+            place: Place::Header,
+            max_len,
+        }
+    }
+
+    /// Takes what arrived next.
+    pub fn push(&mut self, bytes: Bytes) {
+        chunk::append(&mut self.pending, bytes);
+    }
+
+    /// Gives what passes; `None` until more arrives.
+    ///
+    /// # Errors
+    ///
+    /// Fails on a frame that may not come here, and on a header block that is too long.
+    pub fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        loop {
+            match self.place {
+                Place::Header => {
+                    let mut payload = &self.pending[..];
+                    let Some(header) = FrameHeader::decode(&mut payload) else {
+                        return Ok(None);
+                    };
+                    let header_len = self.pending.len() - payload.len();
+                    if self.admit(header)? {
+                        let passed = self.take(header_len as u64 + header.len);
+                        self.place = Place::Pass(header.len - (passed.len() - header_len) as u64);
+                        self.settle();
+                        return Ok(Some(passed));
+                    }
+                    drop(self.pending.split_to(header_len));
+                    self.place = Place::Skip(header.len);
+                }
+                Place::Pass(left) => {
+                    let passed = self.take(left);
+                    if passed.is_empty() {
+                        return Ok(None);
+                    }
+                    self.place = Place::Pass(left - passed.len() as u64);
+                    self.settle();
+                    return Ok(Some(passed));
+                }
+                Place::Skip(left) => {
+                    let skipped = self.take(left);
+                    self.place = Place::Skip(left - skipped.len() as u64);
+                    self.settle();
+                    if self.place != Place::Header {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Checks that the stream may end here.
+    ///
+    /// # Errors
+    ///
+    /// Fails inside a frame.
+    pub fn finish(&self) -> Result<(), Fault> {
+        if self.place == Place::Header && self.pending.is_empty() {
+            Ok(())
+        } else {
+            Err(Fault::Stream(H3_FRAME_ERROR))
+        }
+    }
+
+    /// Says whether a frame passes.
+    fn admit(&self, header: FrameHeader) -> Result<bool, Fault> {
+        match header.ty {
+            frame::HEADERS if header.len > self.max_len as u64 => Err(Fault::TooLarge),
+            frame::DATA | frame::HEADERS => Ok(true),
+            ty if frame::is_known(ty) => Err(Fault::Stream(H3_FRAME_UNEXPECTED)),
+            _ => Ok(false),
+        }
+    }
+
+    /// Takes up to `len` bytes of what is there.
+    fn take(&mut self, len: u64) -> Bytes {
+        match usize::try_from(len) {
+            Ok(len) if len < self.pending.len() => self.pending.split_to(len),
+            _ => mem::take(&mut self.pending),
+        }
+    }
+
+    /// Goes on to the next frame if this one is over.
+    fn settle(&mut self) {
+        if matches!(self.place, Place::Pass(0) | Place::Skip(0)) {
+            self.place = Place::Header;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MAX_LEN: usize = 64;
+
+    fn frames(frames: &[(u64, Vec<u8>)]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (ty, payload) in frames {
+            frame::put(&mut bytes, *ty, payload);
+        }
+        bytes
+    }
+
+    /// All that passes of `bytes`, which arrive in pieces, and whether they may end there.
+    fn pass(bytes: &[u8], piece: usize) -> Result<Vec<u8>, Fault> {
+        let mut content = ContentFrames::new(MAX_LEN);
+        let mut passed = Vec::new();
+        for piece in bytes.chunks(piece.max(1)) {
+            content.push(Bytes::copy_from_slice(piece));
+            while let Some(bytes) = content.next()? {
+                passed.extend_from_slice(&bytes);
+            }
+        }
+        content.finish()?;
+        Ok(passed)
+    }
+
+    #[test]
+    fn content_passes_without_a_copy() {
+        let bytes = Bytes::from(frames(&[(frame::DATA, b"content".to_vec())]));
+        let mut content = ContentFrames::new(MAX_LEN);
+
+        content.push(bytes.clone());
+
+        let passed = content.next().unwrap().unwrap();
+        assert_eq!((passed.as_ptr(), passed.len()), (bytes.as_ptr(), 9));
+    }
+
+    #[test]
+    fn a_frame_of_the_control_stream_is_a_fault() {
+        for ty in [frame::SETTINGS, frame::GOAWAY, frame::PUSH_PROMISE, 0x02] {
+            let bytes = frames(&[(frame::DATA, b"a".to_vec()), (ty, b"b".to_vec())]);
+
+            let fault = Fault::Stream(H3_FRAME_UNEXPECTED);
+            assert_eq!(pass(&bytes, usize::MAX), Err(fault));
+        }
+    }
+
+    #[test]
+    fn trailers_over_the_limit_are_a_fault_before_they_arrive() {
+        let mut bytes = Vec::new();
+        let (ty, len) = (frame::HEADERS, MAX_LEN as u64 + 1);
+        FrameHeader { ty, len }.encode(&mut bytes);
+
+        assert_eq!(pass(&bytes, usize::MAX), Err(Fault::TooLarge));
+    }
+
+    #[test]
+    fn an_end_inside_a_frame_is_a_fault() {
+        let whole = frames(&[(frame::DATA, vec![7; 100]), (0x21, vec![7; 100])]);
+
+        for cut in (1..whole.len()).filter(|cut| *cut != 103) {
+            let fault = Fault::Stream(H3_FRAME_ERROR);
+            assert_eq!(pass(&whole[..cut], usize::MAX), Err(fault), "{cut}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_frame_is_not_kept() {
+        let mut content = ContentFrames::new(MAX_LEN);
+        let mut bytes = Vec::new();
+        let (ty, len) = (0x21, 1 << 60);
+        FrameHeader { ty, len }.encode(&mut bytes);
+        content.push(bytes.into());
+
+        for _ in 0..100 {
+            content.push(Bytes::from(vec![7; 1000]));
+            assert_eq!(content.next(), Ok(None));
+        }
+
+        assert!(content.pending.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn unknown_frames_are_left_out_and_all_others_pass(
+            content in vec((prop_oneof![Just(0), Just(1), Just(0x21)], vec(any::<u8>(), 0..64)), 0..8),
+            piece in 1..80_usize,
+        ) {
+            let known: Vec<_> = content.iter().filter(|(ty, _)| *ty != 0x21).cloned().collect();
+
+            prop_assert_eq!(pass(&frames(&content), piece), Ok(frames(&known)));
+        }
+
+        #[test]
+        fn whatever_arrives_is_bounded(bytes in vec(any::<u8>(), 0..200), piece in 1..80_usize) {
+            if let Ok(passed) = pass(&bytes, piece) {
+                prop_assert!(passed.len() <= bytes.len());
+            }
+        }
+    }
+}
