@@ -218,10 +218,12 @@ mod tests {
             &["https://é.example"],
             &[""],
         ] {
-            let request = request("https://a.example/", origins);
+            for uri in ["https://a.example/", "/without-an-authority"] {
+                let request = request(uri, origins);
 
-            let [same, any, list, none] = every_rule().map(|rule| rule.admits(&request));
-            assert!(any && !same && !list && !none, "{origins:?}");
+                let [same, any, list, none] = every_rule().map(|rule| rule.admits(&request));
+                assert!(any && !same && !list && !none, "{origins:?} at {uri}");
+            }
         }
     }
 

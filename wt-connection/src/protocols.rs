@@ -104,4 +104,10 @@ mod tests {
     fn a_name_twice_panics() {
         let _ = Protocols::new(["a", "b", "a"]);
     }
+
+    #[test]
+    #[should_panic(expected = "\"a\" is offered twice")]
+    fn a_name_twice_in_a_row_panics() {
+        let _ = Protocols::new(["a", "a"]);
+    }
 }
