@@ -135,9 +135,9 @@ impl Session {
         self.core().ask(Ask::Close(Close::new(code, reason)));
     }
 
-    /// Tells the peer that this side would like the session to end soon; nothing ends by itself.
+    /// Tells the peer that the session should end soon; nothing ends by itself.
     ///
-    /// The peer learns it by [`draining`](Self::draining), a browser's page by its `draining`.
+    /// Both sides learn it by [`draining`](Self::draining), a browser's page by its `draining`.
     pub fn drain(&self) {
         self.core().ask_drain();
     }
@@ -151,13 +151,16 @@ impl Session {
         self.core().over().await
     }
 
-    /// Says whether the peer has asked to finish what is open and begin nothing new.
+    /// Says whether either side has asked to finish what is open and begin nothing new.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.core().is_draining()
     }
 
-    /// Waits until the peer asks to drain the session, or the session is over.
+    /// Waits until either side asks to finish what is open, or the session is over.
+    ///
+    /// The handler of a session on a [`Server`](crate::Server) that shuts down learns it by this, as
+    /// the client does.
     ///
     /// # Cancel safety
     ///

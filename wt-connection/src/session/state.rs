@@ -106,7 +106,7 @@ impl State {
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining
+        self.draining || self.drain_asked
     }
 
     /// Fails once no stream passes any more.

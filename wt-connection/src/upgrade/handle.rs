@@ -38,7 +38,7 @@ use crate::upgrade::error::UpgradeError;
 /// }
 /// ```
 ///
-/// With axum, [`WebTransportUpgrade`](crate::WebTransportUpgrade) does this.
+/// For axum there is an extractor that does this, `WebTransportUpgrade`.
 ///
 /// # Clone
 ///
