@@ -27,13 +27,13 @@ use crate::{Connection, ConnectionId, ConnectionsStats};
 /// let connections = Connections::new().max_connections(100);
 ///
 /// let connection = server.accept().await.ok_or("closed")?.await?;
+/// # let _client = client.await??;
 /// connections.add(&connection)?;
 /// assert_eq!(connections.get(connection.id()).map(|found| found.id()), Some(connection.id()));
 ///
 /// connection.close(0, "").await;
 /// assert!(connections.is_empty());
 /// assert_eq!(connections.stats().ended, 1);
-/// # client.await??;
 /// # Ok(())
 /// # }
 /// ```

@@ -183,8 +183,23 @@ mod tests {
 
         let counts = table.counts();
         assert_eq!((counts.open, counts.added, counts.ended), (0, 1, 1));
-        assert_eq!(counts.high_water, 1);
         assert_eq!(table.reserve(), Ok(()));
+    }
+
+    #[test]
+    fn the_most_there_were_is_not_forgotten() {
+        let mut table = table(2);
+        let ids = [ConnectionId::next(), ConnectionId::next()];
+        for id in ids {
+            add(&mut table, id);
+        }
+
+        for id in ids {
+            table.end(id);
+        }
+        add(&mut table, ConnectionId::next());
+
+        assert_eq!(table.counts().high_water, 2);
     }
 
     #[test]
