@@ -8,10 +8,12 @@ use std::time::Duration;
 use common::bounded::{until, within};
 use common::path::Path;
 use common::{address, connected, connections, connector, server_builder, session};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::interval;
 use tower::ServiceExt;
 use wt_connection::{
     AddError, Connection, ConnectionError, ConnectionState, Connections, Connector, Endpoint,
-    Limits,
+    Limits, Session,
 };
 
 #[tokio::test]
@@ -232,6 +234,110 @@ async fn statistics_tell_states_and_the_most_there_were() {
 }
 
 #[tokio::test]
+async fn an_idle_connection_is_closed_and_an_active_one_is_not() {
+    within(async {
+        let pair = connected().await;
+        let (active, active_there) = connections(&pair.server_endpoint, &pair.connector).await;
+        let (_idle_session, idle_there) = session(&pair.client, &pair.server).await;
+        let (active_session, _there) = session(&active, &active_there).await;
+        let registry = impatient();
+
+        registry.add(&pair.client).unwrap();
+        registry.add(&active).unwrap();
+        let mut ticks = interval(TICK);
+        while pair.client.state() != ConnectionState::Closed {
+            ticks.tick().await;
+            active_session.send_datagram("busy").unwrap();
+        }
+
+        assert_closed(&idle_there, 0, "idle").await;
+        assert_eq!(active.state(), ConnectionState::Connected);
+        assert_eq!(registry.len(), 1);
+        // Then it may be idle, too.
+        assert_eq!(active.closed().await, ConnectionError::Closed);
+        assert!(registry.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_end_of_idle_connections_can_be_switched_off_and_on() {
+    within(async {
+        let pair = connected().await;
+        let registry = impatient();
+        registry.add(&pair.client).unwrap();
+        let (other, _there) = connections(&pair.server_endpoint, &pair.connector).await;
+        let other_registry = impatient();
+        other_registry.add(&other).unwrap();
+
+        let _ = registry.clone().idle_timeout(None);
+        other.closed().await;
+        assert_eq!(pair.client.state(), ConnectionState::Connected);
+
+        let _ = registry.clone().idle_timeout(Some(TICK));
+        assert_eq!(pair.client.closed().await, ConnectionError::Closed);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closing_keeps_its_code_though_it_is_idle() {
+    within(async {
+        let limits = Limits::default().flush_timeout(4 * IDLE);
+        let silent = Silent::connect(limits).await;
+        let (opened, _there) = session(&silent.client, &silent.server).await;
+        let registry = impatient();
+        registry.add(&silent.client).unwrap();
+
+        silent.path.swallow();
+        silent.client.close(7, "enough").await;
+
+        assert_closed(&opened, 7, "enough").await;
+        assert!(registry.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_task_watches_until_nobody_is_left() {
+    within(async {
+        let pair = connected().await;
+        let registry = Connections::new();
+        let apart = Apart::new();
+
+        apart.add(&registry, &pair.client).await;
+        apart.add(&registry, &pair.server).await;
+        until(|| apart.tasks() == 1).await;
+        registry.remove(pair.client.id());
+        registry.remove(pair.server.id());
+        until(|| apart.tasks() == 0).await;
+
+        apart.add(&registry, &pair.client).await;
+        until(|| apart.tasks() == 1).await;
+        pair.client.close(0, "").await;
+        until(|| apart.tasks() == 0).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_task_ends_with_the_last_handle_of_the_registry() {
+    within(async {
+        let pair = connected().await;
+        let registry = Connections::new();
+        let apart = Apart::new();
+        apart.add(&registry, &pair.client).await;
+        until(|| apart.tasks() == 1).await;
+
+        drop((registry.clone(), registry));
+
+        until(|| apart.tasks() == 0).await;
+        session(&pair.client, &pair.server).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn clones_share_connections_and_settings() {
     within(async {
         let pair = connected().await;
@@ -256,6 +362,18 @@ fn three_thousand_may_be_there_unless_set() {
 #[should_panic(expected = "of no use")]
 fn a_limit_of_none_is_refused() {
     let _ = Connections::new().max_connections(0);
+}
+
+#[test]
+#[should_panic(expected = "every connection would be idle")]
+fn an_idle_timeout_of_zero_is_refused() {
+    let _ = Connections::new().idle_timeout(Some(Duration::ZERO));
+}
+
+#[test]
+#[should_panic(expected = "looking all the time")]
+fn an_interval_of_zero_is_refused() {
+    let _ = Connections::new().idle_check_interval(Duration::ZERO);
 }
 
 /// A connection whose peer can be made silent.
@@ -285,3 +403,49 @@ impl Silent {
         }
     }
 }
+
+async fn assert_closed(session: &Session, code: u32, reason: &str) {
+    let error = session.closed().await;
+    let close = error.close().unwrap();
+    assert_eq!((close.code(), close.reason()), (code, reason));
+}
+
+/// Looks often for connections that are soon idle.
+fn impatient() -> Connections {
+    Connections::new()
+        .idle_timeout(Some(IDLE))
+        .idle_check_interval(TICK)
+}
+
+/// A runtime for the task of a registry alone: those of connections come and go.
+struct Apart(Option<Runtime>);
+
+impl Apart {
+    fn new() -> Self {
+        let mut builder = Builder::new_multi_thread();
+        Self(builder.worker_threads(1).enable_time().build().ok())
+    }
+
+    async fn add(&self, registry: &Connections, connection: &Connection) {
+        let runtime = self.0.as_ref().unwrap();
+        let entered = runtime.enter();
+        registry.add(connection).unwrap();
+        drop(entered);
+        // Queued behind the registry's task, which has begun once this is done.
+        runtime.spawn(async {}).await.unwrap();
+    }
+
+    fn tasks(&self) -> usize {
+        self.0.as_ref().unwrap().metrics().num_alive_tasks()
+    }
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        // It may not be waited for where others run.
+        self.0.take().unwrap().shutdown_background();
+    }
+}
+
+const IDLE: Duration = Duration::from_millis(400);
+const TICK: Duration = Duration::from_millis(20);

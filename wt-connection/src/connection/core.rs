@@ -321,6 +321,15 @@ impl Core {
         }
     }
 
+    /// Says whether the connection is over, or somebody has asked for its end.
+    pub(crate) fn is_closing(&self) -> bool {
+        let closing = matches!(
+            self.state.get(),
+            ConnectionState::Closing | ConnectionState::Closed | ConnectionState::Failed
+        );
+        closing || self.closing.get().is_some()
+    }
+
     /// Why the connection failed an operation: what is noted says more than QUIC, to which every
     /// end that the driver makes is this side's.
     pub(crate) fn lost(&self, error: quinn::ConnectionError) -> ConnectionError {

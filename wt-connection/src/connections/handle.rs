@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::connection::WeakConnection;
 use crate::connections::registry::Registry;
@@ -7,7 +8,8 @@ use crate::connections::reservation::Reservation;
 use crate::error::AddError;
 use crate::{Connection, ConnectionId, ConnectionsStats};
 
-/// The live connections of a process, made or accepted: a limit, a count, and lookup.
+/// The live connections of a process, made or accepted: a limit, a count, lookup, and
+/// the end of idle ones.
 ///
 /// A connection is added by hand, and leaves the moment it is over. Being here keeps none open: one
 /// whose last handle is dropped closes as ever, and counts until it is over.
@@ -40,7 +42,8 @@ use crate::{Connection, ConnectionId, ConnectionsStats};
 ///
 /// # Clone
 ///
-/// Clones are handles on the same connections, and share the settings.
+/// Clones are handles on the same connections, and share the settings, which may be set at any
+/// time. With the last of them nothing ends but the watch for idle connections.
 #[derive(Clone)]
 pub struct Connections {
     registry: Arc<Registry>,
@@ -72,12 +75,48 @@ impl Connections {
         self
     }
 
+    /// Sets how long the application may leave a connection unused
+    /// ([`last_activity`](Connection::last_activity)) before it is closed, with code 0 and the
+    /// reason "idle"; 60 s by default. `None` closes none.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `idle_timeout` is zero.
+    #[must_use]
+    pub fn idle_timeout(self, idle_timeout: Option<Duration>) -> Self {
+        assert!(
+            idle_timeout != Some(Duration::ZERO),
+            "every connection would be idle"
+        );
+        self.registry.set_idle_timeout(idle_timeout);
+        self
+    }
+
+    /// Sets how often idle connections are looked for; 5 s by default.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `idle_check_interval` is zero.
+    #[must_use]
+    pub fn idle_check_interval(self, idle_check_interval: Duration) -> Self {
+        assert!(
+            !idle_check_interval.is_zero(),
+            "looking all the time leaves time for nothing else"
+        );
+        self.registry.set_idle_check_interval(idle_check_interval);
+        self
+    }
+
     /// Adds a connection; one that is there already stays, and counts once.
     ///
     /// # Errors
     ///
     /// Fails if it is full, which is counted, or if the connection is over. What
     /// becomes of the connection is the caller's to say.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a tokio runtime.
     pub fn add(&self, connection: &Connection) -> Result<(), AddError> {
         if connection.state().is_final() {
             return Err(AddError::Over);

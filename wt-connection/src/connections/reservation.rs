@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+
 use crate::Connection;
 use crate::connections::registry::Registry;
 
@@ -19,9 +21,14 @@ impl Reservation {
     }
 
     /// Gives the place to `connection`.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a tokio runtime.
     pub(crate) fn fill(mut self, connection: &Connection) {
+        let runtime = Handle::current();
         if let Some(registry) = self.registry.take() {
-            registry.fill(connection);
+            registry.fill(connection, &runtime);
         }
     }
 }
