@@ -3,9 +3,10 @@
 
 mod common;
 
+use std::pin::pin;
 use std::time::Duration;
 
-use common::bounded::{until, within};
+use common::bounded::{once, until, within};
 use common::path::Path;
 use common::{address, connected, connections, connector, server_builder, session};
 use tokio::runtime::{Builder, Runtime};
@@ -164,6 +165,7 @@ async fn a_connection_that_is_removed_stays_open() {
         let id = pair.client.id();
 
         let removed = registry.remove(id).unwrap();
+        registry.shutdown(7, "enough").await;
 
         assert_eq!(removed.id(), id);
         assert!(registry.remove(id).is_none());
@@ -299,6 +301,92 @@ async fn a_connection_that_is_closing_keeps_its_code_though_it_is_idle() {
 }
 
 #[tokio::test]
+async fn a_silent_peer_holds_up_nobody_else_when_all_are_closed() {
+    within(async {
+        let limits = Limits::default().flush_timeout(Duration::from_secs(1));
+        let silent = Silent::connect(limits).await;
+        let _silent_session = session(&silent.client, &silent.server).await;
+        let pair = connected().await;
+        let (_session, there) = session(&pair.client, &pair.server).await;
+        let registry = Connections::new();
+        registry.add(&silent.client).unwrap();
+        registry.add(&pair.client).unwrap();
+        silent.path.swallow();
+
+        let mut closed = pin!(registry.close_all(7, "enough"));
+        assert_closed(&there, 7, "enough").await;
+        pair.client.closed().await;
+
+        assert_eq!(registry.len(), 1, "entries leave as they end");
+        assert!(once(closed.as_mut()).await.is_none());
+        closed.await;
+        assert!(registry.is_empty());
+        assert!(silent.client.state().is_final());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_are_closed_without_awaiting_and_new_ones_may_come() {
+    within(async {
+        let pair = connected().await;
+        let (_session, there) = session(&pair.client, &pair.server).await;
+        let registry = Connections::new();
+        registry.add(&pair.client).unwrap();
+
+        drop(registry.close_all(7, "enough"));
+        assert_closed(&there, 7, "enough").await;
+
+        let (other, _there) = connections(&pair.server_endpoint, &pair.connector).await;
+        registry.add(&other).unwrap();
+        assert_eq!(other.state(), ConnectionState::Connected);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_registry_that_was_shut_down_takes_nobody_in() {
+    within(async {
+        let pair = connected().await;
+        let (_session, there) = session(&pair.client, &pair.server).await;
+        let (other, _other_there) = connections(&pair.server_endpoint, &pair.connector).await;
+        let registry = Connections::new();
+        registry.add(&pair.client).unwrap();
+
+        let shut = registry.shutdown(7, "enough");
+        assert_eq!(registry.add(&pair.client), Err(AddError::Closed));
+        assert_eq!(registry.add(&other), Err(AddError::Closed));
+        shut.await;
+
+        assert_closed(&there, 7, "enough").await;
+        assert!(registry.is_empty());
+        assert_eq!(registry.stats().refused, 2);
+        assert_eq!(other.state(), ConnectionState::Connected);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn everybody_may_shut_down_and_wait_and_the_first_decides() {
+    within(async {
+        let pair = connected().await;
+        let (_session, there) = session(&pair.client, &pair.server).await;
+        let registry = Connections::new();
+        registry.add(&pair.client).unwrap();
+
+        let first = registry.shutdown(7, "enough");
+        let second = tokio::spawn(registry.clone().shutdown(8, "too late"));
+        second.await.unwrap();
+        assert!(registry.is_empty());
+        first.await;
+        registry.shutdown(9, "later still").await;
+
+        assert_closed(&there, 7, "enough").await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn one_task_watches_until_nobody_is_left() {
     within(async {
         let pair = connected().await;
@@ -333,6 +421,25 @@ async fn the_task_ends_with_the_last_handle_of_the_registry() {
 
         until(|| apart.tasks() == 0).await;
         session(&pair.client, &pair.server).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_task_ends_with_the_shutdown() {
+    within(async {
+        let silent = Silent::connect(Limits::default()).await;
+        let _session = session(&silent.client, &silent.server).await;
+        let registry = Connections::new();
+        let apart = Apart::new();
+        apart.add(&registry, &silent.client).await;
+        until(|| apart.tasks() == 1).await;
+        silent.path.swallow();
+
+        drop(registry.shutdown(0, ""));
+
+        until(|| apart.tasks() == 0).await;
+        assert_eq!(registry.len(), 1, "it does not wait for the connections");
     })
     .await;
 }

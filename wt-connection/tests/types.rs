@@ -58,6 +58,10 @@ fn futures_without_a_name_may_be_spawned() {
         spawned(connection.close(0, ""));
         sent(connection.closed());
     };
+    let _ = |connections: &Connections| {
+        spawned(connections.close_all(0, ""));
+        spawned(connections.shutdown(0, ""));
+    };
     let _ = |session: &Session| {
         sent(session.open_bi());
         sent(session.accept_uni());

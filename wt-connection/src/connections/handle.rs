@@ -5,11 +5,12 @@ use std::time::Duration;
 use crate::connection::WeakConnection;
 use crate::connections::registry::Registry;
 use crate::connections::reservation::Reservation;
-use crate::error::AddError;
+use crate::error::{AddError, Close};
+use crate::proto::capsule;
 use crate::{Connection, ConnectionId, ConnectionsStats};
 
-/// The live connections of a process, made or accepted: a limit, a count, lookup, and
-/// the end of idle ones.
+/// The live connections of a process, made or accepted: a limit, a count, lookup, the end of idle
+/// ones, and of all.
 ///
 /// A connection is added by hand, and leaves the moment it is over. Being here keeps none open: one
 /// whose last handle is dropped closes as ever, and counts until it is over.
@@ -33,7 +34,7 @@ use crate::{Connection, ConnectionId, ConnectionsStats};
 /// connections.add(&connection)?;
 /// assert_eq!(connections.get(connection.id()).map(|found| found.id()), Some(connection.id()));
 ///
-/// connection.close(0, "").await;
+/// connections.shutdown(0, "back in an hour").await;
 /// assert!(connections.is_empty());
 /// assert_eq!(connections.stats().ended, 1);
 /// # Ok(())
@@ -111,7 +112,7 @@ impl Connections {
     ///
     /// # Errors
     ///
-    /// Fails if it is full, which is counted, or if the connection is over. What
+    /// Fails if it is full or shut down, which is counted, or if the connection is over. What
     /// becomes of the connection is the caller's to say.
     ///
     /// # Panics
@@ -132,6 +133,25 @@ impl Connections {
     /// gone.
     pub fn remove(&self, id: ConnectionId) -> Option<Connection> {
         self.registry.remove(id)?.upgrade()
+    }
+
+    /// Begins to close every connection at once, as [`Connection::close`] does, whether or not the
+    /// future is awaited; the future ends when all of these are over.
+    ///
+    /// None waits for another. Those that are closing already keep their code, and new ones may
+    /// still be added.
+    pub fn close_all(&self, code: u32, reason: &str) -> impl Future<Output = ()> + Send + 'static {
+        let close = Close::new(code, capsule::truncate_reason(reason));
+        close_each(&self.registry.all(), &close)
+    }
+
+    /// Closes every connection as [`close_all`](Self::close_all) does, and from here on refuses
+    /// whatever is added.
+    ///
+    /// Everybody may call, and wait until all are over.
+    pub fn shutdown(&self, code: u32, reason: &str) -> impl Future<Output = ()> + Send + 'static {
+        let close = Close::new(code, capsule::truncate_reason(reason));
+        close_each(&self.registry.shut(close.clone()), &close)
     }
 
     /// The connection of this name; `None` if it is not there, or its last handle is gone.
@@ -190,5 +210,22 @@ impl fmt::Debug for Connections {
             .field("open", &self.len())
             .field("handshakes", &self.handshakes())
             .finish_non_exhaustive()
+    }
+}
+
+/// Begins to close all of these, and waits until they are over.
+fn close_each(
+    connections: &[WeakConnection],
+    close: &Close,
+) -> impl Future<Output = ()> + Send + use<> {
+    let cores: Vec<_> = connections
+        .iter()
+        .filter_map(WeakConnection::core)
+        .inspect(|core| core.closing.ask(close.clone()))
+        .collect();
+    async move {
+        for core in cores {
+            core.ended().await;
+        }
     }
 }

@@ -81,12 +81,17 @@ impl Registry {
     pub(crate) fn fill(self: &Arc<Self>, connection: &Connection, runtime: &Handle) {
         let id = connection.id();
         let mut state = self.state.lock();
-        let unwatched = state.table.fill(id, connection.downgrade());
-        state.watch(self, runtime);
+        let filled = state.table.fill(id, connection.downgrade());
+        if filled.close.is_none() {
+            state.watch(self, runtime);
+        }
         drop(state);
-        if unwatched {
+        if filled.watch {
             let registry = Arc::downgrade(self);
             connection.core().hold(Box::new(Leave { registry, id }));
+        }
+        if let Some(close) = filled.close {
+            connection.core().closing.ask(close);
         }
     }
 
@@ -110,6 +115,17 @@ impl Registry {
     pub(crate) fn snapshot(&self) -> (Counts, Vec<WeakConnection>) {
         let state = self.state.lock();
         (state.table.counts(), state.table.all())
+    }
+
+    /// Lets nobody in any more, and gives those that are in.
+    pub(crate) fn shut(&self, close: Close) -> Vec<WeakConnection> {
+        let mut state = self.state.lock();
+        state.table.shut(close);
+        let task = state.task.take();
+        let all = state.table.all();
+        drop(state);
+        drop(task);
+        all
     }
 
     /// Takes somebody out; nothing is left to do for the task once nobody is in.

@@ -20,7 +20,8 @@ impl Reservation {
         }
     }
 
-    /// Gives the place to `connection`.
+    /// Gives the place to `connection`; where the registry was shut down meanwhile, it is closed
+    /// like the others were.
     ///
     /// # Panics
     ///
@@ -45,6 +46,7 @@ impl Drop for Reservation {
 mod tests {
     use tower::ServiceExt;
 
+    use crate::error::Close;
     use crate::{Connection, Connections, Connector, Endpoint, Identity, Trust};
 
     #[test]
@@ -73,6 +75,22 @@ mod tests {
         client.close(0, "").await;
         assert_eq!((connections.len(), connections.handshakes()), (0, 0));
         assert!(connections.reserve().is_some());
+    }
+
+    #[tokio::test]
+    async fn who_comes_during_the_shutdown_is_closed_like_the_others() {
+        let connections = Connections::new();
+        let reservation = connections.reserve().unwrap();
+        let (client, _server) = connected().await;
+
+        connections.shutdown(7, "enough").await;
+        assert!(connections.reserve().is_none());
+        reservation.fill(&client);
+
+        let close = client.core().closing.get();
+        assert_eq!(close, Some(Close::new(7, "enough")));
+        client.closed().await;
+        assert!(connections.is_empty());
     }
 
     async fn connected() -> (Connection, Connection) {

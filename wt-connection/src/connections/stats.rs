@@ -15,7 +15,7 @@ pub struct ConnectionsStats {
     pub added: u64,
     /// Over while they were in it; not those that were removed.
     pub ended: u64,
-    /// Refused so far, because it was full.
+    /// Refused so far, because it was full or shut down.
     pub refused: u64,
     /// How many may be in it at once.
     pub max_connections: usize,

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::ConnectionId;
-use crate::error::AddError;
+use crate::error::{AddError, Close};
 
 /// Who is in a registry, for whom a place is kept, and how many there have been.
 ///
@@ -14,10 +14,21 @@ pub(crate) struct Table<C> {
     /// Places kept for connections that are not there yet.
     reserved: usize,
     max: usize,
+    /// What the registry was shut down with.
+    shut: Option<Close>,
     high_water: usize,
     added: u64,
     ended: u64,
     refused: u64,
+}
+
+/// What is to be done for a connection that has taken its place.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Filled {
+    /// Nobody tells its end yet.
+    pub(crate) watch: bool,
+    /// The registry was shut down meanwhile.
+    pub(crate) close: Option<Close>,
 }
 
 /// The numbers of a table.
@@ -39,6 +50,7 @@ impl<C: Clone> Table<C> {
             removed: HashSet::new(),
             reserved: 0,
             max,
+            shut: None,
             high_water: 0,
             added: 0,
             ended: 0,
@@ -53,17 +65,21 @@ impl<C: Clone> Table<C> {
 
     /// Keeps a place for one more connection.
     pub(crate) fn reserve(&mut self) -> Result<(), AddError> {
-        if self.entries.len() + self.reserved >= self.max {
-            self.refused += 1;
-            return Err(AddError::Full);
-        }
-        self.reserved += 1;
-        Ok(())
+        let refusal = if self.shut.is_some() {
+            AddError::Closed
+        } else if self.entries.len() + self.reserved >= self.max {
+            AddError::Full
+        } else {
+            self.reserved += 1;
+            return Ok(());
+        };
+        self.refused += 1;
+        Err(refusal)
     }
 
     /// Keeps a place for this connection, and says whether it needs one: it may be there already.
     pub(crate) fn reserve_for(&mut self, id: ConnectionId) -> Result<bool, AddError> {
-        if self.entries.contains_key(&id) {
+        if self.shut.is_none() && self.entries.contains_key(&id) {
             return Ok(false);
         }
         self.reserve().map(|()| true)
@@ -74,15 +90,18 @@ impl<C: Clone> Table<C> {
         self.reserved -= 1;
     }
 
-    /// Gives a connection the place that was kept for it, and says whether nobody tells its end yet.
-    pub(crate) fn fill(&mut self, id: ConnectionId, connection: C) -> bool {
+    /// Gives a connection the place that was kept for it.
+    pub(crate) fn fill(&mut self, id: ConnectionId, connection: C) -> Filled {
         self.release();
         let new = self.entries.insert(id, connection).is_none();
         if new {
             self.added += 1;
             self.high_water = self.high_water.max(self.entries.len());
         }
-        new && !self.removed.remove(&id)
+        Filled {
+            watch: new && !self.removed.remove(&id),
+            close: self.shut.clone(),
+        }
     }
 
     /// Takes a connection out before it is over.
@@ -98,6 +117,11 @@ impl<C: Clone> Table<C> {
         if self.entries.remove(&id).is_some() {
             self.ended += 1;
         }
+    }
+
+    /// Lets nobody in any more; the first to ask says with what those who still come are closed.
+    pub(crate) fn shut(&mut self, close: Close) {
+        self.shut.get_or_insert(close);
     }
 
     pub(crate) fn get(&self, id: ConnectionId) -> Option<C> {
@@ -165,8 +189,8 @@ mod tests {
         table.reserve().unwrap();
         table.reserve().unwrap();
 
-        assert!(table.fill(id, "one"));
-        assert!(!table.fill(id, "one"));
+        assert!(table.fill(id, "one").watch);
+        assert!(!table.fill(id, "one").watch);
 
         let counts = table.counts();
         assert_eq!((counts.open, counts.reserved, counts.added), (1, 0, 1));
@@ -220,14 +244,40 @@ mod tests {
     fn what_comes_back_is_watched_already() {
         let mut table = table(1);
         let id = ConnectionId::next();
-        assert!(add(&mut table, id));
+        assert!(add(&mut table, id).watch);
 
         table.remove(id);
-        assert!(!add(&mut table, id));
+        assert!(!add(&mut table, id).watch);
         table.end(id);
 
         let counts = table.counts();
         assert_eq!((counts.open, counts.added, counts.ended), (0, 2, 1));
+    }
+
+    #[test]
+    fn a_shut_table_refuses_those_that_are_there_too() {
+        let mut table = table(2);
+        let id = ConnectionId::next();
+        add(&mut table, id);
+
+        table.shut(Close::new(1, ""));
+
+        assert_eq!(table.reserve_for(id), Err(AddError::Closed));
+        assert_eq!(table.reserve(), Err(AddError::Closed));
+        assert_eq!(table.counts().refused, 2);
+    }
+
+    #[test]
+    fn who_fills_a_place_of_a_shut_table_is_closed_as_the_first_said() {
+        let mut table = table(1);
+        table.reserve().unwrap();
+
+        table.shut(Close::new(1, "first"));
+        table.shut(Close::new(2, "second"));
+        let filled = table.fill(ConnectionId::next(), "connection");
+
+        assert_eq!(filled.close, Some(Close::new(1, "first")));
+        assert!(filled.watch);
     }
 
     #[test]
@@ -246,7 +296,7 @@ mod tests {
         Table::new(max)
     }
 
-    fn add(table: &mut Table<&'static str>, id: ConnectionId) -> bool {
+    fn add(table: &mut Table<&'static str>, id: ConnectionId) -> Filled {
         assert_eq!(table.reserve_for(id), Ok(true));
         table.fill(id, "connection")
     }
