@@ -7,7 +7,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
@@ -18,6 +18,7 @@ use h3_quinn::OpenStreams;
 use http_body_util::BodyExt;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use tokio::time::Instant;
 use tower::ServiceExt;
 use wt_connection::{Endpoint, Limits, Server};
 

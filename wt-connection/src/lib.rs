@@ -1,18 +1,19 @@
 //! A WebTransport connection as a tower service, client and server.
 //!
-//! For servers and clients that carry many sessions over one HTTP/3 connection, and for stacks of
-//! tower layers over the opening of sessions. Not for raw QUIC, for which there is quinn; nor for
-//! other HTTP/3 requests, which a server answers with 404.
+//! For servers and clients that carry many sessions over one HTTP/3 connection, beside plain
+//! requests; for axum and other tower services that are to serve both on one port; and for stacks of
+//! tower layers over the opening of sessions. Not for raw QUIC, for which there is quinn, nor for
+//! HTTP/3 to servers without WebTransport.
 //!
 //! ```text
 //!                       Endpoint                 one UDP socket with TLS
 //!         client       │        │       server
-//!             Connector          Incoming
-//!                      │        │
+//!             Connector          Server ──────►  a tower service of http::Request<Body>:
+//!                      │        │  Incoming      an axum Router, for one
 //!                      ▼        ▼
-//!                      Connection                HTTP/3: SETTINGS, many sessions
-//!    Service::call, open │        │ accept, SessionRequest
-//!                        ▼        ▼
+//!                      Connection                HTTP/3: SETTINGS, many sessions and requests
+//!    Service::call, open │        │ Upgrade; or accept, SessionRequest
+//!    http                ▼        ▼
 //!                       Session                  one CONNECT: close with code and reason
 //!                      │   │    │
 //!                      ▼   ▼    ▼
@@ -53,10 +54,14 @@
 //! sessions are open as the server allows, and `Err` once it is draining or over. Being ready
 //! reserves one session; `call` spends it, and the session's end gives it back.
 //!
+//! [`Http`], which sends plain requests on the same connection, is never `Pending`. A [`Server`]
+//! calls its service only when that is ready, request by request; those behind wait.
+//!
 //! **Cancellation.** A future that is dropped gives up what it has not returned: [`Connecting`] the
-//! connection, [`Opening`] the session, of which the server is told. What waits for the peer is
-//! cancel safe, and says so; [`SendStream::write_all`], [`SendStream::write_chunk`] and
-//! [`RecvStream::read_to_end`] are not.
+//! connection, [`Opening`] the session and [`Requesting`] the request, of which the server is told;
+//! [`Upgrading`] the session that it took. A request that its client gives up drops the service's
+//! future. What waits for the peer is cancel safe, and says so; [`SendStream::write_all`],
+//! [`SendStream::write_chunk`] and [`RecvStream::read_to_end`] are not.
 //!
 //! **Clone.** Clones of an [`Endpoint`], a [`Connection`] and a [`Session`] are handles on the same
 //! one; that of a `Connection` has nothing reserved. Clones of a [`Connector`] share the endpoint,
@@ -72,8 +77,10 @@
 //! h3 sees ordinary requests only. Its public API knows no session, and its own view of the
 //! connection would end it at the first stream of one; so every stream is told apart by its first
 //! bytes, and what belongs to a session never comes to h3. The control streams are this crate's for
-//! the same reason: SETTINGS announce WebTransport, and h3 cannot end the connection. What RFC 9114
-//! calls a connection error still does.
+//! the same reason: SETTINGS announce WebTransport, GOAWAY counts sessions, and h3 cannot end the
+//! connection. What RFC 9114 calls a connection error still does, but for what follows a request's
+//! headers, which costs that request alone. h3 has no task: it is asked once for each request, and
+//! is shown no frame that it would have to hold without a bound.
 //!
 //! One driver task for each connection places streams and datagrams, and one for each session reads
 //! its CONNECT stream. A stream whose header is slow to come waits beside them and holds up nobody.

@@ -130,9 +130,13 @@ impl BiArrival {
     }
 
     fn decode_headers(&mut self, block: &[u8], limits: &Limits) -> Result<BiKind, Fault> {
+        let headers = self.headers.take().expect("the block came from its reader");
+        if qpack::has_other_method(block, limits.header_block) {
+            self.rest = headers.into_raw();
+            return Ok(BiKind::Http);
+        }
         let fields = qpack::decode(block, limits.header_block)?;
         let connect = message::decode_connect(&fields)?;
-        let headers = self.headers.take().expect("the block came from its reader");
         Ok(match connect {
             Some(request) => {
                 self.rest = headers.into_rest();

@@ -54,7 +54,7 @@ impl Demux {
         loop {
             let placed = tokio::select! {
                 stream = quinn.accept_bi() => match stream {
-                    Ok((send, recv)) => self.arrived_bi(BiArrival::new(send, recv)).await,
+                    Ok((send, recv)) => self.arrived_some(BiArrival::new(send, recv)).await,
                     Err(error) => return Stop::Lost(error.into()),
                 },
                 stream = quinn.accept_uni() => match stream {
@@ -100,6 +100,20 @@ impl Demux {
         }
         while let Some(Ok(recv)) = wait::now(pin!(quinn.accept_uni())).await {
             self.arrived_uni(UniArrival::new(recv)).await?;
+        }
+        Ok(())
+    }
+
+    /// Places a stream, and a few more if they are there already: a look at all that might have
+    /// arrived costs more than a stream does.
+    async fn arrived_some(&mut self, first: BiArrival) -> Result<(), ConnectionFault> {
+        self.arrived_bi(first).await?;
+        let quinn = self.core.quinn.clone();
+        for _ in 1..BATCH {
+            let Some(Ok((send, recv))) = wait::now(pin!(quinn.accept_bi())).await else {
+                break;
+            };
+            self.arrived_bi(BiArrival::new(send, recv)).await?;
         }
         Ok(())
     }
@@ -214,6 +228,9 @@ impl Demux {
                 }
             }
             BiKind::Answer(status) => {
+                if status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE {
+                    self.core.requests.count_refused();
+                }
                 if reply::at_once(&mut send, &mut recv, status) {
                     self.core.linger(send);
                 }
@@ -232,6 +249,9 @@ impl Demux {
         }
     }
 }
+
+/// How many streams are placed before anything else is looked at.
+const BATCH: usize = 16;
 
 const PUSH_NOT_ALLOWED: ConnectionFault =
     ConnectionFault::new(code::H3_ID_ERROR, "a push that was not allowed");

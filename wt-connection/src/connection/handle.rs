@@ -213,7 +213,7 @@ impl Connection {
     }
 
     /// How many requests of the peer's, for sessions or not, were refused because they were over a
-    /// limit: too many sessions, headers too slow.
+    /// limit: too many sessions, headers too large or too slow.
     #[must_use]
     pub fn refused_requests(&self) -> u64 {
         self.core().requests.refused()

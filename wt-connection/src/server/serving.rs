@@ -189,8 +189,8 @@ where
     }
     let ready = tokio::select! {
         biased;
-        () = core.state.reached(ConnectionState::Closing) => return None,
         ready = poll_fn(|cx| service.poll_ready(cx)) => ready,
+        () = core.state.reached(ConnectionState::Closing) => return None,
     };
     match ready {
         Ok(()) => waiting.take(),

@@ -50,7 +50,20 @@ use crate::{Body, Connection, Connections, Endpoint, Origins};
 /// # }
 /// ```
 ///
-/// What one client may occupy are the [`Limits`](crate::Limits) of the endpoint.
+/// # Limits
+///
+/// What one client may occupy are the [`Limits`](crate::Limits) of the endpoint. How many clients
+/// there may be, and that a connection without application activity is closed after 60 s, though
+/// it has open sessions, are settings of [`Connections`]:
+///
+/// ```no_run
+/// # fn example(endpoint: wt_connection::Endpoint) {
+/// use wt_connection::{Connections, Server};
+///
+/// let connections = Connections::new().max_connections(10_000).idle_timeout(None);
+/// let server = Server::new(endpoint).connections(connections.clone());
+/// # }
+/// ```
 ///
 /// # Requests
 ///

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::{QpackError, integer, static_table, string};
+use super::{FIELD_OVERHEAD, QpackError, integer, static_table, string};
 
 /// A name and a value, borrowed from the block or the static table where they can be.
 pub type Field<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
@@ -67,8 +67,6 @@ fn field<'a>(block: &mut &'a [u8], room: usize) -> Result<Field<'a>, QpackError>
 fn entry(block: &mut &[u8], prefix: u32) -> Result<(&'static [u8], &'static [u8]), QpackError> {
     static_table::get(integer::decode(block, prefix)?).ok_or(QpackError::Malformed)
 }
-
-const FIELD_OVERHEAD: usize = 32;
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@
 mod decoder;
 mod encoder;
 mod error;
+mod glance;
 mod integer;
 mod static_table;
 mod string;
@@ -13,3 +14,7 @@ mod string;
 pub use decoder::{Field, decode};
 pub use encoder::encode;
 pub use error::QpackError;
+pub use glance::has_other_method;
+
+/// What each field counts beside its bytes.
+const FIELD_OVERHEAD: usize = 32;
