@@ -14,7 +14,7 @@ use common::plain::{
 use common::raw::{self, ENABLED};
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-use http_body::Body as _;
+use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt, Empty, Full};
 use wt_connection::Body;
 
@@ -185,6 +185,57 @@ async fn interim_responses_are_passed_over() {
         assert_eq!(response.status(), StatusCode::OK);
         assert!(!response.headers().contains_key("link"));
         assert_eq!(bytes(response.into_body()).await, "content");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pieces_without_bytes_end_no_response() {
+    // h3 took an empty DATA frame for the end of the content.
+    within(async {
+        let (peer, client, _connector) = raw::server(&ENABLED).await;
+        let empty = raw::data(b"");
+        let answer = async {
+            let mut exchange = Exchange::accept(&peer).await;
+            exchange.write(&raw::response("200")).await;
+            exchange.write(&empty).await;
+            for part in [b"con", b"ten"] {
+                exchange.write(&raw::data(part)).await;
+                exchange.write(&empty).await;
+            }
+            let end = [&raw::data(b"t"), &empty, &raw::headers(&[("x", "y")])[..]];
+            exchange.end(&end.concat()).await;
+        };
+
+        let (response, ()) = tokio::join!(ask(&client, get("/")), answer);
+
+        let whole = response.unwrap().into_body().collect().await.unwrap();
+        assert_eq!(whole.trailers().unwrap()["x"], "y");
+        assert_eq!(whole.to_bytes(), "content");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pieces_without_bytes_end_no_request() {
+    within(async {
+        let connection = served(echo).await;
+        let (send, body) = Channel::new();
+        let fill = async {
+            for piece in ["", "con", "", "", "tent", ""] {
+                feed(&send, piece).await;
+            }
+            let mut trailers = HeaderMap::new();
+            trailers.insert("x", HeaderValue::from_static("y"));
+            send.send(Ok(Frame::trailers(trailers))).await.unwrap();
+            drop(send);
+        };
+
+        let (response, ()) = tokio::join!(ask(&connection, post("/", body)), fill);
+
+        let whole = response.unwrap().into_body().collect().await.unwrap();
+        assert_eq!(whole.trailers().unwrap()["x"], "y");
+        assert_eq!(whole.to_bytes(), "content");
     })
     .await;
 }

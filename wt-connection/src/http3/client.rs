@@ -122,6 +122,8 @@ where
             };
             core.activity.record();
             let sent = match frame.map_err(Into::into)?.into_data() {
+                // Some peers take a piece without bytes for the end.
+                Ok(data) if !data.has_remaining() => Ok(()),
                 Ok(mut data) => stream.send_data(data.copy_to_bytes(data.remaining())).await,
                 Err(frame) => match frame.into_trailers() {
                     Ok(trailers) => stream.send_trailers(trailers).await,

@@ -113,6 +113,8 @@ where
         };
         core.activity.record();
         match frame.map_err(Into::into)?.into_data() {
+            // Some peers take a piece without bytes for the end.
+            Ok(data) if !data.has_remaining() => {}
             Ok(mut data) => {
                 let data = data.copy_to_bytes(data.remaining());
                 stream.send_data(data).await?;
