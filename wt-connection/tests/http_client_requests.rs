@@ -234,6 +234,19 @@ async fn other_methods_are_sent_as_they_are() {
 }
 
 #[tokio::test]
+async fn a_server_as_a_whole_can_be_asked() {
+    within(async {
+        let mut pair = Pair::connect().await;
+        let options = Request::options("*").body(Empty::<Bytes>::new());
+
+        let head = pair.send(options.unwrap()).await;
+
+        assert_eq!(head.uri.path(), "*");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_servers_connection_sends_no_requests() {
     within(async {
         let pair = common::connected().await;
