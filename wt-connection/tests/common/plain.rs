@@ -13,7 +13,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use tokio::sync::mpsc;
 use tower::{ServiceExt, service_fn};
-use wt_connection::{Body, Connection, RequestError, Server};
+use wt_connection::{Body, Connection, Http, RequestError, Server};
 
 use crate::common::raw::{self, Raw};
 use crate::common::{connector, server_builder, target};
@@ -44,6 +44,12 @@ where
     B: http_body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
     connection.http().oneshot(request).await
+}
+
+/// Waits until the service is ready, whatever the body of the request.
+pub(crate) async fn ready(http: &mut Http) -> Result<(), RequestError> {
+    let ready = ServiceExt::<Request<Empty<Bytes>>>::ready(http).await;
+    ready.map(drop)
 }
 
 pub(crate) fn get(uri: &str) -> Request<Empty<Bytes>> {
