@@ -107,6 +107,34 @@ async fn requests_of_a_server_that_falls_silent_time_out() {
 }
 
 #[tokio::test]
+async fn requests_that_wait_for_a_stream_learn_how_the_connection_ends() {
+    // They were told that it was draining.
+    within(async {
+        for by_peer in [true, false] {
+            let crowded = Crowded::connect().await;
+            let mut requesting = crowded.client.http().call(get("/"));
+            assert!(once(Pin::new(&mut requesting)).await.is_none());
+            let mut opening = pin!(crowded.client.open("/"));
+            assert!(once(opening.as_mut()).await.is_none());
+
+            if by_peer {
+                crowded.server.close(0, "").await;
+            } else {
+                crowded.client.close(0, "").await;
+            }
+
+            let ended = crowded.client.closed().await;
+            assert_eq!(lost(requesting.await), ended);
+            match opening.await {
+                Err(OpenError::Connection(error)) => assert_eq!(error, ended),
+                other => panic!("not lost: {other:?}"),
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn requests_that_wait_for_a_stream_learn_that_the_connection_drains() {
     within(async {
         let crowded = Crowded::connect().await;
@@ -223,7 +251,7 @@ async fn no_task_outlives_the_last_request() {
 /// A connection on which the client has taken every stream that the server admits.
 struct Crowded {
     client: Connection,
-    _server: Connection,
+    server: Connection,
     _streams: Vec<(quinn::SendStream, quinn::RecvStream)>,
     /// Their sockets stay open.
     _endpoints: (Endpoint, Connector),
@@ -242,7 +270,7 @@ impl Crowded {
         }
         Self {
             client,
-            _server: server,
+            server,
             _streams: streams,
             _endpoints: (endpoint, connector),
         }

@@ -280,6 +280,12 @@ impl Core {
         self.state.reached(ConnectionState::Draining).await;
     }
 
+    /// Why nothing begins any more, once it is draining: `None` if that is all.
+    pub(crate) fn ending(&self) -> Option<ConnectionError> {
+        let over = || self.over().unwrap_or(ConnectionError::Closed);
+        (self.state.get() != ConnectionState::Draining).then(over)
+    }
+
     pub(crate) async fn next_connect(&self) -> Result<Queued, ConnectionError> {
         self.requests.next_connect(|| self.error()).await
     }

@@ -27,7 +27,9 @@ pub(crate) async fn open(
     let headers = encode(core, request)?;
     let opened = tokio::select! {
         biased;
-        () = core.draining() => return Err(OpenError::Draining),
+        () = core.draining() => {
+            return Err(core.ending().map_or(OpenError::Draining, OpenError::from));
+        }
         opened = core.quinn.open_bi() => opened,
     };
     let (send, recv) = opened.map_err(|error| core.lost(error))?;

@@ -58,7 +58,9 @@ impl Client {
         let method = head.method().clone();
         let sent = tokio::select! {
             biased;
-            () = core.draining() => return Err(RequestError::Draining),
+            () = core.draining() => {
+                return Err(core.ending().map_or(RequestError::Draining, RequestError::from));
+            }
             sent = self.0.send_request(head) => sent,
         };
         let stream = sent.map_err(|error| give_up(&error, &core))?;
