@@ -1,25 +1,23 @@
-//! Plain HTTP/3 beside the sessions, asked for by h3's own client.
+//! Plain HTTP/3 beside the sessions of a connection that nobody serves: there is nothing to find.
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 mod common;
 
-use std::future::poll_fn;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use common::bounded::within;
-use common::raw::{self, quic_client};
-use common::server_builder;
-use h3::client::{RequestStream, SendRequest};
-use h3_quinn::{BidiStream, OpenStreams};
+use common::by_hand::{Client, Exchange};
+use common::{raw, server_builder};
 use http::{Method, Request, StatusCode};
 use wt_connection::{Connection, Endpoint};
 
 #[tokio::test]
 async fn a_get_is_answered_with_404() {
     within(async {
-        let mut client = Client::connect().await;
+        let unserved = Unserved::connect().await;
 
-        let response = ask(&mut client.http, Method::GET, None).await;
+        let response = ask(&unserved.client, Method::GET, None).await;
 
         assert_eq!(response, StatusCode::NOT_FOUND);
     })
@@ -29,16 +27,16 @@ async fn a_get_is_answered_with_404() {
 #[tokio::test]
 async fn many_requests_at_once_are_all_answered() {
     within(async {
-        let client = Client::connect().await;
+        let unserved = Unserved::connect().await;
 
         let requests = (0..50).map(|number| {
-            let mut http = client.http.clone();
+            let client = Arc::clone(&unserved.client);
             let body = (number % 2 == 0).then(|| Bytes::from(vec![7; 1000]));
             let method = match body {
                 Some(_) => Method::POST,
                 None => Method::GET,
             };
-            tokio::spawn(async move { ask(&mut http, method, body).await })
+            tokio::spawn(async move { ask(&client, method, body).await })
         });
         let requests: Vec<_> = requests.collect();
 
@@ -52,8 +50,8 @@ async fn many_requests_at_once_are_all_answered() {
 #[tokio::test]
 async fn a_body_that_nobody_wants_does_not_hold_up_the_answer() {
     within(async {
-        let mut client = Client::connect().await;
-        let mut stream = send(&mut client.http, Method::POST).await;
+        let unserved = Unserved::connect().await;
+        let mut stream = send(&unserved.client, Method::POST).await;
 
         // More than quinn's window, which nobody opens.
         let body = async {
@@ -76,19 +74,19 @@ async fn a_body_that_nobody_wants_does_not_hold_up_the_answer() {
 #[tokio::test]
 async fn sessions_live_beside_requests() {
     within(async {
-        let mut client = Client::connect().await;
-        let (mut connect, mut answer) = client.quic.open_bi().await.unwrap();
+        let unserved = Unserved::connect().await;
+        let (mut connect, mut answer) = unserved.client.quic.open_bi().await.unwrap();
         connect.write_all(&raw::connect("/")).await.unwrap();
-        let request = client.server.accept().await.unwrap();
+        let request = unserved.server.accept().await.unwrap();
         let session = request.accept().await.unwrap();
         let (_, block) = raw::read_frame(&mut answer).await;
         assert_eq!(raw::status(&block), "200");
 
         for _ in 0..10 {
-            let response = ask(&mut client.http, Method::GET, None).await;
+            let response = ask(&unserved.client, Method::GET, None).await;
             assert_eq!(response, StatusCode::NOT_FOUND);
         }
-        let (mut send, mut recv) = client.quic.open_bi().await.unwrap();
+        let (mut send, mut recv) = unserved.client.quic.open_bi().await.unwrap();
         let header = raw::bi_header(connect.id().into());
         send.write_all(&header).await.unwrap();
         send.write_all(b"question").await.unwrap();
@@ -107,14 +105,14 @@ async fn sessions_live_beside_requests() {
 #[tokio::test]
 async fn a_request_that_breaks_the_rules_costs_its_stream_alone() {
     within(async {
-        let mut client = Client::connect().await;
+        let unserved = Unserved::connect().await;
 
         for request in [
             raw::headers(&[(":method", "GET")]),
             raw::headers(&[("x", "y")]),
             raw::headers(&[(":method", "CONNECT"), (":path", "/")]),
         ] {
-            let (mut send, mut recv) = client.quic.open_bi().await.unwrap();
+            let (mut send, mut recv) = unserved.client.quic.open_bi().await.unwrap();
             send.write_all(&request).await.unwrap();
             send.finish().unwrap();
             match recv.read_to_end(1000).await {
@@ -126,9 +124,9 @@ async fn a_request_that_breaks_the_rules_costs_its_stream_alone() {
             }
         }
 
-        let response = ask(&mut client.http, Method::GET, None).await;
+        let response = ask(&unserved.client, Method::GET, None).await;
         assert_eq!(response, StatusCode::NOT_FOUND);
-        assert!(client.quic.close_reason().is_none());
+        assert!(unserved.client.quic.close_reason().is_none());
     })
     .await;
 }
@@ -136,67 +134,48 @@ async fn a_request_that_breaks_the_rules_costs_its_stream_alone() {
 #[tokio::test]
 async fn a_request_given_up_costs_its_stream_alone() {
     within(async {
-        let mut client = Client::connect().await;
+        let unserved = Unserved::connect().await;
 
         for _ in 0..10 {
-            let mut stream = send(&mut client.http, Method::POST).await;
+            let mut stream = send(&unserved.client, Method::POST).await;
             stream.stop_stream(h3::error::Code::H3_REQUEST_CANCELLED);
         }
 
-        let response = ask(&mut client.http, Method::GET, None).await;
+        let response = ask(&unserved.client, Method::GET, None).await;
         assert_eq!(response, StatusCode::NOT_FOUND);
     })
     .await;
 }
 
-/// h3's client, on a connection with a server of ours.
-struct Client {
-    http: SendRequest<OpenStreams, Bytes>,
-    quic: quinn::Connection,
+/// A client by hand, on a connection of ours that nobody serves.
+struct Unserved {
+    client: Arc<Client>,
     server: Connection,
-    /// The endpoints stay open as long as the client is of use.
-    _endpoints: (Endpoint, quinn::Endpoint),
+    /// The endpoint stays open as long as the connection is of use.
+    _endpoint: Endpoint,
 }
 
-impl Client {
+impl Unserved {
     async fn connect() -> Self {
         let (identity, builder) = server_builder();
         let endpoint = builder.bind().unwrap();
         let accept = async { endpoint.accept().await.unwrap().await.unwrap() };
-        let connect = async {
-            let (quic, socket) = quic_client(&endpoint, &identity).await;
-            let http = h3::client::new(h3_quinn::Connection::new(quic.clone())).await;
-            (http.unwrap(), quic, socket)
-        };
-        let (server, ((mut driver, http), quic, socket)) = tokio::join!(accept, connect);
-        // It ends with the connection.
-        tokio::spawn(async move { poll_fn(|cx| driver.poll_close(cx)).await });
+        let (server, client) = tokio::join!(accept, Client::connect(&endpoint, &identity));
         Self {
-            http,
-            quic,
+            client: Arc::new(client),
             server,
-            _endpoints: (endpoint, socket),
+            _endpoint: endpoint,
         }
     }
 }
 
-type Exchange = RequestStream<BidiStream<Bytes>, Bytes>;
-
-async fn send(http: &mut SendRequest<OpenStreams, Bytes>, method: Method) -> Exchange {
-    let request = Request::builder()
-        .method(method)
-        .uri("https://localhost/page")
-        .body(())
-        .unwrap();
-    http.send_request(request).await.unwrap()
+async fn send(client: &Client, method: Method) -> Exchange {
+    let request = Request::builder().method(method).uri("/page");
+    client.send(request.body(()).unwrap()).await
 }
 
-async fn ask(
-    http: &mut SendRequest<OpenStreams, Bytes>,
-    method: Method,
-    body: Option<Bytes>,
-) -> StatusCode {
-    let mut stream = send(http, method).await;
+async fn ask(client: &Client, method: Method, body: Option<Bytes>) -> StatusCode {
+    let mut stream = send(client, method).await;
     if let Some(body) = body {
         // The answer may be there before the body is sent.
         let _ = stream.send_data(body).await;

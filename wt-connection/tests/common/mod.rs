@@ -4,6 +4,7 @@
 
 pub(crate) mod bare;
 pub(crate) mod bounded;
+pub(crate) mod by_hand;
 pub(crate) mod child;
 pub(crate) mod path;
 pub(crate) mod plain;
