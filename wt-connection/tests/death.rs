@@ -7,13 +7,16 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::bounded::within;
-use common::child::{Server, serve_if_child};
+use common::child::{Child, serve_if_child};
 use common::path::Path;
+use common::plain::{ask, get, next};
 use common::{LOOPBACK, address, connector, server_builder};
+use http_body_util::BodyExt;
 use tokio::time::Instant;
 use tower::ServiceExt;
 use wt_connection::{
-    Connection, ConnectionError, ConnectionState, Connector, OpenError, SessionError, Transport,
+    BodyError, Connection, ConnectionError, ConnectionState, Connector, OpenError, RequestError,
+    SessionError, Transport,
 };
 
 #[tokio::test]
@@ -23,7 +26,7 @@ async fn a_server_that_is_killed_is_missed_within_the_idle_timeout() {
         if serve_if_child().await {
             return;
         }
-        let mut server = Server::start(NAME, any(), false).await;
+        let mut server = Child::start(NAME, any(), false).await;
         let client = connect(&server, IDLE).await;
         let session = client.open("/").await.unwrap();
 
@@ -40,6 +43,33 @@ async fn a_server_that_is_killed_is_missed_within_the_idle_timeout() {
 }
 
 #[tokio::test]
+async fn requests_of_a_server_that_is_killed_end_with_their_connection() {
+    within(async {
+        const NAME: &str = "requests_of_a_server_that_is_killed_end_with_their_connection";
+        if serve_if_child().await {
+            return;
+        }
+        let mut server = Child::start(NAME, any(), false).await;
+        let client = connect(&server, IDLE).await;
+        let response = ask(&client, get("/")).await.unwrap();
+        let mut body = response.into_body();
+        assert_eq!(next(&mut body).await, "content");
+
+        server.kill();
+        let unanswered = ask(&client, get("/")).await;
+
+        let lost = ConnectionError::TimedOut;
+        assert!(
+            matches!(&unanswered, Err(RequestError::Connection(error)) if *error == lost),
+            "{unanswered:?}"
+        );
+        let broken = body.frame().await.unwrap().unwrap_err();
+        assert_eq!(broken, BodyError::Connection(lost));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_server_restarted_with_its_key_resets_the_connections_of_its_past_self() {
     within(async {
         const NAME: &str =
@@ -47,13 +77,13 @@ async fn a_server_restarted_with_its_key_resets_the_connections_of_its_past_self
         if serve_if_child().await {
             return;
         }
-        let mut server = Server::start(NAME, any(), true).await;
+        let mut server = Child::start(NAME, any(), true).await;
         let long = Duration::from_secs(30);
         let client = connect(&server, long).await;
         let session = client.open("/").await.unwrap();
 
         server.kill();
-        let _restarted = Server::start(NAME, server.address, true).await;
+        let _restarted = Child::start(NAME, server.address, true).await;
         let restarted = Instant::now();
         session.send_datagram("anybody?").unwrap();
         let error = client.closed().await;
@@ -73,11 +103,11 @@ async fn a_server_restarted_with_its_key_resets_a_client_that_only_keeps_alive()
         if serve_if_child().await {
             return;
         }
-        let mut server = Server::start(NAME, any(), true).await;
+        let mut server = Child::start(NAME, any(), true).await;
         let client = connect(&server, Duration::from_secs(30)).await;
 
         server.kill();
-        let restarted = Server::start(NAME, server.address, true).await;
+        let restarted = Child::start(NAME, server.address, true).await;
         let error = client.closed().await;
 
         assert_eq!(error, ConnectionError::Reset);
@@ -94,11 +124,11 @@ async fn a_server_restarted_without_its_key_is_missed_by_the_idle_timeout() {
         if serve_if_child().await {
             return;
         }
-        let mut server = Server::start(NAME, any(), false).await;
+        let mut server = Child::start(NAME, any(), false).await;
         let client = connect(&server, IDLE).await;
 
         server.kill();
-        let restarted = Server::start(NAME, server.address, false).await;
+        let restarted = Child::start(NAME, server.address, false).await;
         let error = client.closed().await;
 
         assert_eq!(error, ConnectionError::TimedOut);
@@ -164,7 +194,7 @@ async fn closing_over_a_path_that_swallows_everything_ends_in_time() {
     .await;
 }
 
-async fn connect(server: &Server, idle: Duration) -> Connection {
+async fn connect(server: &Child, idle: Duration) -> Connection {
     let connector = impatient(common::bare::connector(), idle);
     connector.oneshot(server.address.into()).await.unwrap()
 }

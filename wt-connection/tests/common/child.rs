@@ -4,17 +4,21 @@
 use std::env;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{self, Command, Stdio};
 
-use wt_connection::{Endpoint, Identity};
+use http::{Request, Response};
+use tower::service_fn;
+use wt_connection::{Body, Endpoint, Identity, Server, Upgrade};
 
-/// A child process that serves sessions, and dies with this handle.
-pub(crate) struct Server {
-    process: Child,
+use crate::common::plain::{Answer, Channel, any, feed, full};
+
+/// A child process that serves sessions and requests, and dies with this handle.
+pub(crate) struct Child {
+    process: process::Child,
     pub(crate) address: SocketAddr,
 }
 
-impl Server {
+impl Child {
     /// Runs the test of this name once more, in a child process where [`serve_if_child`] serves.
     pub(crate) async fn start(test: &'static str, address: SocketAddr, keyed: bool) -> Self {
         let started = tokio::task::spawn_blocking(move || {
@@ -44,7 +48,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for Child {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -63,22 +67,27 @@ pub(crate) async fn serve_if_child() -> bool {
     }
     let endpoint = builder.identity(identity).bind().unwrap();
     println!("{SERVING}{}", endpoint.local_address().unwrap());
-    let serving = tokio::spawn(async move {
-        while let Some(incoming) = endpoint.accept().await {
-            tokio::spawn(async move {
-                let connection = incoming.await.unwrap();
-                let mut sessions = Vec::new();
-                while let Ok(request) = connection.accept().await {
-                    sessions.push(request.accept().await.unwrap());
-                }
-            });
-        }
-    });
+    let serving = tokio::spawn(Server::new(endpoint).serve(service_fn(app)));
     // The parent's end of the pipe closes with the parent.
     let parent = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
     parent.await.unwrap().unwrap();
     serving.abort();
     true
+}
+
+/// Keeps sessions open, and begins a response to any other request.
+async fn app(mut request: Request<Body>) -> Answer {
+    if let Some(upgrade) = Upgrade::of(&mut request) {
+        let session = upgrade.session();
+        upgrade.spawn(async move { drop(session.await.unwrap().closed().await) });
+        return Ok(Response::new(full("")));
+    }
+    let (send, body) = Channel::new();
+    tokio::spawn(async move {
+        feed(&send, "content").await;
+        send.closed().await;
+    });
+    Ok(Response::new(any(body)))
 }
 
 const ADDRESS: &str = "WT_CONNECTION_CHILD_ADDRESS";
