@@ -12,7 +12,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use tower::{ServiceExt, service_fn};
-use wt_connection::{Body, BodyError, Connection, Peer, Server, Upgrade};
+use wt_connection::{Body, BodyError, Connection, Peer, RequestError, Server, Upgrade};
 
 type Reply = Response<BoxBody<Bytes, BodyError>>;
 
@@ -70,6 +70,34 @@ async fn requests_and_sessions_share_a_connection() {
         assert_eq!(body.to_bytes(), vec![7; 1 << 20]);
         session.close(1, "");
         session.closed().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_dropped_leaves_no_request_waiting() {
+    within(async {
+        let (identity, builder) = server_builder();
+        let endpoint = builder.bind().unwrap();
+        let target = target(&endpoint);
+        let serving = tokio::spawn(Server::new(endpoint).serve(service_fn(app)));
+        let connection = connector(&identity).oneshot(target).await.unwrap();
+        // Its handler keeps the connection open.
+        let session = connection.open("/session").await.unwrap();
+        assert_eq!(session.read_datagram().await.unwrap(), "welcome");
+
+        serving.abort();
+        assert!(serving.await.unwrap_err().is_cancelled());
+
+        let get = Request::get("/").body(Empty::<Bytes>::new()).unwrap();
+        let refused = connection.http().oneshot(get).await.unwrap_err();
+        assert!(
+            matches!(refused, RequestError::Unprocessed | RequestError::Draining),
+            "{refused:?}"
+        );
+        session.draining().await;
+        session.close(1, "");
+        assert!(session.closed().await.is_orderly());
     })
     .await;
 }

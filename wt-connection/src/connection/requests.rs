@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -22,6 +22,8 @@ pub(crate) struct Requests {
     connects: Lock<VecDeque<Queued>>,
     plain: Lock<VecDeque<Box<Arrival>>>,
     arrived: Notify,
+    /// Nobody answers any more.
+    closed: AtomicBool,
     refused: AtomicU64,
 }
 
@@ -48,6 +50,7 @@ impl Requests {
             connects: Lock::default(),
             plain: Lock::default(),
             arrived: Notify::new(),
+            closed: AtomicBool::new(false),
             refused: AtomicU64::new(0),
         }
     }
@@ -67,13 +70,13 @@ impl Requests {
     /// Queues a CONNECT that was admitted.
     pub(crate) fn push(&self, queued: Queued) {
         self.connects.lock().push_back(queued);
-        self.arrived.notify_waiters();
+        self.arrived();
     }
 
     /// Queues any other request.
     pub(crate) fn push_plain(&self, arrival: Box<Arrival>) {
         self.plain.lock().push_back(arrival);
-        self.arrived.notify_waiters();
+        self.arrived();
     }
 
     /// Waits for the next CONNECT that the client still wants, or until `over` says why none comes.
@@ -100,6 +103,18 @@ impl Requests {
         self.arrived.notify_waiters();
     }
 
+    /// Refuses every request from here on, `waiting` first: nobody answers any more.
+    pub(crate) fn close(&self, waiting: Option<Next>) {
+        self.closed.store(true, Ordering::SeqCst);
+        let code = code::H3_REQUEST_REJECTED;
+        match waiting {
+            Some(Next::Connect(queued)) => self.refuse([*queued], code),
+            Some(Next::Plain(arrival)) => arrival.refuse(code),
+            None => {}
+        }
+        self.refuse_all(code);
+    }
+
     /// Refuses every request that nobody has looked at.
     pub(crate) fn refuse_all(&self, code: u64) {
         let connects = mem::take(&mut *self.connects.lock());
@@ -117,6 +132,15 @@ impl Requests {
 
     pub(crate) fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Tells whoever waits of what has arrived.
+    fn arrived(&self) {
+        self.arrived.notify_waiters();
+        // Looked at behind the push: what `close` has not seen is refused here.
+        if self.closed.load(Ordering::SeqCst) {
+            self.refuse_all(code::H3_REQUEST_REJECTED);
+        }
     }
 
     /// Forgets every CONNECT that the client has given up before anybody looked at it.

@@ -124,8 +124,7 @@ where
     async fn cut_off(mut self) -> Option<Cut> {
         while self.handling.try_join_next().is_some() {}
         let handling = self.handling.len() + usize::from(self.waiting.is_some());
-        drop(self.waiting.take());
-        drop(self.handling);
+        self.handling.abort_all();
         Self::cut(&self.connection, &self.site, handling).await
     }
 
@@ -173,6 +172,15 @@ where
         #[cfg(feature = "axum")]
         extensions.insert(::axum::extract::ConnectInfo(self.peer.address()));
         panic::catch_unwind(AssertUnwindSafe(|| self.service.call(request))).ok()
+    }
+}
+
+impl<S> Drop for Serving<S> {
+    fn drop(&mut self) {
+        // Sessions may keep the connection open though nobody answers on it any more.
+        let core = self.connection.core();
+        core.drain();
+        core.requests.close(self.waiting.take());
     }
 }
 
