@@ -93,6 +93,7 @@ mod connecting;
 mod connection;
 mod connections;
 mod connector;
+mod date;
 mod endpoint;
 mod endpoint_builder;
 mod error;

@@ -10,8 +10,8 @@ use http_body::Body;
 
 use crate::activity::InUse;
 use crate::connection::Core;
-use crate::head;
 use crate::http3::streams::Send;
+use crate::{date, head};
 
 /// Sends the response to one request.
 ///
@@ -100,6 +100,7 @@ where
     let mut body = pin!(body);
     check(&parts)?;
     head::strip(&mut parts.headers);
+    date::set(&mut parts.headers);
     let none = head || head::has_no_content(parts.status);
     if !head::has_no_content(parts.status) {
         head::set_content_length(&mut parts.headers, body.size_hint().exact());

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use crate::connection::{Handle, Queued};
 use crate::error::SessionError;
 use crate::upgrade::{Cell, Upgrade, UpgradeError};
-use crate::{Body, SessionRequest, head};
+use crate::{Body, SessionRequest, date, head};
 
 /// A request for a session that a service answers.
 ///
@@ -66,13 +66,14 @@ impl Asking {
         }
     }
 
-    async fn answer<B>(&mut self, response: http::Response<B>)
+    async fn answer<B>(&mut self, mut response: http::Response<B>)
     where
         B: HttpBody<Error: Into<Box<dyn Error + Send + Sync>>>,
     {
         let Some(mut request) = self.request.take() else {
             return;
         };
+        date::set(response.headers_mut());
         let status = response.status();
         if !status.is_success() {
             if let Some(taker) = self.cell.settle() {

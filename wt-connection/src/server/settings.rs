@@ -69,7 +69,8 @@ use crate::{Body, Connection, Connections, Endpoint, Origins};
 ///
 /// In a request's extensions are its [`Connection`] and its [`Peer`](crate::Peer); with the feature
 /// `axum`, `ConnectInfo<SocketAddr>`, too. Each request waits until the service is ready, and is
-/// handled in a task of its own. A handler that panics or fails resets its own request with
+/// handled in a task of its own; its response is given a `date` and, where it is known, a
+/// `content-length`. A handler that panics or fails resets its own request with
 /// `H3_INTERNAL_ERROR`; one whose client gives up is dropped.
 ///
 /// # Shutdown
