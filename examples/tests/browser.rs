@@ -1,0 +1,15 @@
+//! Sessions of a real browser with our server, over the machine's own loopback.
+#![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+#[path = "browser/chromium.rs"]
+mod chromium;
+#[path = "browser/closing.rs"]
+mod closing;
+#[path = "browser/opening.rs"]
+mod opening;
+#[path = "browser/resets.rs"]
+mod resets;
+#[path = "browser/site.rs"]
+mod site;
+#[path = "browser/streams.rs"]
+mod streams;
