@@ -1,15 +1,25 @@
 //! Sessions and other requests on one connection, and what a rejected one learns.
 
-use serde_json::json;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, Uri};
+use axum::routing::{any, get};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tower::ServiceExt;
+use wt_connection::{Session, WebTransportUpgrade};
 
 use crate::ours::{REJECTIONS, Server, in_time, rejected_with};
 use crate::peer::Peer;
-use crate::sessions::{Opened, accept, from_our_client};
+use crate::sessions::{Opened, from_our_client};
 
 #[tokio::test]
 async fn their_client_has_several_sessions_beside_other_requests_on_one_connection() {
     in_time(async {
         let server = Server::bind();
+        let (asked, mut sessions) = mpsc::channel(3);
+        tokio::spawn(wt_connection::Server::new(server.endpoint.clone()).serve(app(asked)));
         let requests = [
             "GET /hello",
             "CONNECT /echo/a",
@@ -20,15 +30,19 @@ async fn their_client_has_several_sessions_beside_other_requests_on_one_connecti
         ];
 
         let mut peer = Peer::client(&server, &requests.map(str::to_owned));
-        let connection = server.endpoint.accept().await.unwrap().await.unwrap();
         let paths = ["/echo/a", "/echo/b", "/echo/c"];
-        let opened = accept(&connection, paths).await;
+        let mut opened = [(); 3].map(|()| None);
+        for _ in paths {
+            let (path, session): (String, Session) = sessions.recv().await.unwrap();
+            let place = paths.iter().position(|known| *known == path).unwrap();
+            let path = paths[place];
+            opened[place] = Some(Opened { path, session });
+        }
 
-        let (status, body) = NO_SESSION;
         let accepted = paths.map(|path| json!({ "path": path, "status": 200 }));
-        let others = [(); 3].map(|()| json!({ "path": "/hello", "status": status, "body": body }));
-        peer.says(accepted.into_iter().chain(others)).await;
-        live_to_their_end(&opened).await;
+        peer.says(accepted.into_iter().chain([(); 3].map(|()| hello())))
+            .await;
+        live_to_their_end(&opened.map(Option::unwrap)).await;
         peer.says(paths.map(|path| json!({ "path": path, "code": 0, "reason": "" })))
             .await;
         peer.ends().await;
@@ -37,11 +51,19 @@ async fn their_client_has_several_sessions_beside_other_requests_on_one_connecti
 }
 
 #[tokio::test]
-async fn our_client_has_several_sessions_on_one_connection_to_their_server() {
+async fn our_client_has_several_sessions_beside_other_requests_on_one_connection() {
     in_time(async {
         let paths = ["/echo/a", "/echo/b", "/echo/c"];
 
         let (mut peer, opened) = from_our_client(paths).await;
+        let http = opened[0].session.connection().http();
+        for _ in paths {
+            let request = Request::get("/hello").body(Body::empty()).unwrap();
+            let response = http.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK);
+            let content = response.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(content, "hello");
+        }
 
         live_to_their_end(&opened).await;
         peer.says(paths.map(|path| json!({ "path": path, "code": 0, "reason": "" })))
@@ -98,5 +120,20 @@ async fn live_to_their_end(opened: &[Opened; 3]) {
     tokio::join!(a.close(), b.close(), c.close());
 }
 
-/// What our server answers a request that asks for no session: the status, and the body.
-const NO_SESSION: (u16, &str) = (404, "");
+/// Says hello, and gives the test each session with its path.
+fn app(asked: mpsc::Sender<(String, Session)>) -> Router {
+    let echo = |uri: Uri, upgrade: WebTransportUpgrade| async move {
+        upgrade.on_session(async move |session| {
+            let path = uri.path().to_owned();
+            asked.send((path, session)).await.unwrap();
+        })
+    };
+    Router::new()
+        .route("/hello", get(|| async { "hello" }))
+        .route("/echo/{name}", any(echo))
+}
+
+/// What a client reads of `/hello`.
+fn hello() -> Value {
+    json!({ "path": "/hello", "status": 200, "body": "hello" })
+}
