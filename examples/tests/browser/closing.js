@@ -19,10 +19,10 @@ export async function isClosed() {
 
 export async function isDrained() {
   const session = await open();
-  const told = [];
-  session.draining.then(() => told.push("draining"));
-  const close = plain(await session.closed);
-  return { told, close };
+  const draining = session.draining.then(() => "draining");
+  const closed = session.closed.then(() => "closed");
+  const first = await Promise.race([draining, closed]);
+  return { first, close: plain(await session.closed) };
 }
 
 function plain({ closeCode, reason }) {

@@ -20,9 +20,10 @@ async fn the_server_reads_the_code_and_reason_of_the_page_s_close() {
 async fn a_close_of_the_page_s_without_code_or_reason_has_neither() {
     let case = case("closesSilently");
 
-    let (_, end) = in_session(case, async |session| session.closed().await).await;
+    let (returned, end) = in_session(case, async |session| session.closed().await).await;
 
     assert_eq!(closed_by_peer(&end), (0, ""));
+    assert_eq!(returned, json!({ "closeCode": 0, "reason": "" }));
 }
 
 #[tokio::test]
@@ -60,7 +61,7 @@ async fn the_page_is_told_to_finish_and_then_why_the_server_shut_down() {
         .await;
 
     let close = json!({ "closeCode": CODE, "reason": REASON });
-    assert_eq!(returned, json!({ "told": ["draining"], "close": close }));
+    assert_eq!(returned, json!({ "first": "draining", "close": close }));
     let report = serving.await.unwrap();
     assert_eq!((report.connections, report.cut.len()), (1, 1));
     assert_eq!(report.cut[0].sessions, 1);

@@ -19,14 +19,9 @@ async fn a_session_that_a_route_rejects_does_not_begin() {
         asked.send((uri.to_string(), origin)).await.unwrap();
         StatusCode::FORBIDDEN
     };
-    let url = format!(
-        "https://{}/rejected?by=a-route",
-        site.endpoint.local_address().unwrap()
-    );
-    tokio::spawn(
-        site.server()
-            .serve(Router::new().route("/rejected", any(reject))),
-    );
+    let app = Router::new().route("/rejected", any(reject));
+    tokio::spawn(site.server().serve(app));
+    let url = site.url() + "/rejected?by=a-route";
 
     let (returned, request) = site.browse(case("isRejected"), requests.recv()).await;
 

@@ -18,13 +18,12 @@ use wt_connection::{
 use crate::chromium::Chromium;
 
 pub(crate) struct Site {
-    pub(crate) endpoint: Endpoint,
+    endpoint: Endpoint,
     hash: CertificateHash,
     pages: TcpListener,
 }
 
 /// A function that a script exports, for the page to run.
-#[derive(Clone, Copy)]
 pub(crate) struct Case {
     script: &'static str,
     name: &'static str,
@@ -33,11 +32,10 @@ pub(crate) struct Case {
 
 impl Case {
     pub(crate) fn new(script: &'static str, name: &'static str) -> Self {
-        let flags = &[];
         Self {
             script,
             name,
-            flags,
+            flags: &[],
         }
     }
 
@@ -61,10 +59,13 @@ impl Site {
     /// The origin of the page.
     pub(crate) fn origin(&self) -> String {
         // A browser takes this host for one as secure as HTTPS.
-        format!(
-            "http://localhost:{}",
-            self.pages.local_addr().unwrap().port()
-        )
+        let port = self.pages.local_addr().unwrap().port();
+        format!("http://localhost:{port}")
+    }
+
+    /// Where the server is to be asked for sessions.
+    pub(crate) fn url(&self) -> String {
+        format!("https://{}", self.endpoint.local_address().unwrap())
     }
 
     /// A server that lets the page in.
@@ -75,7 +76,7 @@ impl Site {
     /// Runs a case and our part of it until both are done; gives what either returns.
     pub(crate) async fn browse<T>(self, case: Case, ours: impl Future<Output = T>) -> (Value, T) {
         let origin = self.origin();
-        let (app, mut reports) = self.pages(case);
+        let (app, mut reports) = self.pages(&case);
         let mut browser = Chromium::start(&origin, case.flags);
         let run = async {
             let returned = async {
@@ -93,11 +94,11 @@ impl Site {
     }
 
     /// The page of a case, and what it reports.
-    fn pages(&self, case: Case) -> (Router, Receiver<String>) {
+    fn pages(&self, case: &Case) -> (Router, Receiver<String>) {
         let (sender, reports) = channel(1);
         let setup = json!({
             "name": case.name,
-            "url": format!("https://{}", self.endpoint.local_address().unwrap()),
+            "url": self.url(),
             "hash": self.hash.as_bytes(),
         });
         let report = async move |report| sender.send(report).await.unwrap();

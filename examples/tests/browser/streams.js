@@ -4,13 +4,13 @@ export async function bothKinds() {
   const session = await open();
   const mine = await session.createBidirectionalStream();
   await write(mine.writable, content("question"));
-  const answered = await read(mine.readable);
+  const answer = await read(mine.readable);
   const theirs = await next(session.incomingBidirectionalStreams);
-  const asked = await read(theirs.readable);
+  const question = await read(theirs.readable);
   await write(theirs.writable, content("answer"));
   await write(await session.createUnidirectionalStream(), content("one way"));
   const oneWay = await read(await next(session.incomingUnidirectionalStreams));
-  return { answered, asked, oneWay };
+  return { question, answer, "one way": oneWay };
 }
 
 export async function datagrams() {

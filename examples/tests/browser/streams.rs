@@ -21,12 +21,8 @@ async fn streams_of_both_kinds_are_exchanged_from_both_sides() {
     })
     .await;
 
-    for (what, of) in [
-        ("answered", "answer"),
-        ("asked", "question"),
-        ("oneWay", "one way"),
-    ] {
-        assert!(returned[what] == content(of, "server"), "{what}");
+    for what in ["question", "answer", "one way"] {
+        assert!(returned[what] == content(what, "server"), "{what}");
     }
 }
 
@@ -42,7 +38,8 @@ async fn datagrams_are_exchanged_up_to_the_largest() {
                 "short" => "short answer".to_owned(),
                 _ => format!("{:longest$}", "long answer"),
             };
-            session.send_datagram(answer).unwrap();
+            // What was asked twice may be read when the session is already closed.
+            let _ = session.send_datagram(answer);
             read.insert(asked);
         }
         (read, longest)
@@ -50,16 +47,11 @@ async fn datagrams_are_exchanged_up_to_the_largest() {
     .await;
 
     let asked = returned["maxDatagramSize"].as_u64().unwrap();
-    let asked = usize::try_from(asked).unwrap();
-    assert_eq!(
-        read,
-        ["short".to_owned(), format!("{:asked$}", "long")].into()
-    );
+    let asked = format!("{:1$}", "long", usize::try_from(asked).unwrap());
+    assert_eq!(read, ["short".to_owned(), asked].into());
     let long = format!("{:longest$}", "long answer");
-    assert_eq!(
-        returned["answers"],
-        json!({ "short": "short answer", "long": long })
-    );
+    let answers = json!({ "short": "short answer", "long": long });
+    assert_eq!(returned["answers"], answers);
 }
 
 #[tokio::test]
