@@ -9,6 +9,7 @@ pub(crate) mod child;
 pub(crate) mod path;
 pub(crate) mod plain;
 pub(crate) mod raw;
+pub(crate) mod serve;
 
 use std::net::SocketAddr;
 

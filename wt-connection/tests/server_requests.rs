@@ -1,0 +1,275 @@
+//! What a handler says, and what the client gets.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, ready};
+
+use common::bounded::within;
+use common::serve::{
+    BoxError, H3_INTERNAL_ERROR, Reply, Served, content, from_fn, get, post, reply, status, text,
+};
+use common::{LOOPBACK, address, target};
+use http::{Method, Request, Response};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use rustls::server::WebPkiClientVerifier;
+use tokio::sync::{Notify, mpsc};
+use tower::{ServiceExt, service_fn};
+use wt_connection::{
+    Body, BodyError, Connection, Connector, Endpoint, Identity, Limits, Peer, RequestError, Server,
+    Trust, Upgrade,
+};
+
+#[tokio::test]
+async fn a_head_has_the_headers_of_a_get_and_no_content() {
+    within(async {
+        let served = Served::by(|_| async { Ok(reply("12345")) });
+        let client = served.client().await;
+
+        let head = Request::head("/").body(content("")).unwrap();
+        let response = client.http().oneshot(head).await.unwrap();
+
+        assert_eq!(response.headers()["content-length"], "5");
+        assert_eq!(text(response).await, "");
+        assert_eq!(text(get(&client, "/").await.unwrap()).await, "12345");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_content_either_way_is_over_at_once() {
+    within(async {
+        let served = Served::by(|request: Request<Body>| async move {
+            let (parts, body) = request.into_parts();
+            assert_eq!(body.size_hint().exact(), Some(0));
+            assert_eq!(body.collect().await?.to_bytes(), "");
+            let length = parts.headers.get("content-length");
+            let length = length.map_or("none", |length| length.to_str().unwrap());
+            let mut response = reply("");
+            response.headers_mut().insert("x-length", length.parse()?);
+            Ok(response)
+        });
+        let client = served.client().await;
+
+        let posted = post(&client, "/", content("")).await.unwrap();
+        let got = get(&client, "/").await.unwrap();
+
+        assert_eq!(posted.headers()["x-length"], "0");
+        assert_eq!(got.headers()["x-length"], "none");
+        assert_eq!(got.headers()["content-length"], "0");
+        assert!(got.body().is_end_stream());
+        assert_eq!(text(posted).await, "");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_status_without_content_has_none() {
+    within(async {
+        let served = Served::by(|request: Request<Body>| async move {
+            let mut response = reply("not for the client");
+            *response.status_mut() = request.uri().path()[1..].parse()?;
+            Ok(response)
+        });
+        let client = served.client().await;
+
+        for number in [204, 304] {
+            let response = get(&client, &format!("/{number}")).await.unwrap();
+
+            assert_eq!(response.status(), number);
+            assert!(!response.headers().contains_key("content-length"));
+            assert_eq!(text(response).await, "");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn headers_that_speak_of_a_connection_are_left_out() {
+    within(async {
+        let served = Served::by(|_| async {
+            let response = Response::builder()
+                .header("connection", "close")
+                .header("keep-alive", "timeout=5")
+                .header("transfer-encoding", "chunked")
+                .header("x-other", "stays");
+            Ok(response.body(content("text"))?)
+        });
+        let client = served.client().await;
+
+        let response = get(&client, "/").await.unwrap();
+
+        let mut names: Vec<_> = response
+            .headers()
+            .keys()
+            .map(|name| name.as_str())
+            .collect();
+        names.sort_unstable();
+        assert_eq!(names, ["content-length", "x-other"]);
+        assert_eq!(text(response).await, "text");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_fails_costs_its_own_request_alone() {
+    within(async {
+        let slow = Arc::new(Notify::new());
+        let held = Arc::clone(&slow);
+        let served = Served::set(
+            Limits::default(),
+            |server| server,
+            service_fn(move |request: Request<Body>| {
+                assert_ne!(request.uri().path(), "/panics-in-call");
+                fails(request, Arc::clone(&held))
+            }),
+        );
+        let client = served.client().await;
+        let session = client.open("/session").await.unwrap();
+        let waiting = tokio::spawn({
+            let client = client.clone();
+            async move { text(get(&client, "/slow").await.unwrap()).await }
+        });
+
+        for path in ["/panics-in-call", "/panics", "/fails", "/interim", "/both"] {
+            let error = get(&client, path).await.unwrap_err();
+            assert!(
+                matches!(error, RequestError::Aborted { code } if code == H3_INTERNAL_ERROR),
+                "{path}: {error:?}"
+            );
+        }
+        slow.notify_one();
+
+        assert_eq!(waiting.await.unwrap(), "slow");
+        session.send_datagram("question").unwrap();
+        assert_eq!(session.read_datagram().await.unwrap(), "question");
+    })
+    .await;
+}
+
+async fn fails(mut request: Request<Body>, slow: Arc<Notify>) -> Result<Reply, BoxError> {
+    if let Some(upgrade) = Upgrade::of(&mut request) {
+        let session = upgrade.session();
+        upgrade.spawn(async move {
+            let session = session.await.unwrap();
+            while let Ok(datagram) = session.read_datagram().await {
+                session.send_datagram(datagram).unwrap();
+            }
+        });
+        return Ok(reply(""));
+    }
+    match request.uri().path() {
+        "/panics" => panic!("a handler's, which is to be survived"),
+        "/fails" => Err("no".into()),
+        "/interim" => Ok(status(103)),
+        "/both" => Ok(status(101)),
+        _ => {
+            slow.notified().await;
+            Ok(reply("slow"))
+        }
+    }
+}
+
+#[tokio::test]
+async fn content_that_breaks_off_does_not_look_whole() {
+    within(async {
+        let (tell, told) = mpsc::channel::<&'static str>(1);
+        let told = Arc::new(Mutex::new(told));
+        let served = Served::by(move |_| {
+            let told = Arc::clone(&told);
+            let body = from_fn(move |cx| match ready!(told.lock().unwrap().poll_recv(cx)) {
+                Some("fails") => Poll::Ready(Some(Err("the body is no more".into()))),
+                Some("panics") => panic!("a body's, which is to be survived"),
+                begun => Poll::Ready(begun.map(|text| Ok(text.into()))),
+            });
+            async { Ok(Response::new(body.boxed_unsync())) }
+        });
+        let client = served.client().await;
+
+        // The lock is poisoned by the last.
+        for end in ["fails", "panics"] {
+            tell.send("begun").await.unwrap();
+            let mut response = get(&client, "/").await.unwrap();
+            let begun = response.body_mut().frame().await.unwrap().unwrap();
+            assert_eq!(begun.into_data().unwrap(), "begun");
+
+            tell.send(end).await.unwrap();
+            let error = response.into_body().collect().await.unwrap_err();
+
+            let code = H3_INTERNAL_ERROR;
+            assert_eq!(error, BodyError::Aborted { code }, "{end}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_handler_knows_the_connection_and_the_peer() {
+    within(async {
+        let served = Served::by(|request: Request<Body>| async move {
+            let connection = request.extensions().get::<Connection>().unwrap();
+            let peer = request.extensions().get::<Peer>().unwrap();
+            assert_eq!(connection.remote_address(), peer.address());
+            assert!(peer.certificates().is_empty());
+            assert_eq!(request.method(), Method::GET);
+            Ok(reply(peer.address().to_string()))
+        });
+        let socket = Endpoint::builder()
+            .address(LOOPBACK.parse().unwrap())
+            .trust(Trust::hashes([served.identity.certificate_hash()]))
+            .bind()
+            .unwrap();
+        let connector = Connector::new(socket.clone());
+        let client = connector.oneshot(target(&served.endpoint)).await.unwrap();
+
+        let response = get(&client, "/").await.unwrap();
+
+        assert_eq!(text(response).await, address(&socket).to_string());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_handler_knows_the_certificate_of_the_client() {
+    within(async {
+        let client = Identity::self_signed(["localhost"]).unwrap();
+        let certificate = client.certificate_chain()[0].clone();
+        let (config, trust) = demanding(&client);
+        let endpoint = Endpoint::server(LOOPBACK.parse().unwrap(), config).unwrap();
+        let target = target(&endpoint);
+        let serve = Server::new(endpoint).serve(service_fn(move |request: Request<Body>| {
+            let peer = request.extensions().get::<Peer>().unwrap();
+            let known = peer.certificates() == [certificate.clone()];
+            async move { Ok::<_, std::convert::Infallible>(reply(known.to_string())) }
+        }));
+        tokio::spawn(serve);
+        let socket = Endpoint::builder().address(LOOPBACK.parse().unwrap());
+        let socket = socket.trust(trust.client_identity(client)).bind().unwrap();
+
+        let client = Connector::new(socket).oneshot(target).await.unwrap();
+        let response = get(&client, "/").await.unwrap();
+
+        assert_eq!(text(response).await, "true");
+    })
+    .await;
+}
+
+/// A configuration that demands a certificate of `client`'s, and what to trust it by.
+fn demanding(client: &Identity) -> (rustls::ServerConfig, Trust) {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(client.certificate_chain()[0].clone()).unwrap();
+    let provider = common::bare::provider();
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = made.cert.der().clone();
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(vec![certificate.clone()], made.signing_key.into())
+        .unwrap();
+    (config, Trust::roots([certificate]).unwrap())
+}
