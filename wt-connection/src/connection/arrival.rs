@@ -147,6 +147,7 @@ impl BiArrival {
                 BiKind::Answer(StatusCode::NOT_IMPLEMENTED)
             }
             None => {
+                message::check_plain(&fields)?;
                 self.rest = headers.into_raw();
                 BiKind::Http
             }

@@ -348,3 +348,27 @@ fn prefixed(block: &mut Vec<u8>, flags: u8, prefix: u32, string: &[u8]) {
     }
     block.extend_from_slice(string);
 }
+
+/// The HEADERS frame of a request that asks for no session, with these fields more.
+pub(crate) fn request(method: &str, path: &str, more: &[(&str, &str)]) -> Vec<u8> {
+    let pseudo = [
+        (":method", method),
+        (":scheme", "https"),
+        (":authority", "localhost"),
+        (":path", path),
+    ];
+    headers(&[&pseudo, more].concat())
+}
+
+/// Waits until the peer gives up what it sends, and says with which code.
+pub(crate) async fn reset_code(recv: &mut quinn::RecvStream) -> u64 {
+    match recv.read_to_end(1 << 16).await {
+        Err(quinn::ReadToEndError::Read(quinn::ReadError::Reset(code))) => code.into_inner(),
+        other => panic!("not reset: {other:?}"),
+    }
+}
+
+/// Waits until the peer wants no more of what is sent, and says with which code.
+pub(crate) async fn stop_code(send: &quinn::SendStream) -> u64 {
+    send.stopped().await.unwrap().unwrap().into_inner()
+}

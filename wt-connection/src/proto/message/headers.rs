@@ -13,17 +13,17 @@ pub(super) fn split<'a, 'b>(fields: &'a [Field<'b>]) -> (&'a [Field<'b>], &'a [F
 pub(super) fn decode(fields: &[Field<'_>]) -> Result<HeaderMap, MessageError> {
     let mut headers = HeaderMap::new();
     for field in fields {
-        if is_pseudo(field) {
-            return Err(MessageError::MisplacedPseudo);
-        }
-        let name = HeaderName::from_lowercase(&field.0).map_err(|_| MessageError::HeaderName)?;
-        let value = HeaderValue::from_bytes(&field.1).map_err(|_| MessageError::HeaderValue)?;
-        admit(&name, &value)?;
+        let (name, value) = read(field)?;
         headers
             .try_append(name, value)
             .map_err(|_| MessageError::TooMany)?;
     }
     Ok(headers)
+}
+
+/// Checks the fields behind the pseudo headers.
+pub(super) fn check(fields: &[Field<'_>]) -> Result<(), MessageError> {
+    fields.iter().try_for_each(|field| read(field).map(drop))
 }
 
 /// Puts `headers` behind the pseudo headers in `fields`.
@@ -36,6 +36,16 @@ pub(super) fn encode<'a>(
         fields.push((name.as_ref(), value.as_bytes()));
     }
     Ok(())
+}
+
+fn read(field: &Field<'_>) -> Result<(HeaderName, HeaderValue), MessageError> {
+    if is_pseudo(field) {
+        return Err(MessageError::MisplacedPseudo);
+    }
+    let name = HeaderName::from_lowercase(&field.0).map_err(|_| MessageError::HeaderName)?;
+    let value = HeaderValue::from_bytes(&field.1).map_err(|_| MessageError::HeaderValue)?;
+    admit(&name, &value)?;
+    Ok((name, value))
 }
 
 fn is_pseudo(field: &Field<'_>) -> bool {

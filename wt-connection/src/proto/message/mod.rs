@@ -8,5 +8,5 @@ mod request;
 mod response;
 
 pub use error::MessageError;
-pub use request::{decode_connect, encode_connect, is_extended_connect};
+pub use request::{check_plain, decode_connect, encode_connect, is_extended_connect};
 pub use response::{decode_response, encode_response};

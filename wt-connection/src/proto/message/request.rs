@@ -43,6 +43,22 @@ pub fn is_extended_connect(fields: &[Field<'_>]) -> bool {
     fields.iter().any(connect) && fields.iter().any(|(name, _)| &name[..] == b":protocol")
 }
 
+/// Checks what h3 lets pass in any other request: pseudo headers that come twice, behind others or
+/// from a response, and headers that speak of a connection.
+///
+/// # Errors
+///
+/// Fails if the request is malformed ([RFC 9114 §4.1.2]).
+///
+/// [RFC 9114 §4.1.2]: https://www.rfc-editor.org/rfc/rfc9114#section-4.1.2
+pub fn check_plain(fields: &[Field<'_>]) -> Result<(), MessageError> {
+    let (pseudo, others) = headers::split(fields);
+    if Pseudo::collect(pseudo)?.protocol.is_some() {
+        return Err(MessageError::Invalid(":protocol"));
+    }
+    headers::check(others)
+}
+
 /// Writes the header block of a CONNECT to an absolute `https` URI.
 ///
 /// Of the request, the URI and the headers count; `token` is the `:protocol`.
@@ -77,7 +93,7 @@ pub fn encode_connect(request: &request::Parts, token: &str) -> Result<Bytes, Me
     Ok(block.freeze())
 }
 
-/// The pseudo headers of an extended CONNECT, each at most once.
+/// The pseudo headers of a request, each at most once.
 #[derive(Default)]
 struct Pseudo<'a> {
     method: Option<&'a [u8]>,
