@@ -70,11 +70,15 @@ impl Asking {
     where
         B: HttpBody<Error: Into<Box<dyn Error + Send + Sync>>>,
     {
+        let status = response.status();
+        if status.is_informational() {
+            // The client would wait for the answer behind it.
+            return tracing::debug!(%status, "a request for a session has no final response");
+        }
         let Some(mut request) = self.request.take() else {
             return;
         };
         date::set(response.headers_mut());
-        let status = response.status();
         if !status.is_success() {
             if let Some(taker) = self.cell.settle() {
                 // Whoever waits no more needs no word.

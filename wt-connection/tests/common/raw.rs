@@ -325,6 +325,7 @@ pub(crate) fn status(block: &[u8]) -> &str {
         [0xd9, ..] => "200",
         [0xdb, ..] => "404",
         [0xff, 0x04, ..] => "400",
+        [0xff, 0x05, ..] => "403",
         [0xff, 0x08, ..] => "500",
         // A literal behind a name from that table.
         [0x5f, _, 3, status @ ..] => str::from_utf8(&status[..3]).unwrap(),
