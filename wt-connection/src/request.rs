@@ -238,23 +238,23 @@ impl SessionRequest {
         let mut body = pin!(body);
         head::strip(&mut parts.headers);
         head::set_content_length(&mut parts.headers, body.size_hint().exact());
-        let mut send = self.refuse(http::Response::from_parts(parts, ())).await?;
+        let send = self.refuse(http::Response::from_parts(parts, ())).await?;
+        let mut rest = Rest(Some(send));
         while !body.is_end_stream() {
             let next = poll_fn(|cx| body.as_mut().poll_frame(cx));
             let data = match next.await.map(|frame| frame.map_err(drop)) {
                 Some(Ok(frame)) => frame.into_data(),
-                Some(Err(())) => {
-                    let _ = send.reset(wire::varint(code::H3_INTERNAL_ERROR));
-                    return Ok(());
-                }
+                Some(Err(())) => return Ok(()),
                 None => break,
             };
             if let Ok(mut data) = data {
                 let data = data.copy_to_bytes(data.remaining());
-                write(&mut send, &reply::data(&data)).await?;
+                rest.write(&reply::data(&data)).await?;
             }
         }
-        self.finish(send);
+        if let Some(send) = rest.0.take() {
+            self.finish(send);
+        }
         Ok(())
     }
 
@@ -312,6 +312,26 @@ impl SessionRequest {
         let streams = self.streams.as_mut().expect(TAKEN_LAST);
         write(&mut streams.send, &bytes).await?;
         Ok(self.streams.take().expect(TAKEN_LAST))
+    }
+}
+
+/// The body of an answer; dropped before its end, it is reset: quinn would finish it.
+struct Rest(Option<quinn::SendStream>);
+
+impl Rest {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
+        match &mut self.0 {
+            Some(send) => write(send, bytes).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        if let Some(send) = &mut self.0 {
+            let _ = send.reset(wire::varint(code::H3_INTERNAL_ERROR));
+        }
     }
 }
 

@@ -53,15 +53,18 @@ impl Asking {
     {
         let Some(request) = &self.request else { return };
         let given_up = request.given_up();
-        tokio::select! {
-            biased;
-            response = async { response.await.map_err(Into::into) } => match response {
+        let answer = async {
+            match response.await.map_err(Into::into) {
                 Ok(response) => self.answer(response).await,
                 Err(error) => {
                     let error: Box<dyn Error + Send + Sync> = error;
                     tracing::debug!(error, "a request for a session was not answered");
                 }
-            },
+            }
+        };
+        tokio::select! {
+            biased;
+            () = answer => {}
             () = given_up => {}
         }
     }
