@@ -110,13 +110,20 @@ where
     async fn finish(&mut self) {
         let core = Arc::clone(self.connection.core());
         loop {
-            tokio::select! {
-                biased;
-                next = next(&core, &mut self.service, &mut self.waiting) => match next {
-                    Some(next) => self.handle(next),
-                    None => return,
-                },
-                () = done(&core, &mut self.handling) => return,
+            if self.waiting.is_none() {
+                self.waiting = tokio::select! {
+                    biased;
+                    next = core.requests.next(|| core.error()) => next.ok(),
+                    () = done(&core, &mut self.handling) => None,
+                };
+            }
+            if self.waiting.is_none() {
+                return;
+            }
+            // Nothing is done while a request waits for the service.
+            match next(&core, &mut self.service, &mut self.waiting).await {
+                Some(next) => self.handle(next),
+                None => return,
             }
         }
     }
