@@ -145,11 +145,15 @@ async fn a_connection_whose_service_is_never_made_is_cut() {
             tokio::spawn(server.serve_make(make))
         });
         let client = site.client().await;
+        let mut asked = pin!(get(&client, "/"));
+        assert!(once(asked.as_mut()).await.is_none());
 
         stop.send(()).unwrap();
 
         assert!(client.closed().await.is_orderly());
-        assert_eq!(site.serving.await.unwrap().cut.len(), 1);
+        assert!(asked.await.is_err());
+        let cut = site.serving.await.unwrap().cut;
+        assert_eq!((cut.len(), cut[0].requests), (1, 1));
     })
     .await;
 }
@@ -213,7 +217,8 @@ async fn a_request_that_waits_for_a_service_is_not_lost() {
 }
 
 #[tokio::test]
-async fn a_request_that_waits_for_a_service_until_the_deadline_is_reported() {
+async fn requests_that_wait_for_a_service_until_the_deadline_are_reported() {
+    // Of those that nobody had looked at, none was.
     within(async {
         let (stop, stopped) = oneshot::channel::<()>();
         let site = Served::set(
@@ -222,14 +227,18 @@ async fn a_request_that_waits_for_a_service_until_the_deadline_is_reported() {
             Gate::new(Arc::new(Semaphore::new(0))),
         );
         let client = site.client().await;
-        let mut asked = pin!(get(&client, "/"));
-        assert!(once(asked.as_mut()).await.is_none());
+        let mut asked = [(); 3].map(|()| get(&client, "/"));
+        for asked in &mut asked {
+            assert!(once(pin!(asked)).await.is_none());
+        }
 
         stop.send(()).unwrap();
 
-        assert!(asked.await.is_err());
+        for asked in asked {
+            assert!(asked.await.is_err());
+        }
         let report = site.serving.await.unwrap();
-        assert_eq!(report.cut.iter().map(|cut| cut.requests).sum::<usize>(), 1);
+        assert_eq!(report.cut.iter().map(|cut| cut.requests).sum::<usize>(), 3);
     })
     .await;
 }

@@ -115,6 +115,11 @@ impl Requests {
         self.refuse_all(code);
     }
 
+    /// How many requests nobody has looked at.
+    pub(crate) fn queued(&self) -> usize {
+        self.connects.lock().len() + self.plain.lock().len()
+    }
+
     /// Refuses every request that nobody has looked at.
     pub(crate) fn refuse_all(&self, code: u64) {
         let connects = mem::take(&mut *self.connects.lock());

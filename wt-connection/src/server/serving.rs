@@ -140,7 +140,7 @@ where
             id: connection.id(),
             remote_address: connection.remote_address(),
             sessions: connection.core().sessions.all().len(),
-            requests,
+            requests: requests + connection.core().requests.queued(),
         };
         let close = &site.shutdown.close;
         connection.close(close.code(), close.reason()).await;
