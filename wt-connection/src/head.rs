@@ -4,7 +4,7 @@ use std::mem;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Scheme, Uri};
-use http::{Method, StatusCode, request};
+use http::{Method, StatusCode, request, response};
 
 use crate::connection::Core;
 use crate::error::RequestError;
@@ -116,7 +116,6 @@ fn remove_host(parts: &mut request::Parts) -> Result<(), RequestError> {
 
 /// As the peer counts it ([RFC 9114 §4.2.2](https://www.rfc-editor.org/rfc/rfc9114#section-4.2.2)).
 fn field_section_size(parts: &request::Parts) -> u64 {
-    const OVERHEAD: usize = 32;
     let uri = parts
         .uri
         .authority()
@@ -126,12 +125,19 @@ fn field_section_size(parts: &request::Parts) -> u64 {
             .path_and_query()
             .map_or(1, |path| path.as_str().len());
     let pseudo = ":method:scheme:authority:pathhttps".len() + 4 * OVERHEAD;
-    let headers: usize = parts
-        .headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + OVERHEAD)
-        .sum();
-    (parts.method.as_str().len() + uri + pseudo + headers) as u64
+    (parts.method.as_str().len() + uri + pseudo + headers_size(&parts.headers)) as u64
+}
+
+/// As [`field_section_size`] for a response.
+pub(crate) fn response_size(parts: &response::Parts) -> u64 {
+    let status = ":status200".len() + OVERHEAD;
+    (status + headers_size(&parts.headers)) as u64
+}
+
+fn headers_size(headers: &HeaderMap) -> usize {
+    let size =
+        |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + OVERHEAD;
+    headers.iter().map(size).sum()
 }
 
 /// Says whether a request without content says so
@@ -148,6 +154,9 @@ fn invalid(reason: &'static str) -> RequestError {
 fn is_number(value: &str) -> bool {
     value.bytes().all(|byte| byte.is_ascii_digit())
 }
+
+/// What HTTP/3 counts for each field, beside its name and its value.
+const OVERHEAD: usize = 32;
 
 #[cfg(test)]
 mod tests {

@@ -206,6 +206,30 @@ async fn content_that_breaks_off_does_not_look_whole() {
 }
 
 #[tokio::test]
+async fn headers_that_the_client_does_not_take_cost_their_request_alone() {
+    // They were sent, and cost the client its trust in the server.
+    within(async {
+        let served = Served::by(|request: Request<Body>| async move {
+            let large = request.uri().path() == "/large";
+            let length = if large { 20_000 } else { 10_000 };
+            let response = Response::builder().header("x-large", "x".repeat(length));
+            Ok(response.body(content("text"))?)
+        });
+        let client = served.client().await;
+
+        let error = get(&client, "/large").await.unwrap_err();
+
+        let code = H3_INTERNAL_ERROR;
+        assert!(
+            matches!(error, RequestError::Aborted { code: aborted } if aborted == code),
+            "{error:?}"
+        );
+        assert_eq!(text(get(&client, "/").await.unwrap()).await, "text");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_handler_knows_the_connection_and_the_peer() {
     within(async {
         let served = Served::by(|request: Request<Body>| async move {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use h3::error::Code;
-use http::response;
 use http_body::Body;
 
 use crate::activity::InUse;
@@ -98,12 +97,18 @@ where
 {
     let (mut parts, body) = response.into_parts();
     let mut body = pin!(body);
-    check(&parts)?;
+    if parts.status.is_informational() {
+        // HTTP/3 would wait for the final one behind it.
+        return Err(format!("{} is no final response", parts.status).into());
+    }
     head::strip(&mut parts.headers);
     date::set(&mut parts.headers);
     let none = head || head::has_no_content(parts.status);
     if !head::has_no_content(parts.status) {
         head::set_content_length(&mut parts.headers, body.size_hint().exact());
+    }
+    if head::response_size(&parts) > core.max_field_section() {
+        return Err("the headers are larger than the client takes".into());
     }
     stream
         .send_response(http::Response::from_parts(parts, ()))
@@ -129,13 +134,5 @@ where
         }
     }
     stream.finish().await?;
-    Ok(())
-}
-
-/// Refuses what is no answer: an interim response, which HTTP/3 would wait behind.
-fn check(parts: &response::Parts) -> Result<(), BoxError> {
-    if parts.status.is_informational() {
-        return Err(format!("{} is no final response", parts.status).into());
-    }
     Ok(())
 }
