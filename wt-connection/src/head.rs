@@ -43,20 +43,20 @@ pub(crate) fn has_no_content(status: StatusCode) -> bool {
     matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
-/// Takes out what speaks of a connection, which layers written for HTTP/1 may have put there
+/// Says whether a message speaks of a connection, which it may not
 /// ([RFC 9114 §4.2](https://www.rfc-editor.org/rfc/rfc9114#section-4.2)).
+pub(crate) fn is_of_a_connection(headers: &HeaderMap) -> bool {
+    let other_te = |te: &HeaderValue| te != "trailers";
+    SPECIFIC.iter().any(|name| headers.contains_key(name))
+        || headers.get_all(header::TE).iter().any(other_te)
+}
+
+/// Takes out what speaks of a connection, which layers written for HTTP/1 may have put there.
 pub(crate) fn strip(headers: &mut HeaderMap) {
-    const SPECIFIC: [HeaderName; 5] = [
-        header::CONNECTION,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-        HeaderName::from_static("keep-alive"),
-        HeaderName::from_static("proxy-connection"),
-    ];
     for name in SPECIFIC {
         headers.remove(name);
     }
-    if headers.get(header::TE).is_some_and(|te| te != "trailers") {
+    if is_of_a_connection(headers) {
         headers.remove(header::TE);
     }
 }
@@ -154,6 +154,14 @@ fn invalid(reason: &'static str) -> RequestError {
 fn is_number(value: &str) -> bool {
     value.bytes().all(|byte| byte.is_ascii_digit())
 }
+
+const SPECIFIC: [HeaderName; 5] = [
+    header::CONNECTION,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
 
 /// What HTTP/3 counts for each field, beside its name and its value.
 const OVERHEAD: usize = 32;

@@ -131,7 +131,7 @@ impl BiArrival {
 
     fn decode_headers(&mut self, block: &[u8], limits: &Limits) -> Result<BiKind, Fault> {
         let headers = self.headers.take().expect("the block came from its reader");
-        if qpack::has_other_method(block, limits.header_block) {
+        if qpack::is_plain_request(block, limits.header_block) {
             self.rest = headers.into_raw();
             return Ok(BiKind::Http);
         }

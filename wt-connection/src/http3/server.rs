@@ -54,7 +54,12 @@ impl Server {
             self.h3 = None;
             self.next()
         })?;
-        let (request, stream) = wait::at_once(pin!(resolver.resolve_request()))?.ok()?;
+        let (request, mut stream) = wait::at_once(pin!(resolver.resolve_request()))?.ok()?;
+        if head::is_of_a_connection(request.headers()) {
+            stream.stop_stream(Code::H3_MESSAGE_ERROR);
+            stream.stop_sending(Code::H3_MESSAGE_ERROR);
+            return None;
+        }
         Some(Box::new(Arrival {
             request,
             stream,

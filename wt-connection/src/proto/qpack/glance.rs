@@ -1,57 +1,95 @@
-use std::ops::RangeInclusive;
-
 use super::{FIELD_OVERHEAD, QpackError, integer, static_table};
 
-/// Says whether a header block has a method of the static table's that is not CONNECT, and so is
-/// none of a session's, without reading its strings; in doubt, it says no.
+/// Says whether a header block is, at a glance, that of a plain request: its pseudo headers are those
+/// of a request, come first and once each, and the method is one of the static table's that is not
+/// CONNECT. No string is read, and in doubt it says no.
 ///
 /// What it says yes to is within `max_size`, as [`decode`](super::decode) counts it; whether its
-/// strings are well formed remains to be seen.
-pub fn has_other_method(block: &[u8], max_size: usize) -> bool {
-    matches!(glance(block, max_size), Ok(true))
+/// strings are well formed, and its headers allowed, remains to be seen.
+pub fn is_plain_request(block: &[u8], max_size: usize) -> bool {
+    let mut pseudo = Pseudo::default();
+    let sized = glance(block, max_size, &mut pseudo);
+    matches!(sized, Ok(Some(_))) && pseudo.method
 }
 
-fn glance(mut block: &[u8], max_size: usize) -> Result<bool, QpackError> {
-    let mut found = false;
-    let mut room = max_size;
+/// Which pseudo headers have been seen, and whether any more may come.
+#[derive(Default)]
+struct Pseudo {
+    method: bool,
+    scheme: bool,
+    authority: bool,
+    path: bool,
+    over: bool,
+}
+
+impl Pseudo {
+    /// Takes in the name of an entry of the static table; `None` if there is a doubt.
+    fn admit(&mut self, name: &[u8]) -> Option<()> {
+        let seen = match name {
+            b":method" => &mut self.method,
+            b":scheme" => &mut self.scheme,
+            b":authority" => &mut self.authority,
+            b":path" => &mut self.path,
+            [b':', ..] => return None,
+            _ => {
+                self.over = true;
+                return Some(());
+            }
+        };
+        let first = !std::mem::replace(seen, true);
+        (first && !self.over).then_some(())
+    }
+}
+
+/// Gives what is left of `room`; `None` if there is a doubt.
+fn glance(
+    mut block: &[u8],
+    mut room: usize,
+    pseudo: &mut Pseudo,
+) -> Result<Option<usize>, QpackError> {
     // A block without a dynamic table begins with two zeros.
     if integer::decode(&mut block, 8)? != 0 || integer::decode(&mut block, 8)? != 0 {
-        return Ok(false);
+        return Ok(None);
     }
-    while let Some(first) = block.first() {
-        let size = match first {
-            0b1100_0000.. => {
-                let index = integer::decode(&mut block, 6)?;
-                found |= OTHER_METHODS.contains(&index);
-                if index == CONNECT {
-                    return Ok(false);
-                }
-                let (name, value) = static_table::get(index).ok_or(QpackError::Malformed)?;
-                name.len() + value.len()
-            }
-            0b0101_0000..=0b0101_1111 | 0b0111_0000..=0b0111_1111 => {
-                let index = integer::decode(&mut block, 4)?;
-                let (name, _) = static_table::get(index).ok_or(QpackError::Malformed)?;
-                if name == b":method" {
-                    return Ok(false);
-                }
-                name.len() + skip(&mut block, 7)?.1
-            }
-            0b0010_0000..=0b0011_1111 => {
-                let (pseudo, name) = skip(&mut block, 3)?;
-                if pseudo {
-                    return Ok(false);
-                }
-                name + skip(&mut block, 7)?.1
-            }
-            _ => return Ok(false),
+    while !block.is_empty() {
+        let Some(size) = field(&mut block, pseudo)? else {
+            return Ok(None);
         };
         let Some(rest) = room.checked_sub(size + FIELD_OVERHEAD) else {
-            return Ok(false);
+            return Ok(None);
         };
         room = rest;
     }
-    Ok(found)
+    Ok(Some(room))
+}
+
+/// Steps over a field, and says how large it may be at most; `None` if there is a doubt.
+fn field(block: &mut &[u8], pseudo: &mut Pseudo) -> Result<Option<usize>, QpackError> {
+    let first = *block.first().ok_or(QpackError::Malformed)?;
+    match first {
+        0b1100_0000.. => {
+            let (name, value) = entry(block, 6)?;
+            let admitted = pseudo.admit(name).filter(|()| value != b"CONNECT");
+            Ok(admitted.map(|()| name.len() + value.len()))
+        }
+        0b0101_0000..=0b0101_1111 | 0b0111_0000..=0b0111_1111 => {
+            let (name, _) = entry(block, 4)?;
+            let admitted = pseudo.admit(name).filter(|()| name != b":method");
+            let (_, value) = skip(block, 7)?;
+            Ok(admitted.map(|()| name.len().saturating_add(value)))
+        }
+        0b0010_0000..=0b0011_1111 => {
+            let (colon, name) = skip(block, 3)?;
+            let (_, value) = skip(block, 7)?;
+            pseudo.over = true;
+            Ok((!colon).then(|| name.saturating_add(value)))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn entry(block: &mut &[u8], prefix: u32) -> Result<(&'static [u8], &'static [u8]), QpackError> {
+    static_table::get(integer::decode(block, prefix)?).ok_or(QpackError::Malformed)
 }
 
 /// Steps over a string; says whether it begins with a colon, and how long it may be at most.
@@ -70,9 +108,7 @@ fn skip(block: &mut &[u8], prefix: u32) -> Result<(bool, usize), QpackError> {
     })
 }
 
-// Indices of the static table, and codes of RFC 7541 appendix B.
-const CONNECT: u64 = 15;
-const OTHER_METHODS: RangeInclusive<u64> = 16..=21;
+// Codes of RFC 7541, appendix B.
 const COLON: u8 = 0b101_1100;
 const SHORTEST_CODE: usize = 5;
 
@@ -105,31 +141,38 @@ mod tests {
             (b"x-custom", b"value"),
         ]);
 
-        assert!(has_other_method(&get, 1000));
-        assert!(!has_other_method(&get, 100));
+        assert!(is_plain_request(&get, 1000));
+        assert!(!is_plain_request(&get, 100));
     }
 
     #[test]
-    fn a_connect_is_never_taken_for_another() {
+    fn a_request_in_doubt_is_not_called_plain() {
         for fields in [
             &[(&b":method"[..], &b"CONNECT"[..])][..],
             &[(b":method", b"GET"), (b":method", b"CONNECT")],
+            &[(b":method", b"GET"), (b":method", b"GET")],
+            &[(b":method", b"PURGE")],
             &[(b":path", b"/")],
+            &[(b":method", b"GET"), (b":path", b"/"), (b":path", b"/")],
+            &[(b"accept", b"*/*"), (b":method", b"GET")],
+            &[(b"x-custom", b"x"), (b":method", b"GET")],
+            &[(b":method", b"GET"), (b":status", b"200")],
+            &[(b":method", b"GET"), (b":protocol", b"websocket")],
         ] {
-            assert!(!has_other_method(&block(fields), 1000));
+            assert!(!is_plain_request(&block(fields), 1000), "{fields:?}");
         }
         // With its name spelled out, compressed and not, behind an indexed GET.
         for literal in [
             &b"\xd1\x27\x00:method\x07CONNECT"[..],
             &b"\xd1\x2d\xb9\x49\x53\x39\xe4\x07CONNECT"[..],
         ] {
-            assert!(!has_other_method(&[b"\0\0", literal].concat(), 1000));
+            assert!(!is_plain_request(&[b"\0\0", literal].concat(), 1000));
         }
     }
 
     proptest! {
         #[test]
-        fn what_is_no_connect_at_a_glance_is_none(
+        fn what_is_plain_at_a_glance_is_so_when_it_is_read(
             fields in vec(
                 (
                     prop_oneof![Just(":method".to_owned()), Just(":path".to_owned()), "[a-z-]{1,20}"],
@@ -145,7 +188,7 @@ mod tests {
                 .collect();
             let block = block(&fields);
 
-            if has_other_method(&block, max_size) {
+            if is_plain_request(&block, max_size) {
                 prop_assert!(!is_connect(&block));
                 prop_assert!(decode(&block, max_size).is_ok());
             }
@@ -153,7 +196,7 @@ mod tests {
 
         #[test]
         fn any_block_is_glanced_at(bytes in vec(any::<u8>(), 0..60)) {
-            if has_other_method(&[&[0, 0], &bytes[..]].concat(), 1000)
+            if is_plain_request(&[&[0, 0], &bytes[..]].concat(), 1000)
                 && let Ok(fields) = decode(&[&[0, 0], &bytes[..]].concat(), usize::MAX)
             {
                 prop_assert!(!fields

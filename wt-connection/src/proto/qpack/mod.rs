@@ -14,7 +14,7 @@ mod string;
 pub use decoder::{Field, decode};
 pub use encoder::encode;
 pub use error::QpackError;
-pub use glance::has_other_method;
+pub use glance::is_plain_request;
 
 /// What each field counts beside its bytes.
 const FIELD_OVERHEAD: usize = 32;
