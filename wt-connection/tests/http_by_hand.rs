@@ -109,12 +109,9 @@ async fn a_thousand_requests_of_theirs_at_once_get_their_own_answers() {
         for number in 0..1000 {
             let client = Arc::clone(&client);
             asking.spawn(async move {
-                let sent = Bytes::from(format!("{number};").repeat(number));
+                let sent = Bytes::from(format!("{number};").repeat(number % 100));
                 let response = client.ask(head(Method::POST, "/"), sent.clone()).await;
                 assert!(response.into_body() == sent);
-                let path = format!("/{number}");
-                let response = client.ask(head(Method::GET, &path), None).await;
-                assert_eq!(response.into_body(), path);
             });
         }
 
@@ -209,7 +206,7 @@ async fn their_server_answers_a_thousand_requests_at_once() {
             let connection = connection.clone();
             asking.spawn(async move {
                 let path = format!("/{number}");
-                let sent = Bytes::from(format!("{number};").repeat(number));
+                let sent = Bytes::from(format!("{number};").repeat(number % 100));
                 let request = post(&path, Full::new(sent.clone()));
                 let response = ask(&connection, request).await.unwrap();
                 assert_eq!(response.headers()["x-path"], path);

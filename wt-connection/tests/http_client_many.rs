@@ -6,10 +6,12 @@ mod common;
 use bytes::Bytes;
 use common::bounded::within;
 use common::plain::{Answer, any, ask, bytes, content, full, get, post, served};
+use common::{connector, server_builder, target};
 use http::{Request, Response};
 use http_body_util::Full;
 use tokio::task::JoinSet;
-use wt_connection::{Body, Session, Upgrade};
+use tower::{ServiceExt, service_fn};
+use wt_connection::{Body, Server, Session, Transport, Upgrade};
 
 /// Echoes what is posted and what sessions send; answers other requests with 64 KiB.
 async fn app(mut request: Request<Body>) -> Answer {
@@ -30,7 +32,7 @@ async fn app(mut request: Request<Body>) -> Answer {
     }))
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_requests_at_once_get_their_own_answers_beside_sessions() {
     within(async {
         let connection = served(app).await;
@@ -43,7 +45,7 @@ async fn a_thousand_requests_at_once_get_their_own_answers_beside_sessions() {
         for number in 0..1000 {
             let connection = connection.clone();
             asking.spawn(async move {
-                let body = Bytes::from(format!("{number};").repeat(number));
+                let body = Bytes::from(format!("{number};").repeat(number % 100));
                 let request = post("/", Full::new(body.clone()));
                 let response = ask(&connection, request).await.unwrap();
                 assert!(bytes(response.into_body()).await == body);
@@ -64,7 +66,8 @@ async fn a_thousand_responses_that_nobody_reads_hold_nobody_up() {
     within(async {
         let connection = served(app).await;
         let session = connection.open("/").await.unwrap();
-        let body = content(1000);
+        // More than is read ahead of whoever reads; all of it is within the connection's window.
+        let body = content(2000);
 
         let mut unread = Vec::new();
         for _ in 0..1000 {
@@ -83,11 +86,16 @@ async fn a_thousand_responses_that_nobody_reads_hold_nobody_up() {
 #[tokio::test]
 async fn responses_that_are_dropped_give_the_connections_window_back() {
     within(async {
-        let connection = served(app).await;
+        let (identity, builder) = server_builder();
+        let endpoint = builder.bind().unwrap();
+        let target = target(&endpoint);
+        tokio::spawn(Server::new(endpoint).serve(service_fn(app)));
+        let narrow = Transport::default().receive_windows(WINDOW, WINDOW);
+        let connector = connector(&identity).transport(narrow);
+        let connection = connector.oneshot(target).await.unwrap();
         let session = connection.open("/").await.unwrap();
 
-        // Twice what the connection takes ahead of whoever reads.
-        for _ in 0..512 {
+        for _ in 0..4 * WINDOW as usize / LARGE {
             drop(ask(&connection, get("/")).await.unwrap());
         }
         converse(&session, b"question").await;
@@ -101,11 +109,16 @@ async fn responses_that_are_dropped_give_the_connections_window_back() {
 #[tokio::test]
 async fn requests_that_the_server_does_not_read_give_its_window_back() {
     within(async {
-        let connection = served(async |_: Request<Body>| Ok(Response::new(full("no")))).await;
+        let (identity, builder) = server_builder();
+        let narrow = Transport::default().receive_windows(WINDOW, WINDOW);
+        let endpoint = builder.transport(narrow).bind().unwrap();
+        let target = target(&endpoint);
+        let app = service_fn(async |_: Request<Body>| Answer::Ok(Response::new(full("no"))));
+        tokio::spawn(Server::new(endpoint).serve(app));
+        let connection = connector(&identity).oneshot(target).await.unwrap();
 
-        // Twice what the connection takes ahead of whoever reads.
-        let body = content(1 << 20);
-        for _ in 0..32 {
+        let body = content(LARGE);
+        for _ in 0..4 * WINDOW as usize / LARGE {
             let request = post("/", Full::new(body.clone()));
             let response = ask(&connection, request).await.unwrap();
             assert_eq!(bytes(response.into_body()).await, "no");
@@ -123,3 +136,5 @@ async fn converse(session: &Session, question: &[u8]) {
 }
 
 const LARGE: usize = 1 << 16;
+/// How much a connection takes ahead of whoever reads.
+const WINDOW: u32 = 1 << 18;

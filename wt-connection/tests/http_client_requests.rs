@@ -5,12 +5,13 @@ mod common;
 
 use bytes::Bytes;
 use common::bounded::{cancel, within};
-use common::plain::{Channel, Exchange, ask, full, get, post, served};
+use common::plain::{Channel, Exchange, ask, full, get, post, ready, served};
 use common::raw::{self, ENABLED};
 use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, Uri, request};
 use http_body_util::{BodyExt, Empty, Full};
 use tokio::sync::mpsc;
+use tower::Service;
 use wt_connection::{Body, Connection, RequestError};
 
 #[tokio::test]
@@ -251,8 +252,10 @@ async fn a_servers_connection_sends_no_requests() {
     within(async {
         let pair = common::connected().await;
 
-        let refused = ask(&pair.server, get("/")).await;
+        let unready = ready(&mut pair.server.http()).await;
+        let refused = pair.server.http().call(get("/")).await;
 
+        assert!(matches!(unready, Err(RequestError::NotClient)));
         assert!(matches!(refused, Err(RequestError::NotClient)));
     })
     .await;
