@@ -9,7 +9,9 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes};
 use common::bounded::{cancel, within};
 use common::by_hand::{self, Client, trailers};
-use common::plain::{Answer, Channel, any, ask, bytes, content, feed, full, get, next, post};
+use common::plain::{
+    Answer, AnyBody, Channel, any, ask, bytes, content, feed, full, get, next, post,
+};
 use common::{raw, server_builder};
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -27,8 +29,20 @@ async fn app(mut request: Request<Body>) -> Answer {
     match *request.method() {
         Method::POST => Ok(Response::new(any(request.into_body()))),
         Method::DELETE => Err("no".into()),
+        Method::PUT => Ok(Response::new(pieces())),
         _ => Ok(Response::new(full(request.uri().path().to_owned()))),
     }
+}
+
+/// Content with pieces that have no bytes.
+fn pieces() -> AnyBody {
+    let (send, body) = Channel::new();
+    tokio::spawn(async move {
+        for piece in ["", "con", "", "tent", ""] {
+            feed(&send, piece).await;
+        }
+    });
+    any(body)
 }
 
 /// Their client, at a server of ours.
@@ -55,6 +69,19 @@ async fn their_requests_are_answered() {
             let response = client.ask(head(Method::POST, "/"), sent.clone()).await;
             assert!(response.into_body() == sent, "{len}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn their_client_reads_past_pieces_without_bytes() {
+    // It took an empty DATA frame for the end of the content.
+    within(async {
+        let client = client().await;
+
+        let response = client.ask(head(Method::PUT, "/"), None).await;
+
+        assert_eq!(response.into_body(), "content");
     })
     .await;
 }
