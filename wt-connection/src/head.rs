@@ -53,6 +53,18 @@ pub(crate) fn is_of_a_connection(headers: &HeaderMap) -> bool {
 
 /// Takes out what speaks of a connection, which layers written for HTTP/1 may have put there.
 pub(crate) fn strip(headers: &mut HeaderMap) {
+    let named = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .cloned()
+        .collect::<Vec<_>>();
+    for name in named
+        .iter()
+        .filter_map(|names| names.to_str().ok())
+        .flat_map(|names| names.split(','))
+    {
+        headers.remove(name.trim());
+    }
     for name in SPECIFIC {
         headers.remove(name);
     }
@@ -204,8 +216,9 @@ mod tests {
             "transfer-encoding",
             "accept",
         ] {
-            headers.insert(name, HeaderValue::from_static("x"));
+            headers.insert(name, HeaderValue::from_static("x-named"));
         }
+        headers.insert("x-named", HeaderValue::from_static("x"));
 
         strip(&mut headers);
 

@@ -323,3 +323,19 @@ where
 fn code(code: u64) -> VarInt {
     VarInt::from_u64(code).unwrap()
 }
+
+#[tokio::test]
+async fn a_body_that_the_server_wants_no_more_of_is_let_go_of() {
+    // A body with nothing to send was kept until the connection was over.
+    within(async {
+        let (peer, client, _connector) = raw::server(&ENABLED).await;
+        let (send, body) = Channel::new();
+        let (response, mut exchange) = begun(&client, &peer, post("/", body)).await;
+        exchange.recv.stop(code(H3_NO_ERROR)).unwrap();
+        exchange.end(&raw::data(b"content")).await;
+        assert_eq!(bytes(response.into_body()).await, "content");
+
+        send.closed().await;
+    })
+    .await;
+}

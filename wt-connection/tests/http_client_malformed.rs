@@ -10,8 +10,8 @@ use common::plain::{
     Channel, Exchange, ask, bytes, converse, feed, get, next, post, ready, session,
 };
 use common::raw::{self, ENABLED, H3_MESSAGE_ERROR, Raw};
-use http::Response;
-use http_body_util::BodyExt;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Empty};
 use tower::{Service, ServiceExt};
 use wt_connection::{Body, BodyError, Connection, ConnectionState, OpenError, RequestError};
 
@@ -30,6 +30,41 @@ async fn a_body_of_another_length_than_told_is_malformed() {
             assert_eq!(read.unwrap_err(), BodyError::Malformed, "{told}");
         }
 
+        assert_eq!(client.state(), ConnectionState::Connected);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn content_where_there_may_be_none_is_malformed() {
+    within(async {
+        let (peer, client, _connector) = raw::server(&ENABLED).await;
+        let content = |status| [raw::response(status), raw::data(b"content")].concat();
+
+        for status in ["204", "304"] {
+            let read = answered(&client, &peer, &content(status)).await;
+            assert_eq!(read.unwrap_err(), BodyError::Malformed, "{status}");
+        }
+        let head = Request::head("/").body(Empty::<bytes::Bytes>::new());
+        let serve = async { Exchange::accept(&peer).await.end(&content("200")).await };
+        let (response, ()) = tokio::join!(ask(&client, head.unwrap()), serve);
+        let read = response.unwrap().into_body().collect().await;
+        assert_eq!(read.unwrap_err(), BodyError::Malformed);
+
+        assert_eq!(client.state(), ConnectionState::Connected);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_switch_of_protocols_is_no_response() {
+    within(async {
+        let (peer, client, _connector) = raw::server(&ENABLED).await;
+        let switching = [raw::response("101"), raw::response("200")].concat();
+
+        let refused = refused(&client, &peer, &switching).await;
+
+        assert!(matches!(refused, RequestError::Malformed), "{refused:?}");
         assert_eq!(client.state(), ConnectionState::Connected);
     })
     .await;

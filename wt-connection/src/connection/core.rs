@@ -14,6 +14,7 @@ use crate::connection::goaway::GoAway;
 use crate::connection::requests::{Queued, Requests};
 use crate::error::ConnectionError;
 use crate::guards::Guards;
+use crate::http3::Opened;
 use crate::id::ConnectionId;
 use crate::limits::Limits;
 use crate::lock::Lock;
@@ -52,6 +53,8 @@ pub(crate) struct Core {
     pub(crate) serves_http: bool,
     pub(crate) goaway: GoAway,
     peer: watch::Sender<Option<Arc<Settings>>>,
+    /// The streams of requests that are being sent.
+    pub(crate) opened: Opened,
     /// To requests that became no session.
     answers: Lock<Lingering>,
     /// Each holds a place, so the peer's limit of sessions bounds them.
@@ -113,6 +116,7 @@ impl Core {
             peer: watch::Sender::new(None),
             serves_http,
             goaway: GoAway::new(),
+            opened: Opened::default(),
             answers: Lock::default(),
             cancelled: Lock::default(),
             cancelling: Notify::new(),

@@ -15,6 +15,7 @@ use crate::error::RequestError;
 use crate::head;
 use crate::http3::body::Body;
 use crate::http3::failure::Failure;
+use crate::http3::stopped::Stopped;
 use crate::http3::streams::{Recv, Send};
 use crate::http3::transport::{Arrived, Opener, Transport};
 use crate::state::ConnectionState;
@@ -65,8 +66,10 @@ impl Client {
         };
         let stream = sent.map_err(|error| give_up(&error, &core))?;
         let id = stream.id().into_inner();
+        let stopped = core.opened.take(id);
         let (send, recv) = stream.split();
         let upload = upload(send, body, Arc::clone(&core));
+        let upload = until_stopped(upload, stopped);
         tokio::select! {
             biased;
             () = core.goaway.unprocessed(id) => Err(RequestError::Unprocessed),
@@ -95,6 +98,11 @@ async fn exchange(
             received = recv.recv_response() => received,
         };
         let response = received.map_err(|error| give_up(&error, core))?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            // HTTP/3 has none (RFC 9114 §4.5).
+            recv.stop_sending(Code::H3_MESSAGE_ERROR);
+            return Err(RequestError::Malformed);
+        }
         if !response.status().is_informational() {
             break response;
         }
@@ -104,7 +112,11 @@ async fn exchange(
         RequestError::Malformed
     })?;
     let upload = upload.map(|upload| go_on(upload, core));
-    let length = length.filter(|_| !has_no_content(method, response.status()));
+    let length = match has_no_content(method, response.status()) {
+        // Its `content-length` speaks of what is left out.
+        true => Some(0),
+        false => length,
+    };
     let body = Body::of_response(recv, length, Arc::clone(handle), upload, in_use);
     Ok(response.map(|()| body))
 }
@@ -139,6 +151,20 @@ where
         // Whether it arrived is what the response tells.
         let _ = stream.finish().await;
         Ok(())
+    })
+}
+
+/// Sends no more than the server wants, though the body may have nothing to send just then.
+fn until_stopped(upload: Upload, stopped: Option<Stopped>) -> Upload {
+    let Some(stopped) = stopped else {
+        return upload;
+    };
+    Box::pin(async move {
+        tokio::select! {
+            biased;
+            sent = upload => sent,
+            () = stopped => Ok(()),
+        }
     })
 }
 

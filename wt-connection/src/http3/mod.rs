@@ -9,6 +9,7 @@ mod client;
 mod failure;
 mod responder;
 mod server;
+mod stopped;
 mod streams;
 mod transport;
 
@@ -16,3 +17,4 @@ pub use body::Body;
 
 pub(crate) use client::Client;
 pub(crate) use server::{Arrival, Server};
+pub(crate) use stopped::Opened;

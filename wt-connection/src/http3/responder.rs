@@ -1,6 +1,6 @@
 use std::error::Error;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
@@ -9,6 +9,7 @@ use http_body::Body;
 
 use crate::activity::InUse;
 use crate::connection::Core;
+use crate::http3::stopped::Stopped;
 use crate::http3::streams::Send;
 use crate::{date, head};
 
@@ -22,17 +23,6 @@ pub(crate) struct Responder {
     head: bool,
     core: Arc<Core>,
     in_use: InUse,
-}
-
-/// Done once the client wants no response any more, or the connection is over.
-pub(super) type Stopped = Pin<Box<dyn Future<Output = ()> + std::marker::Send + Sync>>;
-
-/// Waits until nobody wants what is sent on `stream` any more.
-pub(super) fn stopped(stream: &quinn::SendStream) -> Stopped {
-    let stopped = stream.stopped();
-    Box::pin(async move {
-        let _ = stopped.await;
-    })
 }
 
 impl Responder {

@@ -10,8 +10,8 @@ use http::Method;
 use crate::connection::{Core, Handle};
 use crate::head;
 use crate::http3::body::Body;
-use crate::http3::responder;
-use crate::http3::responder::{Responder, Stopped};
+use crate::http3::responder::Responder;
+use crate::http3::stopped::{Stopped, stopped};
 use crate::http3::streams::Bi;
 use crate::http3::transport::{Arrived, Transport};
 use crate::wait;
@@ -47,7 +47,7 @@ impl Server {
         recv: quinn::RecvStream,
         rest: Bytes,
     ) -> Option<Box<Arrival>> {
-        let stopped = responder::stopped(&send);
+        let stopped = stopped(&send);
         self.arrived.put(Bi::new(send, recv, rest, &self.core));
         let resolver = self.next().or_else(|| {
             // An earlier request has made h3 give up: it begins anew.

@@ -71,12 +71,15 @@ impl<B> Drop for Send<B> {
         };
         match self.core.side {
             Side::Server if self.finished => self.core.linger(stream),
-            Side::Client if self.finished => {}
             Side::Server => {
                 let _ = stream.reset(wire::varint(code::H3_INTERNAL_ERROR));
             }
             Side::Client => {
-                let _ = stream.reset(wire::varint(code::H3_REQUEST_CANCELLED));
+                // A request that was given up before its headers were sent has left it there.
+                self.core.opened.take(stream.id().into());
+                if !self.finished {
+                    let _ = stream.reset(wire::varint(code::H3_REQUEST_CANCELLED));
+                }
             }
         }
     }

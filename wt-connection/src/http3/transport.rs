@@ -132,7 +132,10 @@ impl<B: Buf> quic::OpenStreams<B> for Opener {
         let opened = ready!(opening.as_mut().poll(cx));
         self.opening = None;
         Poll::Ready(match opened {
-            Ok((send, recv)) => Ok(Bi::new(send, recv, Bytes::new(), &self.core)),
+            Ok((send, recv)) => {
+                self.core.opened.put(&send);
+                Ok(Bi::new(send, recv, Bytes::new(), &self.core))
+            }
             Err(error) => Err(StreamErrorIncoming::ConnectionErrorIncoming {
                 connection_error: streams::lost(error),
             }),
