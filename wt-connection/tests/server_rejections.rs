@@ -88,17 +88,19 @@ async fn a_rejection_whose_body_breaks_off_does_not_look_whole() {
         let told = Arc::new(Mutex::new(told));
         let served = Served::by(move |_| {
             let told = Arc::clone(&told);
-            let body = from_fn(move |cx| match ready!(told.lock().unwrap().poll_recv(cx)) {
-                Some("fails") => Poll::Ready(Some(Err("the body is no more".into()))),
-                Some("panics") => panic!("a body's, which is to be survived"),
-                begun => Poll::Ready(begun.map(|text| Ok(text.into()))),
+            let body = from_fn(move |cx| {
+                let next = ready!(told.lock().unwrap().poll_recv(cx));
+                match next {
+                    Some("fails") => Poll::Ready(Some(Err("the body is no more".into()))),
+                    Some("panics") => panic!("a body's, which is to be survived"),
+                    begun => Poll::Ready(begun.map(|text| Ok(text.into()))),
+                }
             });
             let response = Response::builder().status(403);
             async move { Ok(response.body(body.boxed_unsync())?) }
         });
         let peer = served.raw().await;
 
-        // The lock is poisoned by the last.
         for end in ["fails", "panics"] {
             let (mut send, mut recv) = peer.connect_stream().await;
             send.write_all(&raw::connect("/")).await.unwrap();

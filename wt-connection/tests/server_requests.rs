@@ -179,16 +179,18 @@ async fn content_that_breaks_off_does_not_look_whole() {
         let told = Arc::new(Mutex::new(told));
         let served = Served::by(move |_| {
             let told = Arc::clone(&told);
-            let body = from_fn(move |cx| match ready!(told.lock().unwrap().poll_recv(cx)) {
-                Some("fails") => Poll::Ready(Some(Err("the body is no more".into()))),
-                Some("panics") => panic!("a body's, which is to be survived"),
-                begun => Poll::Ready(begun.map(|text| Ok(text.into()))),
+            let body = from_fn(move |cx| {
+                let next = ready!(told.lock().unwrap().poll_recv(cx));
+                match next {
+                    Some("fails") => Poll::Ready(Some(Err("the body is no more".into()))),
+                    Some("panics") => panic!("a body's, which is to be survived"),
+                    begun => Poll::Ready(begun.map(|text| Ok(text.into()))),
+                }
             });
             async { Ok(Response::new(body.boxed_unsync())) }
         });
         let client = served.client().await;
 
-        // The lock is poisoned by the last.
         for end in ["fails", "panics"] {
             tell.send("begun").await.unwrap();
             let mut response = get(&client, "/").await.unwrap();

@@ -86,8 +86,8 @@ async fn a_session_that_could_still_be_taken_is_rejected_in_time() {
         let rejected = rejected(client.open("/").await);
 
         assert_eq!(rejected.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        let late = kept.lock().unwrap().pop().unwrap().session().await;
-        assert_eq!(late.unwrap_err(), UpgradeError::Taken);
+        let late = kept.lock().unwrap().pop().unwrap();
+        assert_eq!(late.session().await.unwrap_err(), UpgradeError::Taken);
     })
     .await;
 }
@@ -97,9 +97,11 @@ async fn a_session_may_be_taken_after_the_response() {
     within(async {
         let now = Arc::new(Notify::new());
         let waiting = Arc::clone(&now);
+        let (tell, mut told) = mpsc::channel(1);
         let served = Served::by(move |mut request: Request<Body>| {
             let upgrade = Upgrade::of(&mut request).unwrap();
             let waiting = Arc::clone(&waiting);
+            tell.try_send(()).unwrap();
             tokio::spawn(async move {
                 waiting.notified().await;
                 let session = upgrade.session().await.unwrap();
@@ -110,6 +112,8 @@ async fn a_session_may_be_taken_after_the_response() {
         });
         let client = served.client().await;
         let opening = tokio::spawn(async move { (client.open("/").await, client) });
+        // The response is ready as soon as it is asked for.
+        told.recv().await.unwrap();
 
         now.notify_one();
 
