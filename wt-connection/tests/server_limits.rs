@@ -9,11 +9,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::bounded::{until, within};
-use common::raw::{self, H3_REQUEST_CANCELLED, H3_REQUEST_REJECTED, Raw, reset_code};
+use common::raw::{
+    self, H3_MESSAGE_ERROR, H3_REQUEST_CANCELLED, H3_REQUEST_REJECTED, Raw, reset_code,
+};
 use common::serve::{BoxError, Reply, Served, get, reply, text};
 use common::{LOOPBACK, address, target};
 use http::Request;
 use tokio::net::UdpSocket;
+use tower::limit::ConcurrencyLimit;
 use tower::{ServiceExt, service_fn};
 use wt_connection::{Body, ConnectError, Connections, Limits, Server, Upgrade};
 
@@ -195,6 +198,38 @@ async fn a_client_that_opens_all_streams_holds_up_nobody_else() {
             let _ = recv.stop(code);
         }
         still_serves(&peer).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_comes_to_no_handler_takes_no_part_of_what_handlers_share() {
+    // The service became ready for it, and what that took was lost to all other connections.
+    within(async {
+        let service = ConcurrencyLimit::new(service_fn(handle), 1);
+        let served = Served::set(Limits::default(), |server| server, service);
+        let (page, peer) = (served.raw().await, served.raw().await);
+        let origin = [
+            (":method", "CONNECT"),
+            (":protocol", "webtransport"),
+            (":scheme", "https"),
+            (":authority", "localhost"),
+            (":path", "/"),
+            ("origin", "https://elsewhere.example"),
+        ];
+        let (mut send, mut recv) = page.connect_stream().await;
+        send.write_all(&raw::headers(&origin)).await.unwrap();
+        assert_eq!(raw::status(&raw::read_frame(&mut recv).await.1), "403");
+        let lengths = [("content-length", "1"), ("content-length", "2")];
+        let (mut send, mut recv) = peer.connect_stream().await;
+        send.write_all(&raw::request("POST", "/", &lengths))
+            .await
+            .unwrap();
+        assert_eq!(reset_code(&mut recv).await, H3_MESSAGE_ERROR);
+
+        let client = served.client().await;
+
+        assert_eq!(text(get(&client, "/").await.unwrap()).await, "served");
     })
     .await;
 }

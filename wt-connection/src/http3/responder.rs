@@ -4,7 +4,6 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
-use h3::error::Code;
 use http_body::Body;
 
 use crate::activity::InUse;
@@ -39,11 +38,6 @@ impl Responder {
             in_use: core.activity.begin(),
             core,
         }
-    }
-
-    /// Resets the stream.
-    pub(crate) fn refuse(mut self, code: Code) {
-        self.stream.stop_stream(code);
     }
 
     /// Answers with what `response` comes to, unless the client wants it no more.

@@ -26,6 +26,8 @@ pub(crate) struct Server {
 /// A request whose headers are known.
 pub(crate) struct Arrival {
     request: http::Request<()>,
+    /// How long its content is to be.
+    length: Option<u64>,
     stream: h3::server::RequestStream<Bi<Bytes>, Bytes>,
     stopped: Stopped,
 }
@@ -39,8 +41,8 @@ impl Server {
         }
     }
 
-    /// Takes in a request, all of whose headers are in `rest`; `None` if h3 finds it malformed, and
-    /// has refused it.
+    /// Takes in a request, all of whose headers are in `rest`; `None` if it is malformed, and has
+    /// been refused.
     pub(crate) fn accept(
         &mut self,
         send: quinn::SendStream,
@@ -55,13 +57,17 @@ impl Server {
             self.next()
         })?;
         let (request, mut stream) = wait::at_once(pin!(resolver.resolve_request()))?.ok()?;
-        if head::is_of_a_connection(request.headers()) {
+        let length = head::content_length(request.headers())
+            .ok()
+            .filter(|_| !head::is_of_a_connection(request.headers()));
+        let Some(length) = length else {
             stream.stop_stream(Code::H3_MESSAGE_ERROR);
             stream.stop_sending(Code::H3_MESSAGE_ERROR);
             return None;
-        }
+        };
         Some(Box::new(Arrival {
             request,
+            length,
             stream,
             stopped,
         }))
@@ -89,27 +95,21 @@ impl Server {
 
 impl Arrival {
     /// The request as a service takes it, and what its response goes to.
-    ///
-    /// Fails if its headers contradict themselves: then it has been answered.
     pub(crate) fn into_parts(
         self: Box<Self>,
         handle: Arc<Handle>,
-    ) -> Option<(http::Request<Body>, Responder)> {
+    ) -> (http::Request<Body>, Responder) {
         let Self {
             request,
+            length,
             stream,
             stopped,
         } = *self;
-        let (send, mut recv) = stream.split();
+        let (send, recv) = stream.split();
         let head = request.method() == Method::HEAD;
         let responder = Responder::new(send, stopped, head, Arc::clone(&handle.core));
-        let Ok(length) = head::content_length(request.headers()) else {
-            responder.refuse(Code::H3_MESSAGE_ERROR);
-            recv.stop_sending(Code::H3_MESSAGE_ERROR);
-            return None;
-        };
         let body = Body::of_request(recv, length, handle);
-        Some((request.map(|()| body), responder))
+        (request.map(|()| body), responder)
     }
 
     /// Resets the stream, of whose request nobody has seen anything.

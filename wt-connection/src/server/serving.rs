@@ -101,8 +101,16 @@ where
     /// Handles requests until the connection is over, or its service is.
     async fn handle_all(&mut self) {
         let core = Arc::clone(self.connection.core());
-        while let Some(next) = next(&core, &mut self.service, &mut self.waiting).await {
-            self.handle(next);
+        loop {
+            if self.waiting.is_none() {
+                let Ok(next) = core.requests.next(|| core.error()).await else {
+                    return;
+                };
+                self.take_in(next);
+            }
+            if !self.handle_waiting(&core).await {
+                return;
+            }
         }
     }
 
@@ -111,21 +119,57 @@ where
         let core = Arc::clone(self.connection.core());
         loop {
             if self.waiting.is_none() {
-                self.waiting = tokio::select! {
+                let next = tokio::select! {
                     biased;
                     next = core.requests.next(|| core.error()) => next.ok(),
                     () = done(&core, &mut self.handling) => None,
                 };
-            }
-            if self.waiting.is_none() {
-                return;
+                let Some(next) = next else { return };
+                self.take_in(next);
             }
             // Nothing is done while a request waits for the service.
-            match next(&core, &mut self.service, &mut self.waiting).await {
-                Some(next) => self.handle(next),
-                None => return,
+            if !self.handle_waiting(&core).await {
+                return;
             }
         }
+    }
+
+    /// Has a request wait for the service, unless it does not come to it: for such a one the
+    /// service must not become ready, which may take what others wait for.
+    fn take_in(&mut self, next: Next) {
+        // Those that are done are let go of here, so that none has to wake this task.
+        while self.handling.try_join_next().is_some() {}
+        match next {
+            Next::Connect(queued) if !self.site.origins.admits(&queued.request) => {
+                let (_, asking) = Asking::new(*queued, self.connection.handle());
+                self.handling.spawn(asking.forbid());
+            }
+            next => self.waiting = Some(next),
+        }
+    }
+
+    /// Waits until the service is ready for what waits, if anything does; says whether neither the
+    /// connection nor the service is over.
+    ///
+    /// Cancel safe: a request that waits goes on waiting.
+    async fn handle_waiting(&mut self, core: &Core) -> bool {
+        if self.waiting.is_none() {
+            return true;
+        }
+        let ready = tokio::select! {
+            biased;
+            ready = poll_fn(|cx| self.service.poll_ready(cx)) => ready,
+            () = core.state.reached(ConnectionState::Closing) => return false,
+        };
+        if let Err(error) = ready {
+            let error = error.into();
+            tracing::debug!(error, "a service is never ready again");
+            return false;
+        }
+        if let Some(next) = self.waiting.take() {
+            self.handle(next);
+        }
+        true
     }
 
     async fn cut_off(mut self) -> Option<Cut> {
@@ -148,23 +192,16 @@ where
     }
 
     fn handle(&mut self, next: Next) {
-        // Those that are done are let go of here, so that none has to wake this task.
-        while self.handling.try_join_next().is_some() {}
         match next {
             Next::Plain(arrival) => {
-                let Some((request, responder)) = arrival.into_parts(self.connection.handle())
-                else {
-                    return;
-                };
+                let (request, responder) = arrival.into_parts(self.connection.handle());
                 if let Some(response) = self.call(request) {
                     self.handling.spawn(responder.respond(response));
                 }
             }
             Next::Connect(queued) => {
                 let (request, asking) = Asking::new(*queued, self.connection.handle());
-                if !self.site.origins.admits(&request) {
-                    self.handling.spawn(asking.forbid());
-                } else if let Some(response) = self.call(request) {
+                if let Some(response) = self.call(request) {
                     self.handling.spawn(asking.conclude(response));
                 }
             }
@@ -188,32 +225,6 @@ impl<S> Drop for Serving<S> {
         let core = self.connection.core();
         core.drain();
         core.requests.close(self.waiting.take());
-    }
-}
-
-/// Waits for the next request, and until the service is ready for it; `None` once the connection or
-/// the service is over.
-///
-/// Cancel safe: a request that waits for the service stays in `waiting`.
-async fn next<S>(core: &Core, service: &mut S, waiting: &mut Option<Next>) -> Option<Next>
-where
-    S: Service<http::Request<Body>, Error: Into<BoxError>>,
-{
-    if waiting.is_none() {
-        *waiting = core.requests.next(|| core.error()).await.ok();
-    }
-    let ready = tokio::select! {
-        biased;
-        ready = poll_fn(|cx| service.poll_ready(cx)) => ready,
-        () = core.state.reached(ConnectionState::Closing) => return None,
-    };
-    match ready {
-        Ok(()) => waiting.take(),
-        Err(error) => {
-            let error = error.into();
-            tracing::debug!(error, "a service is never ready again");
-            None
-        }
     }
 }
 
