@@ -253,6 +253,30 @@ async fn the_body_of_a_rejection_is_that_of_the_route() {
 }
 
 #[tokio::test]
+async fn requests_without_a_path_find_nothing() {
+    within(async {
+        let app = Router::new().route("/", any(|| async { "found" }));
+        let served = serve(app);
+        let peer = served.raw().await;
+
+        let tunnel = raw::headers(&[(":method", "CONNECT"), (":authority", "localhost:443")]);
+        for head in [tunnel, raw::request("OPTIONS", "*", &[])] {
+            let (mut send, mut recv) = peer.quic.open_bi().await.unwrap();
+            send.write_all(&head).await.unwrap();
+            send.finish().unwrap();
+            let found = recv.read_to_end(1000).await;
+            let found = found.is_ok_and(|bytes| bytes.ends_with(b"found"));
+            assert!(!found);
+        }
+
+        let client = served.client().await;
+        assert_eq!(text(ask(&client, "/").await.unwrap()).await, "found");
+        assert!(peer.quic.close_reason().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_stream_of_content_passes_through_a_router() {
     within(async {
         let echo = |body: axum::body::Body| async { body };

@@ -13,9 +13,9 @@ use common::raw::{self, H3_REQUEST_CANCELLED, data};
 use common::serve::{BoxError, Guard, Reply, Served, get, reply};
 use http::Request;
 use http_body_util::BodyExt;
-use tokio::sync::mpsc;
-use tower::ServiceExt;
-use wt_connection::{Body, ConnectionState, Upgrade, UpgradeError};
+use tokio::sync::{mpsc, oneshot};
+use tower::{ServiceExt, service_fn};
+use wt_connection::{Body, ConnectionState, Limits, Upgrade, UpgradeError};
 
 #[tokio::test]
 async fn a_request_that_is_given_up_drops_its_handler() {
@@ -126,6 +126,37 @@ async fn a_client_that_says_nothing_more_loses_its_handlers_in_time() {
 
         path.swallow();
 
+        assert_eq!(told.recv().await, Some("dropped"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_more_holds_up_no_shutdown() {
+    within(async {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (tell, mut told) = mpsc::channel(10);
+        let served = Served::set(
+            Limits::default().flush_timeout(Duration::from_millis(200)),
+            |server| {
+                let server = server.shutdown_timeout(Duration::from_millis(200));
+                server.shutdown_on(async {
+                    let _ = stopped.await;
+                })
+            },
+            service_fn(move |request| wait(request, Guard(tell.clone()))),
+        );
+        let path = Path::to(address(&served.endpoint)).await;
+        let client = served.connector.clone().oneshot(path.address.into());
+        let client = client.await.unwrap();
+        let _asked = tokio::spawn(get(&client, "/"));
+        assert_eq!(told.recv().await, Some("begun"));
+
+        path.swallow();
+        stop.send(()).unwrap();
+
+        let report = served.serving.await.unwrap();
+        assert_eq!((report.cut.len(), report.cut[0].requests), (1, 1));
         assert_eq!(told.recv().await, Some("dropped"));
     })
     .await;
