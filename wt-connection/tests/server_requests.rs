@@ -208,6 +208,33 @@ async fn content_that_breaks_off_does_not_look_whole() {
 }
 
 #[tokio::test]
+async fn a_maker_that_panics_costs_its_connection_alone() {
+    // It ended the server.
+    within(async {
+        let served = Served::run(Limits::default(), |server| {
+            let mut made = 0;
+            let make = service_fn(move |_: Connection| {
+                made += 1;
+                assert_ne!(made, 2, "a maker's, which is to be survived");
+                let service = service_fn(|_: Request<Body>| async { Ok::<_, BoxError>(reply("")) });
+                async move { Ok::<_, BoxError>(service) }
+            });
+            tokio::spawn(server.serve_make(make))
+        });
+        let first = served.client().await;
+        assert_eq!(text(get(&first, "/").await.unwrap()).await, "");
+
+        let second = served.client().await;
+        second.closed().await;
+
+        assert_eq!(text(get(&first, "/").await.unwrap()).await, "");
+        let third = served.client().await;
+        assert_eq!(text(get(&third, "/").await.unwrap()).await, "");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn headers_that_the_client_does_not_take_cost_their_request_alone() {
     // They were sent, and cost the client its trust in the server.
     within(async {

@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::future::{pending, poll_fn};
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -72,9 +73,13 @@ impl Accepting {
                 tracing::warn!(error, "no service can be made any more");
                 break;
             }
-            let making = make.make_service(connection.clone());
-            let site = Arc::clone(&self.site);
-            self.serving.spawn(serving::serve(connection, site, making));
+            let made_for = connection.clone();
+            let making = AssertUnwindSafe(|| make.make_service(made_for));
+            // Where it panics, the connection is dropped.
+            if let Ok(making) = panic::catch_unwind(making) {
+                let site = Arc::clone(&self.site);
+                self.serving.spawn(serving::serve(connection, site, making));
+            }
         }
         self.shut_down().await
     }
