@@ -10,17 +10,12 @@ use common::bounded::within;
 use common::serve::{
     BoxError, H3_INTERNAL_ERROR, Reply, Served, content, from_fn, get, post, reply, status, text,
 };
-use common::{LOOPBACK, address, target};
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt;
-use rustls::server::WebPkiClientVerifier;
 use tokio::sync::{Notify, mpsc};
 use tower::{ServiceExt, service_fn};
-use wt_connection::{
-    Body, BodyError, Connection, Connector, Endpoint, Identity, Limits, Peer, RequestError, Server,
-    Trust, Upgrade,
-};
+use wt_connection::{Body, BodyError, Connection, Limits, RequestError, Upgrade};
 
 #[tokio::test]
 async fn a_head_has_the_headers_of_a_get_and_no_content() {
@@ -256,73 +251,4 @@ async fn headers_that_the_client_does_not_take_cost_their_request_alone() {
         assert_eq!(text(get(&client, "/").await.unwrap()).await, "text");
     })
     .await;
-}
-
-#[tokio::test]
-async fn a_handler_knows_the_connection_and_the_peer() {
-    within(async {
-        let served = Served::by(|request: Request<Body>| async move {
-            let connection = request.extensions().get::<Connection>().unwrap();
-            let peer = request.extensions().get::<Peer>().unwrap();
-            assert_eq!(connection.remote_address(), peer.address());
-            assert!(peer.certificates().is_empty());
-            assert_eq!(request.method(), Method::GET);
-            Ok(reply(peer.address().to_string()))
-        });
-        let socket = Endpoint::builder()
-            .address(LOOPBACK.parse().unwrap())
-            .trust(Trust::hashes([served.identity.certificate_hash()]))
-            .bind()
-            .unwrap();
-        let connector = Connector::new(socket.clone());
-        let client = connector.oneshot(target(&served.endpoint)).await.unwrap();
-
-        let response = get(&client, "/").await.unwrap();
-
-        assert_eq!(text(response).await, address(&socket).to_string());
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_handler_knows_the_certificate_of_the_client() {
-    within(async {
-        let client = Identity::self_signed(["localhost"]).unwrap();
-        let certificate = client.certificate_chain()[0].clone();
-        let (config, trust) = demanding(&client);
-        let endpoint = Endpoint::server(LOOPBACK.parse().unwrap(), config).unwrap();
-        let target = target(&endpoint);
-        let serve = Server::new(endpoint).serve(service_fn(move |request: Request<Body>| {
-            let peer = request.extensions().get::<Peer>().unwrap();
-            let known = peer.certificates() == [certificate.clone()];
-            async move { Ok::<_, std::convert::Infallible>(reply(known.to_string())) }
-        }));
-        tokio::spawn(serve);
-        let socket = Endpoint::builder().address(LOOPBACK.parse().unwrap());
-        let socket = socket.trust(trust.client_identity(client)).bind().unwrap();
-
-        let client = Connector::new(socket).oneshot(target).await.unwrap();
-        let response = get(&client, "/").await.unwrap();
-
-        assert_eq!(text(response).await, "true");
-    })
-    .await;
-}
-
-/// A configuration that demands a certificate of `client`'s, and what to trust it by.
-fn demanding(client: &Identity) -> (rustls::ServerConfig, Trust) {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(client.certificate_chain()[0].clone()).unwrap();
-    let provider = common::bare::provider();
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let certificate = made.cert.der().clone();
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
-        .with_client_cert_verifier(verifier.build().unwrap())
-        .with_single_cert(vec![certificate.clone()], made.signing_key.into())
-        .unwrap();
-    (config, Trust::roots([certificate]).unwrap())
 }
