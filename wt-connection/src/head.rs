@@ -46,23 +46,25 @@ pub(crate) fn has_no_content(status: StatusCode) -> bool {
 /// Says whether a message speaks of a connection, which it may not
 /// ([RFC 9114 §4.2](https://www.rfc-editor.org/rfc/rfc9114#section-4.2)).
 pub(crate) fn is_of_a_connection(headers: &HeaderMap) -> bool {
-    let other_te = |te: &HeaderValue| te != "trailers";
-    SPECIFIC.iter().any(|name| headers.contains_key(name))
-        || headers.get_all(header::TE).iter().any(other_te)
+    headers.iter().any(|(name, value)| match *name {
+        header::CONNECTION | header::TRANSFER_ENCODING | header::UPGRADE => true,
+        header::TE => value != "trailers",
+        _ => matches!(name.as_str(), "keep-alive" | "proxy-connection"),
+    })
 }
 
 /// Takes out what speaks of a connection, which layers written for HTTP/1 may have put there.
 pub(crate) fn strip(headers: &mut HeaderMap) {
-    let named = headers
+    if !is_of_a_connection(headers) {
+        return;
+    }
+    let listed: Vec<_> = headers
         .get_all(header::CONNECTION)
         .iter()
         .cloned()
-        .collect::<Vec<_>>();
-    for name in named
-        .iter()
-        .filter_map(|names| names.to_str().ok())
-        .flat_map(|names| names.split(','))
-    {
+        .collect();
+    let listed = listed.iter().filter_map(|names| names.to_str().ok());
+    for name in listed.flat_map(|names| names.split(',')) {
         headers.remove(name.trim());
     }
     for name in SPECIFIC {

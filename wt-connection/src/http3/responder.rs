@@ -21,7 +21,7 @@ pub(crate) struct Responder {
     /// The request is a HEAD, whose response has no content.
     head: bool,
     core: Arc<Core>,
-    in_use: InUse,
+    _in_use: InUse,
 }
 
 impl Responder {
@@ -35,35 +35,40 @@ impl Responder {
             stream,
             stopped,
             head,
-            in_use: core.activity.begin(),
+            _in_use: core.activity.begin(),
             core,
         }
     }
 
     /// Answers with what `response` comes to, unless the client wants it no more.
-    pub(crate) async fn respond<F, B, E>(self, response: F)
+    ///
+    /// The future is what a request's task consists of: it holds `self` once, and the parts of the
+    /// response one after another.
+    pub(crate) fn respond<F, B, E>(mut self, response: F) -> impl Future<Output = ()>
     where
         F: Future<Output = Result<http::Response<B>, E>>,
-        B: Body<Error: Into<Box<dyn Error + std::marker::Send + Sync>>>,
-        E: Into<Box<dyn Error + std::marker::Send + Sync>>,
+        B: Body<Error: Into<BoxError>>,
+        E: Into<BoxError>,
     {
-        let Self {
-            mut stream,
-            mut stopped,
-            head,
-            core,
-            in_use: _in_use,
-        } = self;
-        let answer = async {
-            let response = response.await.map_err(Into::into)?;
-            send(&mut stream, response, head, &core).await
-        };
-        tokio::select! {
-            biased;
-            answered = answer => if let Err(error) = answered {
-                tracing::debug!(error, "a request was not answered");
-            },
-            () = &mut stopped => {}
+        async move {
+            let mut response = pin!(response);
+            let Self {
+                stream,
+                stopped,
+                head,
+                core,
+                ..
+            } = &mut self;
+            tokio::select! {
+                biased;
+                answered = async {
+                    let response = response.as_mut().await.map_err(Into::into)?;
+                    send(stream, response, *head, core).await
+                } => if let Err(error) = answered {
+                    tracing::debug!(error, "a request was not answered");
+                },
+                () = stopped => {}
+            }
         }
     }
 }
@@ -101,7 +106,6 @@ where
         let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await else {
             break;
         };
-        core.activity.record();
         match frame.map_err(Into::into)?.into_data() {
             // Some peers take a piece without bytes for the end.
             Ok(data) if !data.has_remaining() => {}
