@@ -4,7 +4,7 @@
 mod common;
 
 use std::sync::{Arc, Mutex};
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 
 use common::bounded::within;
 use common::serve::{
@@ -14,7 +14,7 @@ use http::{Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use tokio::sync::{Notify, mpsc};
-use tower::{ServiceExt, service_fn};
+use tower::{Service, ServiceExt, service_fn};
 use wt_connection::{Body, BodyError, Connection, Limits, RequestError, Upgrade};
 
 #[tokio::test]
@@ -251,4 +251,46 @@ async fn headers_that_the_client_does_not_take_cost_their_request_alone() {
         assert_eq!(text(get(&client, "/").await.unwrap()).await, "text");
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_service_that_panics_while_it_gets_ready_leaves_no_request_waiting() {
+    // With a session open, nobody answered the requests on the connection any more.
+    within(async {
+        let served = Served::set(Limits::default(), |server| server, Panics { called: 0 });
+        let client = served.client().await;
+        let session = client.open("/").await.unwrap();
+
+        for _ in 0..2 {
+            assert!(get(&client, "/").await.is_err());
+        }
+
+        session.close(0, "");
+        assert!(client.closed().await.is_orderly());
+    })
+    .await;
+}
+
+/// Keeps one session, and is never ready again.
+#[derive(Clone)]
+struct Panics {
+    called: usize,
+}
+
+impl Service<Request<Body>> for Panics {
+    type Response = Reply;
+    type Error = BoxError;
+    type Future = std::future::Ready<Result<Reply, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        assert_eq!(self.called, 0, "a service's, which is to be survived");
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        self.called += 1;
+        let session = Upgrade::of(&mut request).unwrap().session();
+        tokio::spawn(async move { session.await.unwrap().closed().await });
+        std::future::ready(Ok(reply("")))
+    }
 }
