@@ -44,6 +44,10 @@ impl Responder {
     ///
     /// The future is what a request's task consists of: it holds `self` once, and the parts of the
     /// response one after another.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn would hold its parameters twice"
+    )]
     pub(crate) fn respond<F, B, E>(mut self, response: F) -> impl Future<Output = ()>
     where
         F: Future<Output = Result<http::Response<B>, E>>,
