@@ -48,6 +48,25 @@ impl Http {
         Self { handle, client }
     }
 
+    /// Sends a request, and waits for its response.
+    ///
+    /// The same as to call the service, which needs no readiness of its own.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the request cannot be sent or its body fails, if the server gives no response that
+    /// HTTP/3 has, and once the connection is draining or over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it gives the request up: the server is told.
+    pub fn request<B>(&self, request: http::Request<B>) -> Requesting
+    where
+        B: http_body::Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+    {
+        self.clone().call(request)
+    }
+
     fn check(&self) -> Result<(), RequestError> {
         let core = &self.handle.core;
         match core.state.get() {

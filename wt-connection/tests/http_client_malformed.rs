@@ -57,6 +57,21 @@ async fn content_where_there_may_be_none_is_malformed() {
 }
 
 #[tokio::test]
+async fn a_head_larger_than_this_side_takes_costs_its_request_alone() {
+    within(async {
+        let (peer, client, _connector) = raw::server(&ENABLED).await;
+        let large = "v".repeat(17 * 1024);
+        let head = raw::headers(&[(":status", "200"), ("large", &large)]);
+
+        let refused = refused(&client, &peer, &head).await;
+
+        assert!(matches!(refused, RequestError::Malformed), "{refused:?}");
+        assert_eq!(client.state(), ConnectionState::Connected);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_switch_of_protocols_is_no_response() {
     within(async {
         let (peer, client, _connector) = raw::server(&ENABLED).await;

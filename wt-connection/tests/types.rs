@@ -1,16 +1,23 @@
 //! What the public types promise: threads, clones, futures that may be spawned.
 
+use std::error::Error;
 use std::fmt::{Debug, Display};
 use std::hash::Hash;
+use std::net::SocketAddr;
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Empty};
 use tower::{Service, ServiceExt};
 use wt_connection::{
-    AddError, BiStream, Close, CompleteOnClose, ConnectError, Connecting, Connection,
-    ConnectionError, ConnectionId, ConnectionState, Connections, ConnectionsStats, Connector,
-    Endpoint, EndpointBuilder, EndpointError, Incoming, InvalidTarget, Limits, OpenError, Opening,
-    Origins, Protocols, ReadError, ReadToEndError, RecvStream, SendDatagramError, SendStream,
-    Session, SessionError, SessionId, SessionRequest, Target, TlsError, Transport, Trust,
-    WriteError,
+    AddError, BiStream, Body, BodyError, Close, CompleteOnClose, ConnectError, Connecting,
+    Connection, ConnectionError, ConnectionId, ConnectionState, Connections, ConnectionsStats,
+    Connector, Cut, Endpoint, EndpointBuilder, EndpointError, Http, Incoming, InvalidTarget,
+    Limits, OpenError, Opening, Origins, Peer, Protocols, ReadError, ReadToEndError, RecvStream,
+    RequestError, Requesting, SendDatagramError, SendStream, Server, Session, SessionError,
+    SessionId, SessionRequest, ShutdownReport, Target, TlsError, Transport, Trust, Upgrade,
+    UpgradeError, Upgrading, WriteError,
 };
 
 #[test]
@@ -22,6 +29,7 @@ fn handles_are_cheap_to_share() {
     handle::<(Target, Trust, Transport, Limits, CompleteOnClose)>();
     handle::<(Protocols, Origins)>();
     handle::<(ConnectionState, ConnectionId, SessionId, Close)>();
+    handle::<(Http, Upgrade, Peer, Cut, ShutdownReport)>();
 }
 
 #[test]
@@ -29,7 +37,7 @@ fn what_has_one_owner_moves_between_threads() {
     fn owned<T: Send + Sync + Unpin + Debug + 'static>() {}
 
     owned::<(EndpointBuilder, Incoming, SessionRequest)>();
-    owned::<(BiStream, SendStream, RecvStream)>();
+    owned::<(BiStream, SendStream, RecvStream, Body)>();
 }
 
 #[test]
@@ -38,6 +46,8 @@ fn futures_with_a_name_may_be_spawned_and_moved() {
 
     future::<Connecting>();
     future::<Opening>();
+    future::<Requesting>();
+    future::<Upgrading>();
 }
 
 /// Never called: that it compiles is the test.
@@ -68,6 +78,11 @@ fn futures_without_a_name_may_be_spawned() {
         sent(session.read_datagram());
         sent(session.closed());
     };
+    let _ = |server: Server, connector: Connector| {
+        let refuse = |_: Request<Body>| async { Err::<http::Response<String>, _>("no") };
+        spawned(server.serve(tower::service_fn(refuse)));
+        spawned(connector.oneshot(Target::from(SocketAddr::from(([0; 4], 0)))));
+    };
     let _ = |incoming: Incoming, request: SessionRequest| {
         spawned(incoming.into_future());
         spawned(request.accept());
@@ -76,9 +91,12 @@ fn futures_without_a_name_may_be_spawned() {
 
 #[test]
 fn errors_go_where_errors_go() {
-    fn error<T: std::error::Error + Display + Send + Sync + Unpin + 'static>() {}
+    fn error<T: Error + Display + Send + Sync + Unpin + 'static>() {}
 
     error::<AddError>();
+    error::<BodyError>();
+    error::<RequestError>();
+    error::<UpgradeError>();
     error::<ConnectError>();
     error::<ConnectionError>();
     error::<EndpointError>();
@@ -96,14 +114,26 @@ fn errors_go_where_errors_go() {
 fn a_connector_and_a_connection_are_tower_services() {
     fn service<R, S: Service<R> + ServiceExt<R>>()
     where
-        S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        S::Error: Into<Box<dyn Error + Send + Sync>>,
         S::Future: Send + 'static,
     {
     }
     fn key<T: Eq + Hash + Clone>() {}
 
     service::<Target, Connector>();
-    service::<http::Request<()>, Connection>();
+    service::<Request<()>, Connection>();
     key::<Target>();
     key::<ConnectionId>();
+}
+
+#[test]
+fn a_request_with_a_boxed_error_is_sent_in_a_task() {
+    fn task<F: Future + Send + 'static>(_: impl FnOnce(Connection) -> F) {}
+    type AnyBody = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
+
+    task(async |connection: Connection| {
+        let body = AnyBody::new(Empty::new().map_err(|never| match never {}));
+        let request = Request::get("/").body(body).unwrap();
+        connection.http().request(request).await
+    });
 }

@@ -107,13 +107,12 @@ impl Connection {
     ///
     /// ```no_run
     /// use http_body_util::BodyExt;
-    /// use tower::ServiceExt;
     ///
     /// # async fn example(
     /// #     connection: wt_connection::Connection,
     /// # ) -> Result<(), Box<dyn std::error::Error>> {
     /// let request = http::Request::post("/score").body("17 points".to_owned())?;
-    /// let response = connection.http().oneshot(request).await?;
+    /// let response = connection.http().request(request).await?;
     /// println!("{}: {:?}", response.status(), response.into_body().collect().await?);
     /// # Ok(())
     /// # }

@@ -19,16 +19,15 @@ impl Failure {
     pub(crate) fn new(error: &StreamError, core: &Core) -> Self {
         match error {
             StreamError::RemoteTerminate { code, .. } => Self::Aborted(code.value()),
-            // By the connection's end, by h3, or by what the transport has found, in this order.
-            StreamError::ConnectionError { .. } | StreamError::Undefined { .. } => {
-                core.over().map_or_else(
-                    || {
-                        core.distrust();
-                        Self::Malformed
-                    },
-                    Self::Lost,
-                )
-            }
+            StreamError::ConnectionError { .. } => core.over().map_or_else(
+                || {
+                    // h3 wants no more of the peer, over this one message.
+                    core.distrust();
+                    Self::Malformed
+                },
+                Self::Lost,
+            ),
+            // What the transport has found before h3 saw it, among others.
             _ => Self::Malformed,
         }
     }

@@ -156,6 +156,8 @@ where
         if self.waiting.is_none() {
             return true;
         }
+        // Also for a request that its client gives up meanwhile: a service that was asked to be
+        // ready has to be called, or it keeps what others wait for.
         let ready = tokio::select! {
             biased;
             ready = poll_fn(|cx| self.service.poll_ready(cx)) => ready,

@@ -77,8 +77,9 @@ use crate::{Body, Connection, Connections, Endpoint, Origins};
 ///
 /// Once [`shutdown_on`](Self::shutdown_on) says so, nobody else is let in, every client is told to
 /// finish (GOAWAY, and DRAIN for each session), and whoever is not done after
-/// [`shutdown_timeout`](Self::shutdown_timeout) is cut off. The endpoint stays open: awaiting
-/// [`Endpoint::close`] lets go of its socket.
+/// [`shutdown_timeout`](Self::shutdown_timeout) is cut off; a client that does not answer then costs
+/// up to twice [`Limits::flush_timeout`](crate::Limits::flush_timeout) more. The endpoint stays open:
+/// awaiting [`Endpoint::close`] lets go of its socket.
 #[must_use = "a server serves only once `serve` is awaited"]
 pub struct Server {
     pub(super) endpoint: Endpoint,
