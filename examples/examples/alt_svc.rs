@@ -45,8 +45,10 @@ async fn main() -> Result<(), BoxError> {
     let udp = udp.serve(app());
     let tcp = serve_tcp(address, tls, shutdown.clone());
     let ctrl_c = async {
-        let _ = tokio::signal::ctrl_c().await;
-        shutdown.cancel();
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => shutdown.cancel(),
+            () = shutdown.cancelled() => {}
+        }
     };
     println!("serving https://localhost:{}", address.port());
     let (_, served, ()) = tokio::join!(udp, tcp, ctrl_c);
@@ -104,6 +106,12 @@ async fn serve_tcp(
     let server = axum_server::bind_rustls(address, RustlsConfig::from_config(Arc::new(tls)))
         .handle(handle.clone())
         .serve(app.into_make_service_with_connect_info::<SocketAddr>());
+    let server = async {
+        let served = server.await;
+        // Whatever has ended this server ends the other one.
+        shutdown.cancel();
+        served
+    };
     let stop = async {
         shutdown.cancelled().await;
         handle.graceful_shutdown(None);

@@ -28,6 +28,19 @@ pub(crate) fn content_length(headers: &HeaderMap) -> Result<Option<u64>, BadLeng
     Ok(length)
 }
 
+/// Joins the pieces that HTTP/3 lets a client make of its cookies
+/// ([RFC 9114 §4.2.1](https://www.rfc-editor.org/rfc/rfc9114#section-4.2.1)).
+pub(crate) fn join_cookies(headers: &mut HeaderMap) {
+    let pieces: Vec<_> = headers.get_all(header::COOKIE).iter().collect();
+    if pieces.len() < 2 {
+        return;
+    }
+    let pieces: Vec<_> = pieces.into_iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&pieces.join(&b"; "[..])) {
+        headers.insert(header::COOKIE, joined);
+    }
+}
+
 /// Says how long the content is, unless the message does already.
 pub(crate) fn set_content_length(headers: &mut HeaderMap, length: Option<u64>) {
     if let Some(length) = length {
@@ -206,6 +219,19 @@ mod tests {
         ] {
             assert!(length(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn the_pieces_of_cookies_are_joined() {
+        let mut headers = HeaderMap::new();
+        for piece in ["a=1", "b=2; c=3", "d=4"] {
+            headers.append(header::COOKIE, HeaderValue::from_static(piece));
+        }
+
+        join_cookies(&mut headers);
+
+        assert_eq!(headers.len(), 1);
+        assert_eq!(headers[header::COOKIE], "a=1; b=2; c=3; d=4");
     }
 
     #[test]

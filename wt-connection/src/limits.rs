@@ -84,11 +84,11 @@ impl Limits {
     ///
     /// # Panics
     ///
-    /// Panics if `header_block` is 0 or above 1 MiB.
+    /// Panics if `header_block` is 0 or above 512 KiB.
     #[must_use]
     pub fn header_block(mut self, header_block: usize) -> Self {
         assert!(
-            (1..=1 << 20).contains(&header_block),
+            (1..=512 * 1024).contains(&header_block),
             "a header block of {header_block} bytes is of no use",
         );
         self.header_block = header_block;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 
+use crate::activity::InUse;
 use crate::connection::{Handle, Queued};
 use crate::error::SessionError;
 use crate::proto::code;
@@ -26,6 +27,8 @@ pub struct SessionRequest {
     /// The subprotocols that the client offers.
     offered: Vec<String>,
     protocol: Option<String>,
+    /// Its connection is in use until it is answered.
+    _in_use: InUse,
 }
 
 struct Streams {
@@ -41,6 +44,7 @@ impl SessionRequest {
             send,
             recv,
             rest,
+            in_use,
         } = queued;
         let offered = subprotocol::offer(request.headers());
         Self {
@@ -50,6 +54,7 @@ impl SessionRequest {
             answering: false,
             offered,
             protocol: None,
+            _in_use: in_use,
         }
     }
 
@@ -247,7 +252,9 @@ impl SessionRequest {
                 Some(Err(())) => return Ok(()),
                 None => break,
             };
-            if let Ok(mut data) = data {
+            if let Ok(mut data) = data
+                && data.has_remaining()
+            {
                 let data = data.copy_to_bytes(data.remaining());
                 rest.write(&reply::data(&data)).await?;
             }
@@ -267,6 +274,17 @@ impl SessionRequest {
     pub(crate) fn aborted_on_drop(mut self) -> Self {
         self.answering = true;
         self
+    }
+
+    /// Waits until the client has reset its direction, and so given the request up.
+    pub(crate) async fn reset(&mut self) {
+        let Some(streams) = &mut self.streams else {
+            return;
+        };
+        if let Ok(None) = streams.recv.received_reset().await {
+            // It has finished its direction, which gives up nothing.
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Waits until the client wants no answer any more, or the connection is over.

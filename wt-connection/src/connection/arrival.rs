@@ -2,7 +2,9 @@ use std::mem;
 
 use bytes::Bytes;
 use http::StatusCode;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use crate::head;
 use crate::limits::Limits;
 use crate::proto::fault::{ConnectionFault, Fault};
 use crate::proto::headers_frame::HeadersReader;
@@ -47,6 +49,8 @@ pub(crate) struct BiArrival {
     pub(crate) recv: quinn::RecvStream,
     pub(crate) rest: Bytes,
     headers: Option<HeadersReader>,
+    /// Held while it is not known what the stream is.
+    pub(crate) reading: Option<TaskTrackerToken>,
 }
 
 /// What a bidirectional stream is.
@@ -71,6 +75,7 @@ impl BiArrival {
             recv,
             rest: Bytes::new(),
             headers: None,
+            reading: None,
         }
     }
 
@@ -138,7 +143,8 @@ impl BiArrival {
         let fields = qpack::decode(block, limits.header_block)?;
         let connect = message::decode_connect(&fields)?;
         Ok(match connect {
-            Some(request) => {
+            Some(mut request) => {
+                head::join_cookies(request.headers_mut());
                 self.rest = headers.into_rest();
                 BiKind::Connect(Box::new(request))
             }

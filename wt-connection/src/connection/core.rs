@@ -43,6 +43,8 @@ pub(crate) struct Core {
     pub(crate) room: Arc<Semaphore>,
     /// The tasks of the sessions.
     pub(crate) tasks: TaskTracker,
+    /// The client's requests whose headers have not all arrived.
+    pub(crate) reading: TaskTracker,
     /// The tasks that serve sessions for a service.
     pub(crate) handlers: TaskTracker,
     /// Cancelled when the last handle is gone.
@@ -111,6 +113,7 @@ impl Core {
             authority,
             room: Arc::new(Semaphore::new(0)),
             tasks: TaskTracker::new(),
+            reading: TaskTracker::new(),
             handlers: TaskTracker::new(),
             released: CancellationToken::new(),
             peer: watch::Sender::new(None),
@@ -190,9 +193,20 @@ impl Core {
         self.answers.lock().push(send);
     }
 
+    /// Waits until every answer is delivered.
+    pub(crate) async fn delivered(&self) {
+        let delivered = self.answers.lock().delivered();
+        delivered.await;
+    }
+
+    /// How many answers are not delivered.
+    pub(crate) fn undelivered(&self) -> usize {
+        self.answers.lock().count()
+    }
+
     /// Waits until every answer is delivered, for so long at most.
     pub(crate) async fn flush(&self) {
-        let delivered = self.answers.lock().delivered();
+        let delivered = self.delivered();
         // Whether it was in time or not, there is nothing more to do.
         let _ = timeout(self.limits.flush_timeout, delivered).await;
     }

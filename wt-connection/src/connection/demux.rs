@@ -149,6 +149,7 @@ impl Demux {
             return self.place_bi(arrival, kind?);
         }
         let core = Arc::clone(&self.core);
+        arrival.reading = Some(core.reading.token());
         self.late.spawn(async move {
             match timeout(core.limits.header_timeout, arrival.read(&core.limits)).await {
                 Ok(kind) => Late::Bi(arrival, kind),
@@ -219,6 +220,7 @@ impl Demux {
                     send,
                     recv,
                     rest,
+                    in_use: self.core.activity.begin(),
                 });
                 return Ok(());
             }

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::thread;
 
 use tokio::sync::mpsc;
 
@@ -28,6 +29,21 @@ enum End {
     Stop(Stop),
 }
 
+/// Ends the connection of a driver that panics, so that nobody waits for it in vain.
+struct Guard(Arc<Core>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let reason = b"internal error";
+            let code = wire::varint(code::H3_INTERNAL_ERROR);
+            self.0.quinn.close(code, reason);
+            self.0.set_error(ConnectionError::Closed);
+            self.0.finish();
+        }
+    }
+}
+
 impl Driver {
     pub(crate) fn new(
         core: Arc<Core>,
@@ -43,6 +59,7 @@ impl Driver {
 
     /// Runs until the connection is over.
     pub(crate) async fn run(mut self) {
+        let _guard = Guard(Arc::clone(&self.core));
         let mut demux = Demux::new(Arc::clone(&self.core));
         // The control streams of both sides must stay open as long as the connection: this side's
         // is kept here, the peer's in the demultiplexer.

@@ -196,7 +196,8 @@ impl Connection {
         self.core().state.subscribe()
     }
 
-    /// When the application last used the connection: a session, a stream or a datagram of it.
+    /// When the application last used the connection: a session, a stream, a datagram or a request of
+    /// it. A request that is under way uses it all the time.
     ///
     /// What keeps the path alive, such as a PING, does not count.
     #[must_use]

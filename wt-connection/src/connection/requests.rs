@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use crate::activity::InUse;
 use crate::http3::Arrival;
 use crate::lock::Lock;
 use crate::proto::code;
@@ -34,6 +35,7 @@ pub(crate) struct Queued {
     pub(crate) send: quinn::SendStream,
     pub(crate) recv: quinn::RecvStream,
     pub(crate) rest: Bytes,
+    pub(crate) in_use: InUse,
 }
 
 /// What arrived next for a server that answers all requests.

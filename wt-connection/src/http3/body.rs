@@ -13,7 +13,7 @@ use crate::activity::InUse;
 use crate::connection::Handle;
 use crate::error::BodyError;
 use crate::http3::failure::Failure;
-use crate::http3::streams::Recv;
+use crate::http3::streams::{Ahead, Recv};
 
 /// The content of a request that a server received, or of a response that a client did: a stream
 /// of bytes, with trailers at its end.
@@ -34,6 +34,7 @@ struct Content {
     source: Source,
     /// How much more the peer has promised.
     left: Option<u64>,
+    ahead: Ahead,
     /// All data has been read, and trailers may come.
     at_trailers: bool,
     /// The request that is still being sent.
@@ -60,25 +61,28 @@ impl Body {
     pub(super) fn of_request(
         stream: h3::server::RequestStream<Recv, Bytes>,
         length: Option<u64>,
+        ahead: Ahead,
         handle: Arc<Handle>,
     ) -> Self {
-        Self::new(Source::Request(stream), length, handle, None, None)
+        Self::new(Source::Request(stream), length, ahead, handle, None, None)
     }
 
     pub(super) fn of_response(
         stream: h3::client::RequestStream<Recv, Bytes>,
         length: Option<u64>,
+        ahead: Ahead,
         handle: Arc<Handle>,
         upload: Option<AbortHandle>,
         in_use: InUse,
     ) -> Self {
         let source = Source::Response(stream);
-        Self::new(source, length, handle, upload, Some(in_use))
+        Self::new(source, length, ahead, handle, upload, Some(in_use))
     }
 
     fn new(
         source: Source,
         length: Option<u64>,
+        ahead: Ahead,
         handle: Arc<Handle>,
         upload: Option<AbortHandle>,
         in_use: Option<InUse>,
@@ -86,6 +90,7 @@ impl Body {
         let content = Content {
             source,
             left: length,
+            ahead,
             at_trailers: false,
             upload,
             _in_use: in_use,
@@ -174,6 +179,7 @@ impl Content {
     /// Takes data in, unless there is more than the peer has promised.
     fn admit(&mut self, data: Bytes) -> Result<Frame<Bytes>, BodyError> {
         self.handle.core.activity.record();
+        self.ahead.sub(data.len());
         if let Some(left) = &mut self.left {
             let Some(rest) = left.checked_sub(data.len() as u64) else {
                 self.source.stop(Code::H3_MESSAGE_ERROR);

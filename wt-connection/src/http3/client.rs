@@ -16,7 +16,7 @@ use crate::head;
 use crate::http3::body::Body;
 use crate::http3::failure::Failure;
 use crate::http3::stopped::Stopped;
-use crate::http3::streams::{Recv, Send};
+use crate::http3::streams::{Ahead, Recv, Send};
 use crate::http3::transport::{Arrived, Opener, Transport};
 use crate::state::ConnectionState;
 use crate::wait;
@@ -66,14 +66,14 @@ impl Client {
         };
         let stream = sent.map_err(|error| give_up(&error, &core))?;
         let id = stream.id().into_inner();
-        let stopped = core.opened.take(id);
+        let (stopped, ahead) = core.opened.take(id).unzip();
         let (send, recv) = stream.split();
         let upload = upload(send, body, Arc::clone(&core));
         let upload = until_stopped(upload, stopped);
         tokio::select! {
             biased;
             () = core.goaway.unprocessed(id) => Err(RequestError::Unprocessed),
-            response = exchange(recv, upload, &method, &handle, in_use) => response,
+            response = exchange(recv, ahead.unwrap_or_default(), upload, &method, &handle, in_use) => response,
         }
     }
 }
@@ -81,6 +81,7 @@ impl Client {
 /// Waits for the final response while the request's content is sent.
 async fn exchange(
     mut recv: RequestStream<Recv, Bytes>,
+    ahead: Ahead,
     upload: Upload,
     method: &Method,
     handle: &Arc<Handle>,
@@ -88,6 +89,7 @@ async fn exchange(
 ) -> Result<http::Response<Body>, RequestError> {
     let core = &handle.core;
     let mut upload = Some(upload);
+    let mut interim = 0;
     let response = loop {
         let received = tokio::select! {
             biased;
@@ -106,6 +108,11 @@ async fn exchange(
         if !response.status().is_informational() {
             break response;
         }
+        interim += 1;
+        if interim > MAX_INTERIM {
+            recv.stop_sending(Code::H3_EXCESSIVE_LOAD);
+            return Err(RequestError::Malformed);
+        }
     };
     let length = head::content_length(response.headers()).map_err(|_| {
         recv.stop_sending(Code::H3_MESSAGE_ERROR);
@@ -117,7 +124,7 @@ async fn exchange(
         true => Some(0),
         false => length,
     };
-    let body = Body::of_response(recv, length, Arc::clone(handle), upload, in_use);
+    let body = Body::of_response(recv, length, ahead, Arc::clone(handle), upload, in_use);
     Ok(response.map(|()| body))
 }
 
@@ -140,7 +147,10 @@ where
                 Ok(data) if !data.has_remaining() => Ok(()),
                 Ok(mut data) => stream.send_data(data.copy_to_bytes(data.remaining())).await,
                 Err(frame) => match frame.into_trailers() {
-                    Ok(trailers) => stream.send_trailers(trailers).await,
+                    Ok(mut trailers) => {
+                        head::strip(&mut trailers);
+                        stream.send_trailers(trailers).await
+                    }
                     Err(_) => Ok(()),
                 },
             };
@@ -201,5 +211,8 @@ fn give_up(error: &StreamError, core: &Core) -> RequestError {
 fn has_no_content(method: &Method, status: StatusCode) -> bool {
     method == Method::HEAD || head::has_no_content(status)
 }
+
+/// How many interim responses are passed over before the final one.
+const MAX_INTERIM: usize = 32;
 
 const SINKS: &str = "the streams that h3 opens lead nowhere, and are ready at once";

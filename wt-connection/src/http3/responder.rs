@@ -30,12 +30,13 @@ impl Responder {
         stopped: Stopped,
         head: bool,
         core: Arc<Core>,
+        in_use: InUse,
     ) -> Self {
         Self {
             stream,
             stopped,
             head,
-            _in_use: core.activity.begin(),
+            _in_use: in_use,
             core,
         }
     }
@@ -97,7 +98,9 @@ where
     head::strip(&mut parts.headers);
     date::set(&mut parts.headers);
     let none = head || head::has_no_content(parts.status);
-    if !head::has_no_content(parts.status) {
+    // The body of a HEAD's response may have been left out before.
+    let left_out = head && body.is_end_stream();
+    if !left_out && !head::has_no_content(parts.status) {
         head::set_content_length(&mut parts.headers, body.size_hint().exact());
     }
     if head::response_size(&parts) > core.max_field_section() {
@@ -118,7 +121,8 @@ where
                 stream.send_data(data).await?;
             }
             Err(frame) => {
-                if let Ok(trailers) = frame.into_trailers() {
+                if let Ok(mut trailers) = frame.into_trailers() {
+                    head::strip(&mut trailers);
                     stream.send_trailers(trailers).await?;
                     break;
                 }

@@ -7,12 +7,13 @@ use h3::error::Code;
 use h3::server::RequestResolver;
 use http::Method;
 
+use crate::activity::InUse;
 use crate::connection::{Core, Handle};
 use crate::head;
 use crate::http3::body::Body;
 use crate::http3::responder::Responder;
 use crate::http3::stopped::{Stopped, stopped};
-use crate::http3::streams::Bi;
+use crate::http3::streams::{Ahead, Bi};
 use crate::http3::transport::{Arrived, Transport};
 use crate::wait;
 
@@ -26,6 +27,8 @@ pub(crate) struct Server {
 /// A request whose headers are known.
 pub(crate) struct Arrival {
     request: http::Request<()>,
+    ahead: Ahead,
+    in_use: InUse,
     /// How long its content is to be.
     length: Option<u64>,
     stream: h3::server::RequestStream<Bi<Bytes>, Bytes>,
@@ -50,13 +53,15 @@ impl Server {
         rest: Bytes,
     ) -> Option<Box<Arrival>> {
         let stopped = stopped(&send);
-        self.arrived.put(Bi::new(send, recv, rest, &self.core));
+        let stream = Bi::new(send, recv, rest, &self.core);
+        let ahead = stream.ahead();
+        self.arrived.put(stream);
         let resolver = self.next().or_else(|| {
             // An earlier request has made h3 give up: it begins anew.
             self.h3 = None;
             self.next()
         })?;
-        let (request, mut stream) = wait::at_once(pin!(resolver.resolve_request()))?.ok()?;
+        let (mut request, mut stream) = wait::at_once(pin!(resolver.resolve_request()))?.ok()?;
         let length = head::content_length(request.headers())
             .ok()
             .filter(|_| !head::is_of_a_connection(request.headers()));
@@ -65,8 +70,11 @@ impl Server {
             stream.stop_sending(Code::H3_MESSAGE_ERROR);
             return None;
         };
+        head::join_cookies(request.headers_mut());
         Some(Box::new(Arrival {
             request,
+            ahead,
+            in_use: self.core.activity.begin(),
             length,
             stream,
             stopped,
@@ -102,13 +110,15 @@ impl Arrival {
         let Self {
             request,
             length,
+            ahead,
+            in_use,
             stream,
             stopped,
         } = *self;
         let (send, recv) = stream.split();
         let head = request.method() == Method::HEAD;
-        let responder = Responder::new(send, stopped, head, Arc::clone(&handle.core));
-        let body = Body::of_request(recv, length, handle);
+        let responder = Responder::new(send, stopped, head, Arc::clone(&handle.core), in_use);
+        let body = Body::of_request(recv, length, ahead, handle);
         (request.map(|()| body), responder)
     }
 

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
 
+use crate::http3::streams::Ahead;
 use crate::lock::Lock;
 
 /// Done once nobody wants what is sent on a stream any more, or the connection is over.
@@ -17,15 +18,14 @@ pub(super) fn stopped(stream: &quinn::SendStream) -> Stopped {
 
 /// From the transport, which opens the streams of requests, past h3 to who sends them.
 #[derive(Default)]
-pub(crate) struct Opened(Lock<HashMap<u64, Stopped>>);
+pub(crate) struct Opened(Lock<HashMap<u64, (Stopped, Ahead)>>);
 
 impl Opened {
-    pub(super) fn put(&self, stream: &quinn::SendStream) {
-        let id = stream.id().into();
-        self.0.lock().insert(id, stopped(stream));
+    pub(super) fn put(&self, id: u64, stopped: Stopped, ahead: Ahead) {
+        self.0.lock().insert(id, (stopped, ahead));
     }
 
-    pub(super) fn take(&self, id: u64) -> Option<Stopped> {
+    pub(super) fn take(&self, id: u64) -> Option<(Stopped, Ahead)> {
         self.0.lock().remove(&id)
     }
 }

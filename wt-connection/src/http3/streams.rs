@@ -1,6 +1,7 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
@@ -11,7 +12,7 @@ use h3::quic::{
 
 use crate::connection::Core;
 use crate::proto::code;
-use crate::proto::content_frames::ContentFrames;
+use crate::proto::content_frames::{ContentFrames, Piece};
 use crate::proto::control::Side;
 use crate::proto::fault::Fault;
 use crate::wire;
@@ -33,8 +34,31 @@ pub(crate) struct Send<B> {
 pub(crate) struct Recv {
     stream: quinn::RecvStream,
     frames: ContentFrames,
+    ahead: Ahead,
     ended: bool,
     side: Side,
+}
+
+/// How much content h3 was given that the application has not yet had.
+///
+/// h3 asks for more whenever it is asked for what it has, so that it would hold ever more of what a
+/// peer sends in small frames, and QUIC's windows would hold nobody back.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ahead(Arc<AtomicUsize>);
+
+impl Ahead {
+    fn add(&self, content: usize) {
+        self.0.fetch_add(content, Ordering::Relaxed);
+    }
+
+    /// Notes that the application has had so much.
+    pub(super) fn sub(&self, content: usize) {
+        self.0.fetch_sub(content, Ordering::Relaxed);
+    }
+
+    fn is_any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
 }
 
 /// Both directions of a request's stream.
@@ -92,6 +116,7 @@ impl Recv {
         Self {
             stream,
             frames,
+            ahead: Ahead::default(),
             ended: false,
             side: core.side,
         }
@@ -138,6 +163,13 @@ impl<B> Bi<B> {
             recv: Recv::new(recv, rest, core),
             send: Send::new(send, Arc::clone(core)),
         }
+    }
+}
+
+impl<B> Bi<B> {
+    /// How far h3 is ahead of the application.
+    pub(super) fn ahead(&self) -> Ahead {
+        self.recv.ahead.clone()
     }
 }
 
@@ -199,9 +231,16 @@ impl RecvStream for Recv {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, StreamErrorIncoming>> {
+        if self.ahead.is_any() {
+            // h3 has what it needs to get on, so that nobody waits.
+            return Poll::Pending;
+        }
         loop {
             match self.frames.next() {
-                Ok(Some(bytes)) => return Poll::Ready(Ok(Some(bytes))),
+                Ok(Some(Piece { bytes, content })) => {
+                    self.ahead.add(content);
+                    return Poll::Ready(Ok(Some(bytes)));
+                }
                 Ok(None) => {}
                 Err(fault) => return Poll::Ready(Err(self.fail(fault))),
             }

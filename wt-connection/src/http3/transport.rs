@@ -7,6 +7,7 @@ use h3::error::Code;
 use h3::quic::{self, ConnectionErrorIncoming, StreamErrorIncoming};
 
 use crate::connection::Core;
+use crate::http3::stopped::stopped;
 use crate::http3::streams::{self, Bi, Recv, Send};
 use crate::lock::Lock;
 
@@ -133,8 +134,10 @@ impl<B: Buf> quic::OpenStreams<B> for Opener {
         self.opening = None;
         Poll::Ready(match opened {
             Ok((send, recv)) => {
-                self.core.opened.put(&send);
-                Ok(Bi::new(send, recv, Bytes::new(), &self.core))
+                let (id, stopped) = (send.id().into(), stopped(&send));
+                let stream = Bi::new(send, recv, Bytes::new(), &self.core);
+                self.core.opened.put(id, stopped, stream.ahead());
+                Ok(stream)
             }
             Err(error) => Err(StreamErrorIncoming::ConnectionErrorIncoming {
                 connection_error: streams::lost(error),

@@ -27,9 +27,21 @@ pub struct ContentFrames {
 enum Place {
     Header,
     /// So many bytes of payload are still to pass.
-    Pass(u64),
+    Pass {
+        left: u64,
+        content: bool,
+    },
     /// So many bytes of payload are still to be left out.
     Skip(u64),
+}
+
+/// What passes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The bytes, of one frame.
+    pub bytes: Bytes,
+    /// How many of them are content.
+    pub content: usize,
 }
 
 impl ContentFrames {
@@ -52,7 +64,7 @@ impl ContentFrames {
     /// # Errors
     ///
     /// Fails on a frame that may not come here, and on a header block that is too long.
-    pub fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+    pub fn next(&mut self) -> Result<Option<Piece>, Fault> {
         loop {
             match self.place {
                 Place::Header => {
@@ -62,22 +74,21 @@ impl ContentFrames {
                     };
                     let header_len = self.pending.len() - payload.len();
                     if self.admit(header)? {
-                        let passed = self.take(header_len as u64 + header.len);
-                        self.place = Place::Pass(header.len - (passed.len() - header_len) as u64);
-                        self.settle();
-                        return Ok(Some(passed));
+                        let bytes = self.take(header_len as u64 + header.len);
+                        let payload = bytes.len() - header_len;
+                        let (left, content) = (header.len, header.ty == frame::DATA);
+                        return Ok(Some(self.pass(bytes, payload, left, content)));
                     }
                     drop(self.pending.split_to(header_len));
                     self.place = Place::Skip(header.len);
                 }
-                Place::Pass(left) => {
-                    let passed = self.take(left);
-                    if passed.is_empty() {
+                Place::Pass { left, content } => {
+                    let bytes = self.take(left);
+                    if bytes.is_empty() {
                         return Ok(None);
                     }
-                    self.place = Place::Pass(left - passed.len() as u64);
-                    self.settle();
-                    return Ok(Some(passed));
+                    let payload = bytes.len();
+                    return Ok(Some(self.pass(bytes, payload, left, content)));
                 }
                 Place::Skip(left) => {
                     let skipped = self.take(left);
@@ -116,6 +127,17 @@ impl ContentFrames {
         }
     }
 
+    /// Lets `bytes` pass, the last of which are `payload`, of which there were `left` to come.
+    fn pass(&mut self, bytes: Bytes, payload: usize, left: u64, content: bool) -> Piece {
+        let left = left - payload as u64;
+        self.place = Place::Pass { left, content };
+        self.settle();
+        Piece {
+            bytes,
+            content: if content { payload } else { 0 },
+        }
+    }
+
     /// Takes up to `len` bytes of what is there.
     fn take(&mut self, len: u64) -> Bytes {
         match usize::try_from(len) {
@@ -126,7 +148,7 @@ impl ContentFrames {
 
     /// Goes on to the next frame if this one is over.
     fn settle(&mut self) {
-        if matches!(self.place, Place::Pass(0) | Place::Skip(0)) {
+        if matches!(self.place, Place::Pass { left: 0, .. } | Place::Skip(0)) {
             self.place = Place::Header;
         }
     }
@@ -155,8 +177,8 @@ mod tests {
         let mut passed = Vec::new();
         for piece in bytes.chunks(piece.max(1)) {
             content.push(Bytes::copy_from_slice(piece));
-            while let Some(bytes) = content.next()? {
-                passed.extend_from_slice(&bytes);
+            while let Some(piece) = content.next()? {
+                passed.extend_from_slice(&piece.bytes);
             }
         }
         content.finish()?;
@@ -170,8 +192,12 @@ mod tests {
 
         content.push(bytes.clone());
 
-        let passed = content.next().unwrap().unwrap();
+        let Piece {
+            bytes: passed,
+            content,
+        } = content.next().unwrap().unwrap();
         assert_eq!((passed.as_ptr(), passed.len()), (bytes.as_ptr(), 9));
+        assert_eq!(content, 7);
     }
 
     #[test]

@@ -128,7 +128,8 @@ impl Accepting {
 
     /// Lets everybody finish, and nobody else in.
     async fn shut_down(mut self) -> ShutdownReport {
-        self.handshakes.abort_all();
+        // Also of those that are done, and that nobody has taken: their clients are let go of.
+        self.handshakes.shutdown().await;
         while self.serving.try_join_next().is_some() {}
         let mut report = ShutdownReport {
             connections: self.serving.len(),

@@ -1,4 +1,5 @@
 use std::error::Error;
+use std::pin::pin;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -51,21 +52,23 @@ impl Asking {
         B: HttpBody<Error: Into<Box<dyn Error + Send + Sync>>>,
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        let Some(request) = &self.request else { return };
-        let given_up = request.given_up();
-        let answer = async {
-            match response.await.map_err(Into::into) {
-                Ok(response) => self.answer(response).await,
-                Err(error) => {
-                    let error: Box<dyn Error + Send + Sync> = error;
-                    tracing::debug!(error, "a request for a session was not answered");
-                }
-            }
+        let Some(request) = &mut self.request else {
+            return;
         };
-        tokio::select! {
+        let mut given_up = pin!(request.given_up());
+        let response = tokio::select! {
             biased;
-            () = answer => {}
-            () = given_up => {}
+            response = async { response.await.map_err(Into::into) } => response,
+            () = &mut given_up => return,
+            () = request.reset() => return,
+        };
+        match response {
+            Ok(response) => tokio::select! {
+                biased;
+                () = self.answer(response) => {}
+                () = given_up => {}
+            },
+            Err(error) => tracing::debug!(error, "a request for a session was not answered"),
         }
     }
 

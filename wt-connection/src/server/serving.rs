@@ -124,8 +124,12 @@ where
                     next = core.requests.next(|| core.error()) => next.ok(),
                     () = done(&core, &mut self.handling) => None,
                 };
-                let Some(next) = next else { return };
-                self.take_in(next);
+                match next {
+                    Some(next) => self.take_in(next),
+                    // It came as everything else was done.
+                    None if core.requests.queued() > 0 => continue,
+                    None => return,
+                }
             }
             // Nothing is done while a request waits for the service.
             if !self.handle_waiting(&core).await {
@@ -182,11 +186,12 @@ where
     }
 
     async fn cut(connection: &Connection, site: &Site, requests: usize) -> Option<Cut> {
+        let core = connection.core();
         let cut = Cut {
             id: connection.id(),
             remote_address: connection.remote_address(),
-            sessions: connection.core().sessions.all().len(),
-            requests: requests + connection.core().requests.queued(),
+            sessions: core.sessions.all().len(),
+            requests: requests + core.requests.queued() + core.undelivered(),
         };
         let close = &site.shutdown.close;
         connection.close(close.code(), close.reason()).await;
@@ -235,7 +240,11 @@ impl<S> Drop for Serving<S> {
 /// Cancel safe: what is still open is waited for the next time.
 async fn done(core: &Core, handling: &mut JoinSet<()>) {
     core.goaway.settled().await;
+    // What is half here, and counts as taken.
+    core.reading.close();
+    core.reading.wait().await;
     while handling.join_next().await.is_some() {}
+    core.delivered().await;
     for tasks in [&core.tasks, &core.handlers] {
         tasks.close();
         tasks.wait().await;

@@ -38,6 +38,12 @@ impl Lingering {
         }
     }
 
+    /// How many linger.
+    pub(crate) fn count(&mut self) -> usize {
+        self.streams.retain_mut(|stream| !is_settled(stream));
+        self.streams.len()
+    }
+
     /// Gives up what is not yet delivered.
     pub(crate) fn abort(&mut self) {
         for mut stream in mem::take(&mut self.streams) {
