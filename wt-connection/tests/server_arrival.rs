@@ -5,7 +5,7 @@ mod common;
 
 use std::future::{pending, ready};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use common::serve::{BoxError, Chunks, End, Guard, Served, get, post, reply, text
 use common::{raw, target};
 use http::{Request, Response, header};
 use http_body_util::{BodyExt, Empty};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 use tower::{Service, ServiceExt, service_fn};
 use wt_connection::{Body, Connection, ConnectionState, Limits, Server, Upgrade};
@@ -23,18 +23,18 @@ use wt_connection::{Body, Connection, ConnectionState, Limits, Server, Upgrade};
 async fn content_in_small_frames_waits_with_the_client_while_it_is_read() {
     // h3 took as many frames more as it gave, outside of QUIC's windows.
     within(async {
-        let (tell, told) = oneshot::channel();
-        let tell = Arc::new(std::sync::Mutex::new(Some(tell)));
+        let turns = Arc::new(Semaphore::new(0));
+        let read = Arc::new(AtomicUsize::new(0));
+        let (turn, counted) = (Arc::clone(&turns), Arc::clone(&read));
         let served = Served::by(move |request: Request<Body>| {
-            let tell = tell.lock().unwrap().take();
+            let (turn, counted) = (Arc::clone(&turn), Arc::clone(&counted));
             async move {
                 let mut body = request.into_body();
-                let mut read = 0;
-                while read < 4 << 20 {
-                    read += body.frame().await.unwrap()?.into_data().unwrap().len();
+                loop {
+                    turn.acquire().await?.forget();
+                    let frame = body.frame().await.ok_or("no more")??;
+                    counted.fetch_add(frame.into_data().unwrap().len(), Ordering::Relaxed);
                 }
-                tell.unwrap().send(read).unwrap();
-                pending().await
             }
         });
         let client = served.client().await;
@@ -42,16 +42,29 @@ async fn content_in_small_frames_waits_with_the_client_while_it_is_read() {
         let polled = upload.polled();
         let _posting = tokio::spawn(async move { post(&client, "/", upload).await });
 
-        let read = told.await.unwrap();
-        let mut last = 0;
-        until(|| {
-            let now = polled.load(Ordering::Relaxed);
-            std::mem::replace(&mut last, now) == now && now * 1024 > read + WINDOW / 2
-        })
-        .await;
+        // The client is ahead as far as it may be before each turn.
+        for turn in 0..16 {
+            still(&polled).await;
+            turns.add_permits(500);
+            until(|| read.load(Ordering::Relaxed) >= (turn + 1) * 500 * 512).await;
+            until(|| turns.available_permits() == 0).await;
+        }
+        still(&polled).await;
 
-        let ahead = polled.load(Ordering::Relaxed) * 1024 - read;
+        let ahead = polled.load(Ordering::Relaxed) * 1024 - read.load(Ordering::Relaxed);
         assert!(ahead < 2 * WINDOW, "{ahead}");
+    })
+    .await;
+}
+
+/// Waits until a count no longer grows.
+async fn still(counted: &AtomicUsize) {
+    let (mut last, mut same) = (0, 0);
+    until(|| {
+        let now = counted.load(Ordering::Relaxed);
+        same = if now == last { same + 1 } else { 0 };
+        last = now;
+        now > 0 && same > 20_000
     })
     .await;
 }

@@ -15,11 +15,13 @@ use common::bounded::within;
 use common::raw;
 use common::serve::{Served, content, get as ask, post, text};
 use common::{LOOPBACK, address, target};
-use http::{Request, StatusCode};
+use http::{HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::BodyExt;
 use tokio::sync::mpsc;
 use tower::{Service, ServiceExt};
+use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::TraceLayer;
 use tower_http::validate_request::ValidateRequestHeaderLayer;
 use wt_connection::{
     Connection, Connector, Endpoint, Limits, OpenError, Peer, Server, Session, Trust,
@@ -129,6 +131,26 @@ async fn a_layer_refuses_before_there_is_a_session() {
         let session = client.ready().await.unwrap().call(request).await.unwrap();
         echoes(session.body()).await;
         assert_eq!(told.recv().await, Some(()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn layers_trace_and_add_headers_before_there_is_a_session() {
+    within(async {
+        let added = HeaderValue::from_static("added");
+        let set = SetResponseHeaderLayer::overriding(HeaderName::from_static("x-layer"), added);
+        let app = Router::new().route("/echo", any(echoing));
+        let served = serve(app.layer(set).layer(TraceLayer::new_for_http()));
+        let mut client = served.client().await;
+
+        let request = Request::get("/echo").body(()).unwrap();
+        let response = client.ready().await.unwrap().call(request).await.unwrap();
+
+        assert_eq!(response.headers()["x-layer"], "added");
+        echoes(response.body()).await;
+        let plain = ask(&client, "/none").await.unwrap();
+        assert_eq!(plain.headers()["x-layer"], "added");
     })
     .await;
 }
