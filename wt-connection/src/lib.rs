@@ -79,7 +79,7 @@
 //! bytes, and what belongs to a session never comes to h3. The control streams are this crate's for
 //! the same reason: SETTINGS announce WebTransport, GOAWAY counts sessions, and h3 cannot end the
 //! connection. What RFC 9114 calls a connection error still does, but for what follows a request's
-//! headers, which costs that request alone. h3 has no task: it is asked once for each request, and
+//! headers, and strings in them that h3 alone reads: these cost that request alone. h3 has no task: it is asked once for each request, and
 //! is shown no frame that it would have to hold without a bound.
 //!
 //! One driver task for each connection places streams and datagrams, and one for each session reads

@@ -7,14 +7,11 @@ use std::pin::pin;
 use std::time::Duration;
 
 use common::bounded::{once, until, within};
-use common::path::Path;
-use common::{address, connected, connections, connector, server_builder, session};
-use tokio::runtime::{Builder, Runtime};
+use common::path::Silent;
+use common::{connected, connections, session};
 use tokio::time::interval;
-use tower::ServiceExt;
 use wt_connection::{
-    AddError, Connection, ConnectionError, ConnectionState, Connections, Connector, Endpoint,
-    Limits, Session,
+    AddError, Connection, ConnectionError, ConnectionState, Connections, Limits, Session,
 };
 
 #[tokio::test]
@@ -387,64 +384,6 @@ async fn everybody_may_shut_down_and_wait_and_the_first_decides() {
 }
 
 #[tokio::test]
-async fn one_task_watches_until_nobody_is_left() {
-    within(async {
-        let pair = connected().await;
-        let registry = Connections::new();
-        let apart = Apart::new();
-
-        apart.add(&registry, &pair.client).await;
-        apart.add(&registry, &pair.server).await;
-        until(|| apart.tasks() == 1).await;
-        registry.remove(pair.client.id());
-        registry.remove(pair.server.id());
-        until(|| apart.tasks() == 0).await;
-
-        apart.add(&registry, &pair.client).await;
-        until(|| apart.tasks() == 1).await;
-        pair.client.close(0, "").await;
-        until(|| apart.tasks() == 0).await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn the_task_ends_with_the_last_handle_of_the_registry() {
-    within(async {
-        let pair = connected().await;
-        let registry = Connections::new();
-        let apart = Apart::new();
-        apart.add(&registry, &pair.client).await;
-        until(|| apart.tasks() == 1).await;
-
-        drop((registry.clone(), registry));
-
-        until(|| apart.tasks() == 0).await;
-        session(&pair.client, &pair.server).await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn the_task_ends_with_the_shutdown() {
-    within(async {
-        let silent = Silent::connect(Limits::default()).await;
-        let _session = session(&silent.client, &silent.server).await;
-        let registry = Connections::new();
-        let apart = Apart::new();
-        apart.add(&registry, &silent.client).await;
-        until(|| apart.tasks() == 1).await;
-        silent.path.swallow();
-
-        drop(registry.shutdown(0, ""));
-
-        until(|| apart.tasks() == 0).await;
-        assert_eq!(registry.len(), 1, "it does not wait for the connections");
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn clones_share_connections_and_settings() {
     within(async {
         let pair = connected().await;
@@ -483,34 +422,6 @@ fn an_interval_of_zero_is_refused() {
     let _ = Connections::new().idle_check_interval(Duration::ZERO);
 }
 
-/// A connection whose peer can be made silent.
-struct Silent {
-    client: Connection,
-    server: Connection,
-    path: Path,
-    /// The sockets stay open as long as the connection is of use.
-    _endpoints: (Endpoint, Connector),
-}
-
-impl Silent {
-    async fn connect(limits: Limits) -> Self {
-        let (identity, builder) = server_builder();
-        let endpoint = builder.bind().unwrap();
-        let path = Path::to(address(&endpoint)).await;
-        let connector = connector(&identity).limits(limits);
-        let connector = connector.max_idle_timeout(Some(Duration::from_secs(2)));
-        let accept = async { endpoint.accept().await.unwrap().await.unwrap() };
-        let connect = connector.clone().oneshot(path.address.into());
-        let (client, server) = tokio::join!(connect, accept);
-        Self {
-            client: client.unwrap(),
-            server,
-            path,
-            _endpoints: (endpoint, connector),
-        }
-    }
-}
-
 async fn assert_closed(session: &Session, code: u32, reason: &str) {
     let error = session.closed().await;
     let close = error.close().unwrap();
@@ -522,36 +433,6 @@ fn impatient() -> Connections {
     Connections::new()
         .idle_timeout(Some(IDLE))
         .idle_check_interval(TICK)
-}
-
-/// A runtime for the task of a registry alone: those of connections come and go.
-struct Apart(Option<Runtime>);
-
-impl Apart {
-    fn new() -> Self {
-        let mut builder = Builder::new_multi_thread();
-        Self(builder.worker_threads(1).enable_time().build().ok())
-    }
-
-    async fn add(&self, registry: &Connections, connection: &Connection) {
-        let runtime = self.0.as_ref().unwrap();
-        let entered = runtime.enter();
-        registry.add(connection).unwrap();
-        drop(entered);
-        // Queued behind the registry's task, which has begun once this is done.
-        runtime.spawn(async {}).await.unwrap();
-    }
-
-    fn tasks(&self) -> usize {
-        self.0.as_ref().unwrap().metrics().num_alive_tasks()
-    }
-}
-
-impl Drop for Apart {
-    fn drop(&mut self) {
-        // It may not be waited for where others run.
-        self.0.take().unwrap().shutdown_background();
-    }
 }
 
 const IDLE: Duration = Duration::from_millis(400);

@@ -5,10 +5,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::net::UdpSocket;
+use tower::ServiceExt;
+use wt_connection::{Connection, Connector, Endpoint, Limits};
 
-use crate::common::LOOPBACK;
+use crate::common::{LOOPBACK, address, connector, server_builder};
 
 /// A path to a server, which can be made to lose everything.
 pub(crate) struct Path {
@@ -51,6 +54,34 @@ async fn forward(front: UdpSocket, back: UdpSocket, swallows: Arc<AtomicBool>) {
                     let _ = front.send_to(&down[..length], client).await;
                 }
             }
+        }
+    }
+}
+
+/// A connection whose peer can be made silent.
+pub(crate) struct Silent {
+    pub(crate) client: Connection,
+    pub(crate) server: Connection,
+    pub(crate) path: Path,
+    /// The sockets stay open as long as the connection is of use.
+    _endpoints: (Endpoint, Connector),
+}
+
+impl Silent {
+    pub(crate) async fn connect(limits: Limits) -> Self {
+        let (identity, builder) = server_builder();
+        let endpoint = builder.bind().unwrap();
+        let path = Path::to(address(&endpoint)).await;
+        let connector = connector(&identity).limits(limits);
+        let connector = connector.max_idle_timeout(Some(Duration::from_secs(2)));
+        let accept = async { endpoint.accept().await.unwrap().await.unwrap() };
+        let connect = connector.clone().oneshot(path.address.into());
+        let (client, server) = tokio::join!(connect, accept);
+        Self {
+            client: client.unwrap(),
+            server,
+            path,
+            _endpoints: (endpoint, connector),
         }
     }
 }

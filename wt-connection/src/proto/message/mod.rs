@@ -4,6 +4,7 @@
 
 mod error;
 mod headers;
+mod pseudo;
 mod request;
 mod response;
 

@@ -1,8 +1,9 @@
 use bytes::{Bytes, BytesMut};
 use http::header::HOST;
-use http::uri::{Authority, Parts, PathAndQuery, Scheme, Uri};
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{HeaderMap, Method, Request, Version, request};
 
+use super::pseudo::{Pseudo, check_authority};
 use super::{MessageError, headers};
 use crate::proto::draft::{TOKEN, TOKEN_15};
 use crate::proto::qpack::{self, Field};
@@ -93,70 +94,6 @@ pub fn encode_connect(request: &request::Parts, token: &str) -> Result<Bytes, Me
     Ok(block.freeze())
 }
 
-/// The pseudo headers of a request, each at most once.
-#[derive(Default)]
-struct Pseudo<'a> {
-    method: Option<&'a [u8]>,
-    protocol: Option<&'a [u8]>,
-    scheme: Option<&'a [u8]>,
-    authority: Option<&'a [u8]>,
-    path: Option<&'a [u8]>,
-}
-
-impl<'a> Pseudo<'a> {
-    fn collect(fields: &'a [Field<'_>]) -> Result<Self, MessageError> {
-        let mut pseudo = Self::default();
-        for (name, value) in fields {
-            let (name, slot) = match &name[..] {
-                b":method" => (":method", &mut pseudo.method),
-                b":protocol" => (":protocol", &mut pseudo.protocol),
-                b":scheme" => (":scheme", &mut pseudo.scheme),
-                b":authority" => (":authority", &mut pseudo.authority),
-                b":path" => (":path", &mut pseudo.path),
-                _ => return Err(MessageError::UnknownPseudo),
-            };
-            if slot.replace(value).is_some() {
-                return Err(MessageError::Duplicate(name));
-            }
-        }
-        Ok(pseudo)
-    }
-
-    fn uri(&self) -> Result<Uri, MessageError> {
-        // They are in the message, but may be behind other headers.
-        if self.method.is_none() || self.protocol.is_none() {
-            return Err(MessageError::MisplacedPseudo);
-        }
-        match self.scheme {
-            None => return Err(MessageError::Missing(":scheme")),
-            Some(b"https") => {}
-            Some(_) => return Err(MessageError::Invalid(":scheme")),
-        }
-        let mut parts = Parts::default();
-        parts.scheme = Some(Scheme::HTTPS);
-        parts.authority = Some(self.authority()?);
-        parts.path_and_query = Some(self.path()?);
-        Uri::from_parts(parts).map_err(|_| MessageError::Invalid(":path"))
-    }
-
-    fn authority(&self) -> Result<Authority, MessageError> {
-        let authority = self.authority.ok_or(MessageError::Missing(":authority"))?;
-        let authority =
-            Authority::try_from(authority).map_err(|_| MessageError::Invalid(":authority"))?;
-        check_authority(&authority)?;
-        Ok(authority)
-    }
-
-    fn path(&self) -> Result<PathAndQuery, MessageError> {
-        let path = self.path.ok_or(MessageError::Missing(":path"))?;
-        // A fragment would be cut off without a word.
-        if !path.starts_with(b"/") || path.contains(&b'#') || path.len() > MAX_PATH {
-            return Err(MessageError::Invalid(":path"));
-        }
-        PathAndQuery::try_from(path).map_err(|_| MessageError::Invalid(":path"))
-    }
-}
-
 fn protocol(fields: &[Field<'_>]) -> Option<Protocol> {
     let has = |name: &[u8], value: &[u8]| {
         fields
@@ -170,13 +107,6 @@ fn protocol(fields: &[Field<'_>]) -> Option<Protocol> {
         .into_iter()
         .find(|token| has(b":protocol", token.as_bytes()))
         .map(Protocol)
-}
-
-fn check_authority(authority: &Authority) -> Result<(), MessageError> {
-    if authority.host().is_empty() || authority.as_str().contains('@') {
-        return Err(MessageError::Invalid(":authority"));
-    }
-    Ok(())
 }
 
 /// Refuses a `host` that contradicts `:authority`
@@ -194,9 +124,6 @@ fn check_host(headers: &HeaderMap, uri: &Uri) -> Result<(), MessageError> {
         Err(MessageError::Invalid(":authority"))
     }
 }
-
-/// `http` counts a path in 16 bits, and not every version of it checks.
-const MAX_PATH: usize = u16::MAX as usize - 1;
 
 #[cfg(test)]
 mod tests {
