@@ -5,6 +5,7 @@ use std::pin::pin;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 
+use crate::error::SessionError;
 use crate::proto::{code, frame, message};
 use crate::{wait, wire};
 
@@ -42,4 +43,19 @@ pub(crate) fn at_once(
     // RFC 9114 §4.1.1: what is left of a request that was answered is not wanted.
     let _ = recv.stop(wire::varint(code::H3_NO_ERROR));
     written
+}
+
+/// Sends a part of an answer.
+pub(crate) async fn write(send: &mut quinn::SendStream, bytes: &[u8]) -> Result<(), SessionError> {
+    send.write_all(bytes).await.map_err(|error| match error {
+        quinn::WriteError::ConnectionLost(error) => SessionError::Connection(error.into()),
+        quinn::WriteError::Stopped(code) => SessionError::Aborted {
+            code: code.into_inner(),
+        },
+        quinn::WriteError::ClosedStream | quinn::WriteError::ZeroRttRejected => {
+            SessionError::Aborted {
+                code: code::H3_REQUEST_CANCELLED,
+            }
+        }
+    })
 }

@@ -328,7 +328,7 @@ impl SessionRequest {
         let bytes = reply::encode(response).ok_or(SessionError::InvalidResponse)?;
         self.answering = true;
         let streams = self.streams.as_mut().expect(TAKEN_LAST);
-        write(&mut streams.send, &bytes).await?;
+        reply::write(&mut streams.send, &bytes).await?;
         Ok(self.streams.take().expect(TAKEN_LAST))
     }
 }
@@ -339,7 +339,7 @@ struct Rest(Option<quinn::SendStream>);
 impl Rest {
     async fn write(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
         match &mut self.0 {
-            Some(send) => write(send, bytes).await,
+            Some(send) => reply::write(send, bytes).await,
             None => Ok(()),
         }
     }
@@ -379,20 +379,6 @@ impl fmt::Debug for SessionRequest {
             .field("headers", self.headers())
             .finish_non_exhaustive()
     }
-}
-
-async fn write(send: &mut quinn::SendStream, bytes: &[u8]) -> Result<(), SessionError> {
-    send.write_all(bytes).await.map_err(|error| match error {
-        quinn::WriteError::ConnectionLost(error) => SessionError::Connection(error.into()),
-        quinn::WriteError::Stopped(code) => SessionError::Aborted {
-            code: code.into_inner(),
-        },
-        quinn::WriteError::ClosedStream | quinn::WriteError::ZeroRttRejected => {
-            SessionError::Aborted {
-                code: code::H3_REQUEST_CANCELLED,
-            }
-        }
-    })
 }
 
 const DRAFT02_REQUEST: &str = "sec-webtransport-http3-draft02";
