@@ -194,7 +194,9 @@ impl Demux {
         }
     }
 
-    fn place_bi(&mut self, arrival: BiArrival, kind: BiKind) -> Result<(), ConnectionFault> {
+    fn place_bi(&mut self, mut arrival: BiArrival, kind: BiKind) -> Result<(), ConnectionFault> {
+        // Until it is queued, so that whoever waits for all that is here does not miss it.
+        let _reading = arrival.reading.take();
         let (mut send, mut recv, rest) = arrival.into_parts();
         let id = send.id().into();
         if let BiKind::Session(session) = kind {
