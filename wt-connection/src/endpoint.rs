@@ -42,8 +42,16 @@ struct Shared {
     transport: Transport,
     limits: Limits,
     owner: Owner,
-    /// What each accepted connection's own settings are made from, if it needs any.
-    server: Option<quinn::ServerConfig>,
+    accepting: Accepting,
+}
+
+/// How connections are accepted on an endpoint.
+#[derive(Default)]
+pub(crate) struct Accepting {
+    /// What each connection's own settings are made from, if it needs any.
+    pub(crate) per_connection: Option<quinn::ServerConfig>,
+    /// Clients are asked for no certificate.
+    pub(crate) anonymous: bool,
 }
 
 /// How connections are made on an endpoint.
@@ -85,7 +93,14 @@ impl Endpoint {
     /// [`Limits::max_sessions`].
     #[must_use]
     pub fn from_quinn(quinn: quinn::Endpoint, limits: Limits) -> Self {
-        Self::new(quinn, Client::Quinn, Transport::default(), limits, None)
+        let accepting = Accepting::default();
+        Self::new(
+            quinn,
+            Client::Quinn,
+            Transport::default(),
+            limits,
+            accepting,
+        )
     }
 
     /// Begins an endpoint with settings of its own.
@@ -98,7 +113,7 @@ impl Endpoint {
         client: Client,
         transport: Transport,
         limits: Limits,
-        server: Option<quinn::ServerConfig>,
+        accepting: Accepting,
     ) -> Self {
         let owner = Owner::default();
         let shared = Shared {
@@ -107,7 +122,7 @@ impl Endpoint {
             transport,
             limits,
             owner,
-            server,
+            accepting,
         };
         Self {
             shared: Arc::new(shared),
@@ -184,9 +199,14 @@ impl Endpoint {
         self.shared.limits
     }
 
+    /// Says whether a client may be told something before it has proved who it is: it never will.
+    pub(crate) fn accepts_anybody(&self) -> bool {
+        self.shared.accepting.anonymous
+    }
+
     /// The settings for one more accepted connection, unless the endpoint's serve all.
     pub(crate) fn server_config(&self) -> Option<Arc<quinn::ServerConfig>> {
-        let mut config = self.shared.server.clone()?;
+        let mut config = self.shared.accepting.per_connection.clone()?;
         config.transport_config(self.shared.transport.config(&self.shared.limits));
         Some(Arc::new(config))
     }

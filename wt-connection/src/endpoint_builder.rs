@@ -5,7 +5,7 @@ use std::sync::Arc;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use socket2::{Domain, Socket, Type};
 
-use crate::endpoint::Client;
+use crate::endpoint::{Accepting, Client};
 use crate::error::EndpointError;
 use crate::reset_key::ResetKey;
 use crate::{Endpoint, Limits, ServerIdentity, TlsError, Transport, Trust};
@@ -113,13 +113,19 @@ impl EndpointBuilder {
         let runtime = Arc::new(quinn::TokioRuntime);
         let quinn = quinn::Endpoint::new(config, server.clone(), socket, runtime)
             .map_err(EndpointError::Bind)?;
-        let per_connection = server.filter(|_| self.transport.is_per_connection());
+        let accepting = Accepting {
+            per_connection: server.filter(|_| self.transport.is_per_connection()),
+            anonymous: self
+                .identity
+                .as_ref()
+                .is_some_and(ServerIdentity::asks_no_client),
+        };
         Ok(Endpoint::new(
             quinn,
             client,
             self.transport,
             self.limits,
-            per_connection,
+            accepting,
         ))
     }
 

@@ -2,7 +2,6 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use crate::connecting::Setup;
-use crate::error::ConnectError;
 use crate::wire;
 use crate::{Connecting, Endpoint, Target};
 
@@ -54,7 +53,11 @@ impl Incoming {
                 Some(config) => quinn.accept_with(config),
                 None => quinn.accept(),
             };
-            let quinn = connecting.map_err(ConnectError::from)?.await?;
+            let quinn = if endpoint.accepts_anybody() {
+                early(connecting?).await?
+            } else {
+                connecting?.await?
+            };
             let authority = Target::from(wire::canonical(remote)).authority().clone();
             let setup = Setup {
                 owner: endpoint.owner().clone(),
@@ -105,6 +108,18 @@ impl Incoming {
     #[must_use]
     pub fn remote_address(&self) -> SocketAddr {
         wire::canonical(self.quinn.remote_address())
+    }
+}
+
+/// Gives a connection as soon as it can send, so that SETTINGS leave with the server's first flight.
+async fn early(
+    mut connecting: quinn::Connecting,
+) -> Result<quinn::Connection, quinn::ConnectionError> {
+    // Once the client's limits are known, or it would not be noticed that a stream may be opened.
+    connecting.handshake_data().await?;
+    match connecting.into_0rtt() {
+        Ok((quinn, _)) => Ok(quinn),
+        Err(connecting) => connecting.await,
     }
 }
 

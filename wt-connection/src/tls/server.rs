@@ -16,6 +16,10 @@ use crate::tls::{ALPN, Identity, ReloadableIdentity, TlsError, provider};
 /// A configuration is taken as it is, but for ALPN: if that is empty, it becomes `h3`. It must
 /// support TLS 1.3 and the suite `TLS13_AES_128_GCM_SHA256`, and its `max_early_data_size` must be
 /// 0, the default, or `u32::MAX`, at which early data can be replayed.
+///
+/// With a certificate alone, HTTP/3's SETTINGS leave with the server's first flight, which saves
+/// clients a round trip. A configuration may ask clients to prove themselves, so with one they leave
+/// once that is done.
 #[derive(Clone, Debug)]
 pub struct ServerIdentity {
     source: Source,
@@ -28,6 +32,14 @@ enum Source {
 }
 
 impl ServerIdentity {
+    /// Says whether it is known that clients are asked for no certificate.
+    pub(crate) fn asks_no_client(&self) -> bool {
+        match self.source {
+            Source::Identity(_) => true,
+            Source::Rustls(_) => false,
+        }
+    }
+
     /// Builds the configuration; with `key_log`, one that writes secrets to `SSLKEYLOGFILE`.
     pub(crate) fn server_config(&self, key_log: bool) -> Result<Arc<ServerConfig>, TlsError> {
         let mut config = match &self.source {

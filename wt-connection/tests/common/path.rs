@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
@@ -16,7 +16,13 @@ use crate::common::{LOOPBACK, address, connector, server_builder};
 /// A path to a server, which can be made to lose everything.
 pub(crate) struct Path {
     pub(crate) address: SocketAddr,
-    swallows: Arc<AtomicBool>,
+    losses: Arc<Losses>,
+}
+
+struct Losses {
+    all: AtomicBool,
+    /// How many packets of the client's still pass.
+    passing_up: AtomicUsize,
 }
 
 impl Path {
@@ -26,31 +32,54 @@ impl Path {
         back.connect(server).await.unwrap();
         let path = Self {
             address: front.local_addr().unwrap(),
-            swallows: Arc::default(),
+            losses: Arc::new(Losses {
+                all: AtomicBool::new(false),
+                passing_up: AtomicUsize::new(usize::MAX),
+            }),
         };
-        tokio::spawn(forward(front, back, Arc::clone(&path.swallows)));
+        tokio::spawn(forward(front, back, Arc::clone(&path.losses)));
         path
     }
 
     pub(crate) fn swallow(&self) {
-        self.swallows.store(true, Ordering::Relaxed);
+        self.losses.all.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets so many more packets of the client's pass.
+    pub(crate) fn pass_up(&self, packets: usize) {
+        self.losses.passing_up.store(packets, Ordering::Relaxed);
+    }
+}
+
+impl Losses {
+    fn passes(&self) -> bool {
+        !self.all.load(Ordering::Relaxed)
+    }
+
+    fn passes_up(&self) -> bool {
+        let one_less = |left: usize| left.checked_sub(1);
+        let passing = &self.passing_up;
+        self.passes()
+            && passing
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+                .is_ok()
     }
 }
 
 /// Passes packets on between the one client of `front` and the server behind `back`.
-async fn forward(front: UdpSocket, back: UdpSocket, swallows: Arc<AtomicBool>) {
+async fn forward(front: UdpSocket, back: UdpSocket, losses: Arc<Losses>) {
     let (mut up, mut down) = ([0; 65_536], [0; 65_536]);
     let mut client = None;
     loop {
         tokio::select! {
             Ok((length, from)) = front.recv_from(&mut up) => {
                 client = Some(from);
-                if !swallows.load(Ordering::Relaxed) {
+                if losses.passes_up() {
                     let _ = back.send(&up[..length]).await;
                 }
             }
             Ok(length) = back.recv(&mut down) => {
-                if let Some(client) = client && !swallows.load(Ordering::Relaxed) {
+                if let Some(client) = client && losses.passes() {
                     let _ = front.send_to(&down[..length], client).await;
                 }
             }

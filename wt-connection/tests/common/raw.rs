@@ -1,5 +1,6 @@
 //! A peer made of quinn alone, which writes the bytes of HTTP/3 by hand.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
@@ -141,6 +142,14 @@ pub(crate) async fn quic_client(
     server: &Endpoint,
     identity: &Identity,
 ) -> (quinn::Connection, quinn::Endpoint) {
+    quic_client_at(address(server), identity).await
+}
+
+/// A raw client of the server at an address, that has sent nothing of HTTP/3 yet.
+pub(crate) async fn quic_client_at(
+    server: SocketAddr,
+    identity: &Identity,
+) -> (quinn::Connection, quinn::Endpoint) {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(identity.certificate_chain()[0].clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -153,7 +162,7 @@ pub(crate) async fn quic_client(
     let crypto = QuicClientConfig::try_from(tls).unwrap();
     let config = quinn::ClientConfig::new(Arc::new(crypto));
     let socket = quinn::Endpoint::client(LOOPBACK.parse().unwrap()).unwrap();
-    let connecting = socket.connect_with(config, address(server), "localhost");
+    let connecting = socket.connect_with(config, server, "localhost");
     (connecting.unwrap().await.unwrap(), socket)
 }
 
