@@ -1,0 +1,48 @@
+use tokio::runtime::{Builder, Runtime};
+
+/// Rounds of each measure; the median counts.
+pub(crate) const ROUNDS: usize = 9;
+
+/// Runs ours and the anchor in turn, who comes first changing from round to round, prints both
+/// rates, and gives the median of their ratios.
+pub(crate) async fn compare(
+    what: &str,
+    mut ours: impl AsyncFnMut() -> f64,
+    mut anchor: impl AsyncFnMut() -> f64,
+) -> f64 {
+    // Not counted: caches, congestion windows and allocators settle.
+    ours().await;
+    anchor().await;
+    println!("\n{what}\n\n| round | ours | quinn | ratio |");
+    println!("| --- | --- | --- | --- |");
+    let mut ratios = Vec::new();
+    for round in 0..ROUNDS {
+        let (ours, anchor) = if round % 2 == 0 {
+            let ours = ours().await;
+            (ours, anchor().await)
+        } else {
+            let anchor = anchor().await;
+            (ours().await, anchor)
+        };
+        println!(
+            "| {round} | {ours:.0} | {anchor:.0} | {:.3} |",
+            ours / anchor
+        );
+        ratios.push(ours / anchor);
+    }
+    median(ratios)
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// The runtime of every measure of speed.
+pub(crate) fn runtime() -> Runtime {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+}
