@@ -91,11 +91,17 @@ impl BiArrival {
             if let Some(kind) = self.decode(limits)? {
                 return Ok(kind);
             }
-            match self.recv.read_chunk(usize::MAX, true).await {
-                Ok(Some(chunk)) => match &mut self.headers {
-                    Some(headers) => headers.push(chunk.bytes),
-                    None => chunk::append(&mut self.rest, chunk.bytes),
-                },
+            // Two, so that quinn looks for the stream's end, too.
+            let mut chunks = [Bytes::new(), Bytes::new()];
+            match self.recv.read_chunks(&mut chunks).await {
+                Ok(Some(_)) => {
+                    for chunk in chunks {
+                        match &mut self.headers {
+                            Some(headers) => headers.push(chunk),
+                            None => chunk::append(&mut self.rest, chunk),
+                        }
+                    }
+                }
                 Ok(None) => return Ok(BiKind::Refuse(code::H3_REQUEST_INCOMPLETE)),
                 Err(_) => return Ok(BiKind::Refuse(code::H3_REQUEST_CANCELLED)),
             }

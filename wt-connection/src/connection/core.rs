@@ -24,7 +24,7 @@ use crate::proto::settings::Settings;
 use crate::session::{Ask, SessionCore, SessionTask};
 use crate::sessions::Sessions;
 use crate::state::{ConnectionState, StateCell};
-use crate::stream::Lingering;
+use crate::stream::{Lingering, is_stopped};
 use crate::wait;
 
 /// What a connection's handles, sessions and driver share.
@@ -189,8 +189,10 @@ impl Core {
 
     /// Keeps the connection, as it ends, until the peer has the answer that `send` was finished
     /// with.
-    pub(crate) fn linger(&self, send: quinn::SendStream) {
-        self.answers.lock().push(send);
+    pub(crate) fn linger(&self, mut send: quinn::SendStream) {
+        if !is_stopped(&mut send) {
+            self.answers.lock().push(send);
+        }
     }
 
     /// Waits until every answer is delivered.

@@ -1,6 +1,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::StatusCode;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -51,33 +52,49 @@ impl Demux {
     pub(crate) async fn run(&mut self) -> Stop {
         let quinn = self.core.quinn.clone();
         let core = Arc::clone(&self.core);
+        // Kept from turn to turn: to wait anew costs more than what most turns do.
+        let mut bi = pin!(quinn.accept_bi());
+        let mut uni = pin!(quinn.accept_uni());
+        let mut datagram = pin!(quinn.read_datagram());
+        let mut asked = pin!(core.sessions.arrivals().asked());
+        let mut cancelled = pin!(core.next_cancelled());
         loop {
             let placed = tokio::select! {
-                stream = quinn.accept_bi() => match stream {
-                    Ok((send, recv)) => self.arrived_some(BiArrival::new(send, recv)).await,
-                    Err(error) => return Stop::Lost(error.into()),
-                },
-                stream = quinn.accept_uni() => match stream {
-                    Ok(recv) => self.arrived_uni(UniArrival::new(recv)).await,
-                    Err(error) => return Stop::Lost(error.into()),
-                },
-                datagram = quinn.read_datagram() => match datagram {
-                    Ok(mut datagram) => datagram::decode(&mut datagram)
-                        .map(|id| self.core.sessions.datagram(id, datagram)),
-                    Err(error) => return Stop::Lost(error.into()),
-                },
+                stream = &mut bi => {
+                    bi.set(quinn.accept_bi());
+                    match stream {
+                        Ok((send, recv)) => self.arrived_some(BiArrival::new(send, recv)).await,
+                        Err(error) => return Stop::Lost(error.into()),
+                    }
+                }
+                stream = &mut uni => {
+                    uni.set(quinn.accept_uni());
+                    match stream {
+                        Ok(recv) => self.arrived_uni(UniArrival::new(recv)).await,
+                        Err(error) => return Stop::Lost(error.into()),
+                    }
+                }
+                first = &mut datagram => {
+                    datagram.set(quinn.read_datagram());
+                    match first {
+                        Ok(first) => self.arrived_datagrams(first).await,
+                        Err(error) => return Stop::Lost(error.into()),
+                    }
+                }
                 Some(late) = self.late.join_next() => match late {
                     Ok(Late::Uni(arrival, kind)) => kind.and_then(|k| self.place_uni(arrival, k)),
                     Ok(Late::Bi(arrival, kind)) => kind.and_then(|k| self.place_bi(arrival, k)),
                     Ok(Late::Done) | Err(_) => Ok(()),
                 },
-                turn = core.sessions.arrivals().asked() => {
+                turn = &mut asked => {
+                    asked.set(core.sessions.arrivals().asked());
                     let placed = self.place_arrived().await;
                     core.sessions.arrivals().tell(turn);
                     placed
                 }
-                cancelled = core.next_cancelled() => {
-                    let settled = cancelled.settle(core.limits.header_timeout);
+                given_up = &mut cancelled => {
+                    cancelled.set(core.next_cancelled());
+                    let settled = given_up.settle(core.limits.header_timeout);
                     self.late.spawn(async move {
                         settled.await;
                         Late::Done
@@ -118,6 +135,24 @@ impl Demux {
         Ok(())
     }
 
+    async fn arrived_datagrams(&self, first: Bytes) -> Result<(), ConnectionFault> {
+        self.place_datagram(first)?;
+        for _ in 1..BATCH {
+            let next = pin!(self.core.quinn.read_datagram());
+            let Some(Ok(datagram)) = wait::now(next).await else {
+                break;
+            };
+            self.place_datagram(datagram)?;
+        }
+        Ok(())
+    }
+
+    fn place_datagram(&self, mut datagram: Bytes) -> Result<(), ConnectionFault> {
+        let id = datagram::decode(&mut datagram)?;
+        self.core.sessions.datagram(id, datagram);
+        Ok(())
+    }
+
     async fn arrived_uni(&mut self, mut arrival: UniArrival) -> Result<(), ConnectionFault> {
         let first = wait::now(pin!(arrival.read())).await;
         if let Some(kind) = first {
@@ -139,6 +174,10 @@ impl Demux {
     async fn arrived_bi(&mut self, mut arrival: BiArrival) -> Result<(), ConnectionFault> {
         let id = arrival.send.id().into();
         let first = wait::now(pin!(arrival.read(&self.core.limits))).await;
+        if let Some(Ok(BiKind::Session(session))) = first {
+            self.place_stream(session, arrival);
+            return Ok(());
+        }
         if self.core.side == Side::Server {
             if first.is_none() {
                 self.core.sessions.expect(id);
@@ -197,14 +236,12 @@ impl Demux {
     fn place_bi(&mut self, mut arrival: BiArrival, kind: BiKind) -> Result<(), ConnectionFault> {
         // Until it is queued, so that whoever waits for all that is here does not miss it.
         let _reading = arrival.reading.take();
-        let (mut send, mut recv, rest) = arrival.into_parts();
-        let id = send.id().into();
         if let BiKind::Session(session) = kind {
-            self.forget(id);
-            let stream = IncomingStream::Bi(send, Received::new(recv, rest));
-            self.core.sessions.stream(session, stream);
+            self.place_stream(session, arrival);
             return Ok(());
         }
+        let (mut send, mut recv, rest) = arrival.into_parts();
+        let id = send.id().into();
         let kind = match kind {
             BiKind::Connect(_) | BiKind::Http if self.core.goaway.is_cut_off(id) => {
                 BiKind::Refuse(code::H3_REQUEST_REJECTED)
@@ -246,6 +283,16 @@ impl Demux {
         Ok(())
     }
 
+    fn place_stream(&self, session: u64, arrival: BiArrival) {
+        let (send, recv, rest) = arrival.into_parts();
+        let id = send.id().into();
+        let stream = IncomingStream::Bi(send, Received::new(recv, rest));
+        match self.core.side {
+            Side::Client => self.core.sessions.stream(session, stream),
+            Side::Server => self.core.sessions.client_stream(id, session, stream),
+        }
+    }
+
     /// Lets go of what arrived for a stream that is no session.
     fn forget(&self, id: u64) {
         if self.core.side == Side::Server {
@@ -254,7 +301,7 @@ impl Demux {
     }
 }
 
-/// How many streams are placed before anything else is looked at.
+/// How many streams or datagrams are placed before anything else is looked at.
 const BATCH: usize = 16;
 
 const PUSH_NOT_ALLOWED: ConnectionFault =

@@ -29,6 +29,12 @@ pub enum ReadToEndError {
     Read(#[from] ReadError),
 }
 
+impl From<SessionError> for ReadToEndError {
+    fn from(error: SessionError) -> Self {
+        Self::Read(error.into())
+    }
+}
+
 /// Why a stream could not be written.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]

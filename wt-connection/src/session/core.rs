@@ -13,12 +13,15 @@ use crate::session::incoming::IncomingStream;
 use crate::session::live::StreamKey;
 use crate::session::state::{Ask, State};
 use crate::session::unannounced::Unannounced;
-use crate::stream::{BiStream, Half, Received, RecvStream, SendStream};
+use crate::stream::{BiStream, Half, Received, RecvStream, SendStream, Sent, is_stopped};
 use crate::wait;
 
 /// What a session's handles, its task and the connection's driver share.
 pub(crate) struct SessionCore {
     id: u64,
+    /// How each stream of the session begins.
+    bi_header: Bytes,
+    uni_header: Bytes,
     quinn: quinn::Connection,
     activity: Arc<Activity>,
     state: Lock<State>,
@@ -39,6 +42,8 @@ impl SessionCore {
     ) -> Arc<Self> {
         Arc::new(Self {
             id,
+            bi_header: header(|buf| stream_header::encode_bi(buf, id)),
+            uni_header: header(|buf| stream_header::encode_uni(buf, id)),
             quinn,
             activity,
             state: Lock::new(State::new(received_datagrams)),
@@ -80,9 +85,9 @@ impl SessionCore {
             opened = self.quinn.open_bi() => opened.map_err(|error| self.lost(error))?,
             ended = self.ended() => return Err(ended),
         };
-        let mut header = Vec::with_capacity(MAX_HEADER);
-        stream_header::encode_bi(&mut header, self.id);
-        let send = Unannounced::new(send).announce(self, &header).await?;
+        let send = Unannounced::new(send)
+            .announce(self, &self.bi_header)
+            .await?;
         let recv = Received::new(recv, Bytes::new());
         let mut state = self.state.lock();
         if let Err(ended) = state.alive() {
@@ -90,7 +95,10 @@ impl SessionCore {
             IncomingStream::Bi(send, recv).refuse(code::WT_SESSION_GONE);
             return Err(ended);
         }
-        Ok(state.adopt_bi(handle, send, recv))
+        let stream = state.adopt_bi(handle, send, recv);
+        drop(state);
+        self.touch();
+        Ok(stream)
     }
 
     pub(crate) async fn open_uni(
@@ -103,30 +111,39 @@ impl SessionCore {
             opened = self.quinn.open_uni() => opened.map_err(|error| self.lost(error))?,
             ended = self.ended() => return Err(ended),
         };
-        let mut header = Vec::with_capacity(MAX_HEADER);
-        stream_header::encode_uni(&mut header, self.id);
-        let send = Unannounced::new(send).announce(self, &header).await?;
+        let send = Unannounced::new(send)
+            .announce(self, &self.uni_header)
+            .await?;
         let mut state = self.state.lock();
         if let Err(ended) = state.alive() {
             drop(state);
             drop(Unannounced::new(send));
             return Err(ended);
         }
-        Ok(state.adopt_send(handle, send))
+        let stream = state.adopt_send(handle, send);
+        drop(state);
+        self.touch();
+        Ok(stream)
     }
 
     pub(crate) async fn accept_bi(
         &self,
         handle: &Arc<SessionHandle>,
     ) -> Result<BiStream, SessionError> {
-        wait::until(&self.bi_arrived, || self.state.lock().next_bi(handle)).await
+        let next = || self.state.lock().next_bi(handle);
+        let stream = wait::until(&self.bi_arrived, next).await?;
+        self.touch();
+        Ok(stream)
     }
 
     pub(crate) async fn accept_uni(
         &self,
         handle: &Arc<SessionHandle>,
     ) -> Result<RecvStream, SessionError> {
-        wait::until(&self.uni_arrived, || self.state.lock().next_uni(handle)).await
+        let next = || self.state.lock().next_uni(handle);
+        let stream = wait::until(&self.uni_arrived, next).await?;
+        self.touch();
+        Ok(stream)
     }
 
     pub(crate) async fn read_datagram(&self) -> Result<Bytes, SessionError> {
@@ -138,26 +155,27 @@ impl SessionCore {
 
     pub(crate) fn send_datagram(&self, payload: &[u8]) -> Result<(), SendDatagramError> {
         self.state.lock().alive()?;
-        let max = self
-            .max_datagram_size()
-            .ok_or(SendDatagramError::Unsupported)?;
-        if payload.len() > max {
-            return Err(SendDatagramError::TooLarge { max });
+        if payload.len() > MAX_DATAGRAM {
+            return Err(self.too_large());
         }
-        self.touch();
         let framed = datagram::encode(self.id, payload);
-        self.quinn.send_datagram(framed).map_err(|error| {
-            match error {
-                // The path has shrunk since we looked.
-                quinn::SendDatagramError::TooLarge => {
-                    let max = self.max_datagram_size().unwrap_or(0);
-                    SendDatagramError::TooLarge { max }
-                }
-                quinn::SendDatagramError::UnsupportedByPeer
-                | quinn::SendDatagramError::Disabled => SendDatagramError::Unsupported,
-                quinn::SendDatagramError::ConnectionLost(error) => self.lost(error).into(),
+        let sent = self.quinn.send_datagram(framed);
+        sent.map_err(|error| match error {
+            quinn::SendDatagramError::TooLarge => self.too_large(),
+            quinn::SendDatagramError::UnsupportedByPeer | quinn::SendDatagramError::Disabled => {
+                SendDatagramError::Unsupported
             }
-        })
+            quinn::SendDatagramError::ConnectionLost(error) => self.lost(error).into(),
+        })?;
+        self.touch();
+        Ok(())
+    }
+
+    fn too_large(&self) -> SendDatagramError {
+        match self.max_datagram_size() {
+            Some(max) => SendDatagramError::TooLarge { max },
+            None => SendDatagramError::Unsupported,
+        }
     }
 
     pub(crate) fn max_datagram_size(&self) -> Option<usize> {
@@ -184,15 +202,17 @@ impl SessionCore {
         }
     }
 
-    pub(crate) fn drop_send(&self, key: StreamKey, half: &Half<quinn::SendStream>, reset: bool) {
+    pub(crate) fn drop_send(&self, key: StreamKey, half: &Half<quinn::SendStream>, sent: Sent) {
         let Some(mut stream) = half.take() else {
             return;
         };
-        // One that is finished or reset already stays so.
-        let _ = stream.finish();
+        if sent == Sent::Some {
+            let _ = stream.finish();
+        }
+        let settled = sent == Sent::Reset || is_stopped(&mut stream);
         let mut state = self.state.lock();
         state.forget(key);
-        if !reset {
+        if !settled {
             state.linger(stream);
         }
     }
@@ -306,5 +326,11 @@ impl fmt::Debug for SessionCore {
     }
 }
 
-/// Two bytes of type and at most eight of session id.
-const MAX_HEADER: usize = 10;
+fn header(encode: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+    let mut header = Vec::new();
+    encode(&mut header);
+    header.into()
+}
+
+/// What fits into no UDP packet.
+const MAX_DATAGRAM: usize = 65_535;

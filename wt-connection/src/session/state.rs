@@ -198,7 +198,6 @@ impl State {
             half.end(ended);
         }
         let key = self.live.insert(LiveHalf::Send(Arc::clone(&half)));
-        handle.touch();
         SendStream::new(half, Arc::clone(handle), key, id)
     }
 
@@ -206,7 +205,6 @@ impl State {
         let id = received.id();
         let half = Arc::new(Half::new(received));
         let key = self.live.insert(LiveHalf::Recv(Arc::clone(&half)));
-        handle.touch();
         RecvStream::new(half, Arc::clone(handle), key, id)
     }
 

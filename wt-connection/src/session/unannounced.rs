@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use quinn::WriteError;
 
 use crate::error::SessionError;
@@ -18,12 +19,12 @@ impl Unannounced {
     pub(crate) async fn announce(
         mut self,
         session: &SessionCore,
-        header: &[u8],
+        header: &Bytes,
     ) -> Result<quinn::SendStream, SessionError> {
         let send = self.0.as_mut().expect(WHOLE);
         let written = tokio::select! {
             biased;
-            written = send.write_all(header) => written,
+            written = send.write_chunk(header.clone()) => written,
             ended = session.ended() => return Err(ended),
         };
         if let Err(WriteError::ConnectionLost(error)) = written {

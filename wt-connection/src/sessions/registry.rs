@@ -69,18 +69,37 @@ impl Sessions {
 
     /// Forgets a session, or a stream that turned out to be none.
     pub(crate) fn remove(&self, id: u64) {
-        let Early { streams, .. } = self.table.lock().remove(id);
-        for stream in streams {
-            stream.refuse(code::WT_SESSION_GONE);
-        }
+        let early = self.table.lock().remove(id);
+        Self::refuse(early);
     }
 
     pub(crate) fn stream(&self, id: u64, stream: IncomingStream) {
         let place = self.table.lock().stream(id, stream);
+        Self::put(place);
+    }
+
+    /// Takes in a stream of the client's, `stream_id`, which is no session then.
+    pub(crate) fn client_stream(&self, stream_id: u64, id: u64, stream: IncomingStream) {
+        let mut table = self.table.lock();
+        table.see(stream_id);
+        let early = table.remove(stream_id);
+        let place = table.stream(id, stream);
+        drop(table);
+        Self::refuse(early);
+        Self::put(place);
+    }
+
+    fn put(place: Place<Arc<SessionCore>, IncomingStream>) {
         match place {
             Place::Deliver(session, stream) => session.push_stream(stream),
             Place::Kept => {}
             Place::Refuse(stream, code) => stream.refuse(code),
+        }
+    }
+
+    fn refuse(early: Early<IncomingStream>) {
+        for stream in early.streams {
+            stream.refuse(code::WT_SESSION_GONE);
         }
     }
 

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::mem;
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use crate::proto::control::Side;
 /// over the whole connection. `C` is an open session, `S` a stream.
 #[derive(Debug)]
 pub(crate) struct Table<C, S> {
-    slots: HashMap<u64, Slot<C, S>>,
+    slots: BTreeMap<u64, Slot<C, S>>,
     limits: Limits,
     /// Stream ids below have been looked at: one without a slot is no session any more.
     seen: u64,
@@ -54,7 +54,7 @@ pub(crate) enum Place<C, T> {
 impl<C: Clone, S> Table<C, S> {
     pub(crate) fn new(side: Side, limits: Limits) -> Self {
         Self {
-            slots: HashMap::new(),
+            slots: BTreeMap::new(),
             limits,
             seen: match side {
                 // Its own sessions alone, each of which has a slot.

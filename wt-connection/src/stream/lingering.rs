@@ -14,11 +14,9 @@ pub(crate) struct Lingering {
 }
 
 impl Lingering {
-    pub(crate) fn push(&mut self, mut stream: SendStream) {
-        if is_settled(&mut stream) {
-            // Dropped, it is reset if it was stopped; until then it takes up the peer's room.
-            return;
-        }
+    /// Keeps a stream that is finished and was not [stopped](is_stopped): one that was takes up the
+    /// peer's room until it is dropped, which resets it.
+    pub(crate) fn push(&mut self, stream: SendStream) {
         if self.streams.len() >= self.sweep_at.max(SWEEP_FIRST) {
             self.streams.retain_mut(|stream| !is_settled(stream));
             // Twice what is left, so that each stream is looked at twice on average.
@@ -54,10 +52,15 @@ impl Lingering {
 
 /// Says whether a finished stream was acknowledged or stopped.
 ///
-/// Of an acknowledged stream quinn has forgotten the priority, and of those that were finished before
-/// it finishes the stopped ones again; `stopped` would tell both, and register a waker each time.
+/// Of an acknowledged stream quinn has forgotten the priority; `stopped` would tell both, and register
+/// a waker each time.
 fn is_settled(stream: &mut SendStream) -> bool {
-    stream.priority().is_err() || stream.finish().is_ok()
+    stream.priority().is_err() || is_stopped(stream)
+}
+
+/// Says whether a stream that was finished before was stopped: only then quinn finishes it again.
+pub(crate) fn is_stopped(stream: &mut SendStream) -> bool {
+    stream.finish().is_ok()
 }
 
 const SWEEP_FIRST: usize = 32;

@@ -8,7 +8,8 @@ mod send;
 
 pub use bi::BiStream;
 pub(crate) use half::{Abort, Half, outlives};
-pub(crate) use lingering::Lingering;
+pub(crate) use lingering::{Lingering, is_stopped};
 pub(crate) use recv::Received;
 pub use recv::RecvStream;
 pub use send::SendStream;
+pub(crate) use send::Sent;

@@ -3,7 +3,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
-use std::{fmt, io};
+use std::{fmt, io, mem};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, ReadBuf};
@@ -32,8 +32,10 @@ pub struct RecvStream {
 pub(crate) struct Received {
     stream: quinn::RecvStream,
     rest: Bytes,
-    /// All that follows `rest`, once it was taken out of quinn.
-    tail: VecDeque<Bytes>,
+    /// What was taken out of quinn beside it.
+    next: Bytes,
+    /// All that follows them, once it was taken out of quinn. Rare, so that a stream stays small.
+    tail: Option<Box<VecDeque<Bytes>>>,
     end: Option<End>,
 }
 
@@ -41,7 +43,7 @@ pub(crate) struct Received {
 #[derive(Clone, Debug)]
 enum End {
     Finished,
-    Failed(ReadError),
+    Failed(Box<ReadError>),
     /// With its session, of whose end the peer's word is still to come.
     SessionGone,
 }
@@ -106,12 +108,18 @@ impl RecvStream {
     /// Not cancel safe: what was read is lost.
     pub async fn read_to_end(&mut self, limit: usize) -> Result<Vec<u8>, ReadToEndError> {
         let mut all = Vec::new();
-        while let Some(chunk) = self.read_chunk(usize::MAX).await? {
-            if chunk.len() > limit - all.len() {
-                return Err(ReadToEndError::TooLong);
+        poll_fn(|cx| {
+            let before = all.len();
+            let read = |received: &mut Received, cx: &mut Context<'_>| {
+                received.poll_to_end(cx, limit, &mut all)
+            };
+            let polled = self.poll_with(cx, read);
+            if polled.is_pending() && all.len() > before {
+                self.session.touch();
             }
-            all.extend_from_slice(&chunk);
-        }
+            polled
+        })
+        .await?;
         Ok(all)
     }
 
@@ -136,9 +144,17 @@ impl RecvStream {
         cx: &mut Context<'_>,
         max: usize,
     ) -> Poll<Result<Option<Bytes>, ReadError>> {
+        self.poll_with(cx, |received, cx| received.poll_chunk(cx, max))
+    }
+
+    fn poll_with<T, E: From<SessionError>>(
+        &self,
+        cx: &mut Context<'_>,
+        read: impl FnOnce(&mut Received, &mut Context<'_>) -> Poll<Result<T, E>>,
+    ) -> Poll<Result<T, E>> {
         let mut gone = false;
         let polled = self.half.poll(cx, |received, cx| {
-            let polled = received.poll_chunk(cx, max);
+            let polled = read(received, cx);
             gone = matches!(received.end, Some(End::SessionGone));
             polled
         });
@@ -156,7 +172,8 @@ impl Received {
         Self {
             stream,
             rest,
-            tail: VecDeque::new(),
+            next: Bytes::new(),
+            tail: None,
             end: None,
         }
     }
@@ -170,39 +187,79 @@ impl Received {
         cx: &mut Context<'_>,
         max: usize,
     ) -> Poll<Result<Option<Bytes>, ReadError>> {
-        if self.rest.is_empty() {
-            self.rest = self.tail.pop_front().unwrap_or_default();
+        if self.rest.is_empty() && !self.advance() && self.end.is_none() {
+            ready!(self.poll_fill(cx));
         }
         if !self.rest.is_empty() {
-            return Poll::Ready(Ok(Some(self.rest.split_to(max.min(self.rest.len())))));
-        }
-        if self.end.is_none() {
-            let chunk = ready!(pin!(self.stream.read_chunk(max, true)).poll(cx));
-            self.end = Some(match chunk {
-                Ok(Some(chunk)) => return Poll::Ready(Ok(Some(chunk.bytes))),
-                Ok(None) => End::Finished,
-                Err(quinn::ReadError::Reset(code)) if code == wire::session_gone() => {
-                    End::SessionGone
-                }
-                Err(error) => End::Failed(error.into()),
-            });
+            let chunk = if max >= self.rest.len() {
+                mem::take(&mut self.rest)
+            } else {
+                self.rest.split_to(max)
+            };
+            return Poll::Ready(Ok(Some(chunk)));
         }
         match &self.end {
-            Some(End::Failed(error)) => Poll::Ready(Err(error.clone())),
+            Some(End::Failed(error)) => Poll::Ready(Err(ReadError::clone(error))),
             Some(End::Finished) | None => Poll::Ready(Ok(None)),
             // The session's end wakes whoever waits, and says why.
             Some(End::SessionGone) => Poll::Pending,
         }
     }
 
+    /// Appends all that has arrived to `all`; ready at the end.
+    fn poll_to_end(
+        &mut self,
+        cx: &mut Context<'_>,
+        limit: usize,
+        all: &mut Vec<u8>,
+    ) -> Poll<Result<(), ReadToEndError>> {
+        while let Some(chunk) = ready!(self.poll_chunk(cx, usize::MAX))? {
+            if chunk.len() > limit - all.len() {
+                return Poll::Ready(Err(ReadToEndError::TooLong));
+            }
+            all.extend_from_slice(&chunk);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Goes on to what follows `rest`, and says whether there is anything.
+    fn advance(&mut self) -> bool {
+        self.rest = mem::take(&mut self.next);
+        if self.rest.is_empty()
+            && let Some(tail) = &mut self.tail
+        {
+            self.rest = tail.pop_front().unwrap_or_default();
+        }
+        !self.rest.is_empty()
+    }
+
+    /// Takes the next two chunks out of quinn, or the end: to be asked for more than one is how
+    /// quinn tells the end together with what comes before.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut chunks = [Bytes::new(), Bytes::new()];
+        let read = ready!(pin!(self.stream.read_chunks(&mut chunks)).poll(cx));
+        match read {
+            Ok(Some(_)) => [self.rest, self.next] = chunks,
+            Ok(None) => self.end = Some(End::Finished),
+            Err(quinn::ReadError::Reset(code)) if code == wire::session_gone() => {
+                self.end = Some(End::SessionGone);
+            }
+            Err(error) => self.end = Some(End::Failed(Box::new(error.into()))),
+        }
+        Poll::Ready(())
+    }
+
     pub(crate) fn stop(&mut self, code: quinn::VarInt) -> Result<(), ReadError> {
         self.rest = Bytes::new();
-        self.tail = VecDeque::new();
+        self.next = Bytes::new();
+        self.tail = None;
         if self.end.is_some() {
             return Err(ReadError::Stopped);
         }
-        self.end = Some(End::Failed(ReadError::Stopped));
-        self.stream.stop(code).map_err(|_| ReadError::Stopped)
+        self.end = Some(End::Failed(Box::new(ReadError::Stopped)));
+        // To quinn it may have ended: the application had not read so far.
+        let _ = self.stream.stop(code);
+        Ok(())
     }
 }
 
@@ -216,7 +273,9 @@ impl Abort for Received {
         let mut context = Context::from_waker(Waker::noop());
         while self.end.is_none() {
             match pin!(self.stream.read_chunk(usize::MAX, true)).poll(&mut context) {
-                Poll::Ready(Ok(Some(chunk))) => self.tail.push_back(chunk.bytes),
+                Poll::Ready(Ok(Some(chunk))) => {
+                    self.tail.get_or_insert_default().push_back(chunk.bytes);
+                }
                 Poll::Ready(Ok(None)) => self.end = Some(End::Finished),
                 Poll::Ready(Err(_)) | Poll::Pending => return false,
             }

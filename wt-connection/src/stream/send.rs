@@ -25,7 +25,16 @@ pub struct SendStream {
     session: Arc<SessionHandle>,
     key: StreamKey,
     id: u64,
-    reset: bool,
+    sent: Sent,
+}
+
+/// How far the application is with a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    Some,
+    /// All of it, and the end.
+    All,
+    Reset,
 }
 
 impl SendStream {
@@ -40,7 +49,7 @@ impl SendStream {
             session,
             key,
             id,
-            reset: false,
+            sent: Sent::Some,
         }
     }
 
@@ -118,7 +127,9 @@ impl SendStream {
     pub fn finish(&mut self) -> Result<(), WriteError> {
         self.half
             .with(quinn::SendStream::finish)?
-            .map_err(|_| WriteError::Finished)
+            .map_err(|_| WriteError::Finished)?;
+        self.sent = Sent::All;
+        Ok(())
     }
 
     /// Gives the stream up with a code of the application's; what is not yet delivered is dropped.
@@ -130,7 +141,7 @@ impl SendStream {
         self.half
             .with(|stream| stream.reset(wire::app_code(code)))?
             .map_err(|_| WriteError::Finished)?;
-        self.reset = true;
+        self.sent = Sent::Reset;
         Ok(())
     }
 
@@ -148,7 +159,7 @@ impl SendStream {
     /// Cancel safe: the next call tells the same.
     pub async fn stopped(&mut self) -> Result<Option<u32>, WriteError> {
         let stopped = self.half.with(|stream| stream.stopped())?;
-        if self.reset {
+        if self.sent == Sent::Reset {
             // quinn does not tell of the acknowledgement.
             return Err(WriteError::Finished);
         }
@@ -231,7 +242,7 @@ impl SendStream {
 impl Drop for SendStream {
     fn drop(&mut self) {
         let core = self.session.core();
-        core.drop_send(self.key, &self.half, self.reset);
+        core.drop_send(self.key, &self.half, self.sent);
     }
 }
 
