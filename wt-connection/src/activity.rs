@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// When the application last used a connection: a stream, a datagram, a session or a request of it.
+/// When the application last used a connection: a stream, a datagram, a session or a request of it;
+/// and how often something went wrong.
 ///
 /// What keeps the path alive, such as a PING, is not activity.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub(crate) struct Activity {
     last: AtomicU64,
     /// How many requests are under way.
     requests: AtomicUsize,
+    /// Faults of the peer's, and what was shed, other than what is counted where it is refused.
+    errors: AtomicU64,
 }
 
 /// A request that is under way, during which its connection is in use.
@@ -26,6 +29,7 @@ impl Activity {
             since: now,
             last: AtomicU64::new(0),
             requests: AtomicUsize::new(0),
+            errors: AtomicU64::new(0),
         }
     }
 
@@ -38,6 +42,14 @@ impl Activity {
     pub(crate) fn begin(self: &Arc<Self>) -> InUse {
         self.requests.fetch_add(1, Ordering::Relaxed);
         InUse(Arc::clone(self))
+    }
+
+    pub(crate) fn count_error(&self) {
+        self.errors.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn errors(&self) -> u64 {
+        self.errors.load(Ordering::Relaxed)
     }
 
     pub(crate) fn last(&self) -> Instant {

@@ -1,6 +1,7 @@
 use std::fmt;
+use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -10,10 +11,11 @@ use tokio::time::timeout;
 
 use crate::connection::{Core, Driver, Handle, Owner};
 use crate::error::{Close, ConnectError};
+use crate::moment::Moment;
 use crate::proto::control::Side;
 use crate::proto::settings::Settings;
 use crate::state::StateCell;
-use crate::{Connection, ConnectionId, ConnectionState, Limits};
+use crate::{Connection, ConnectionId, ConnectionInfo, ConnectionState, Limits};
 
 /// A connection being made, the future of [`Connector`](crate::Connector) and of
 /// [`Incoming`](crate::Incoming).
@@ -27,23 +29,22 @@ use crate::{Connection, ConnectionId, ConnectionState, Limits};
 /// Dropped, it gives the connection up.
 #[must_use = "futures do nothing unless polled"]
 pub struct Connecting {
-    id: ConnectionId,
-    state: StateCell,
+    attempt: Attempt,
     future: Pin<Box<dyn Future<Output = Result<Connection, ConnectError>> + Send>>,
 }
 
 impl Connecting {
     /// Makes a connection by `connect`, in at most `limit`.
-    pub(crate) fn new<F>(
-        limit: Duration,
-        connect: impl FnOnce(ConnectionId, StateCell) -> F,
-    ) -> Self
+    pub(crate) fn new<F>(limit: Duration, connect: impl FnOnce(Attempt) -> F) -> Self
     where
         F: Future<Output = Result<Connection, ConnectError>> + Send + 'static,
     {
-        let id = ConnectionId::next();
-        let state = StateCell::idle();
-        let connect = connect(id, state.clone());
+        let attempt = Attempt {
+            id: ConnectionId::next(),
+            state: StateCell::idle(),
+            core: Arc::default(),
+        };
+        let connect = connect(attempt.clone());
         let future = async move {
             match timeout(limit, connect).await {
                 Ok(connected) => connected,
@@ -51,8 +52,7 @@ impl Connecting {
             }
         };
         Self {
-            id,
-            state,
+            attempt,
             future: Box::pin(future),
         }
     }
@@ -60,19 +60,30 @@ impl Connecting {
     /// Names the connection within this process.
     #[must_use]
     pub fn id(&self) -> ConnectionId {
-        self.id
+        self.attempt.id
     }
 
     /// How far the connection is: idle until first polled.
     #[must_use]
     pub fn state(&self) -> ConnectionState {
-        self.state.get()
+        self.attempt.state.get()
     }
 
     /// Tells each change of the state, also once it is the connection's.
     #[must_use]
     pub fn states(&self) -> watch::Receiver<ConnectionState> {
-        self.state.subscribe()
+        self.attempt.state.subscribe()
+    }
+
+    /// The figures of the connection, as they are now; its defaults as long as there is no QUIC
+    /// connection.
+    #[must_use]
+    pub fn info(&self) -> ConnectionInfo {
+        let Attempt { id, state, core } = &self.attempt;
+        match core.get() {
+            Some(core) => ConnectionInfo::of(core),
+            None => ConnectionInfo::of_attempt(*id, state.progress(), Moment::now()),
+        }
     }
 }
 
@@ -80,10 +91,10 @@ impl Future for Connecting {
     type Output = Result<Connection, ConnectError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.state.advance(ConnectionState::Connecting);
+        self.attempt.state.advance(ConnectionState::Connecting);
         let connected = ready!(self.future.as_mut().poll(cx));
         if connected.is_err() {
-            self.state.advance(ConnectionState::Failed);
+            self.attempt.state.advance(ConnectionState::Failed);
         }
         Poll::Ready(connected)
     }
@@ -92,17 +103,26 @@ impl Future for Connecting {
 impl Drop for Connecting {
     fn drop(&mut self) {
         // Given up, or else it is past this state.
-        self.state.give_up();
+        self.attempt.state.give_up();
     }
 }
 
 impl fmt::Debug for Connecting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connecting")
-            .field("id", &self.id)
-            .field("state", &self.state.get())
+            .field("id", &self.id())
+            .field("state", &self.state())
             .finish_non_exhaustive()
     }
+}
+
+/// What a connection has from the moment that it is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) id: ConnectionId,
+    pub(crate) state: StateCell,
+    /// Filled once there is a QUIC connection.
+    core: Arc<OnceLock<Arc<Core>>>,
 }
 
 /// What a QUIC connection needs to become one of this crate's.
@@ -110,6 +130,7 @@ impl fmt::Debug for Connecting {
 pub(crate) struct Setup {
     pub(crate) owner: Owner,
     pub(crate) limits: Limits,
+    pub(crate) local_address: Option<SocketAddr>,
     pub(crate) authority: Authority,
     /// Requests that ask for no session are answered, too.
     pub(crate) serves_http: bool,
@@ -120,22 +141,18 @@ impl Setup {
     pub(crate) async fn establish(
         self,
         quinn: quinn::Connection,
-        id: ConnectionId,
-        state: StateCell,
+        attempt: Attempt,
     ) -> Result<Connection, ConnectError> {
-        let (core, faults) = Core::new(
-            quinn,
-            state,
-            id,
-            self.limits,
-            self.authority,
-            self.serves_http,
-        );
+        let Attempt { id, state, .. } = attempt.clone();
+        let owner = self.owner.clone();
+        let (core, faults) = Core::new(quinn, state, id, self);
+        // An attempt comes to one connection at most.
+        let _ = attempt.core.set(Arc::clone(&core));
         let handle = Arc::new(Handle {
             core: Arc::clone(&core),
         });
-        let driver = Driver::new(Arc::clone(&core), self.owner.clone(), faults);
-        self.owner.spawn(driver.run());
+        let driver = Driver::new(Arc::clone(&core), owner.clone(), faults);
+        owner.spawn(driver.run());
         let peer = tokio::select! {
             peer = core.peer_known() => peer,
             error = core.ended() => return Err(error.into()),

@@ -1,5 +1,5 @@
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -8,13 +8,12 @@ use http::Uri;
 use quinn::congestion::ControllerFactory;
 use tower_service::Service;
 
-use crate::connecting::Setup;
+use crate::connecting::{Attempt, Setup};
 use crate::endpoint::Client;
 use crate::error::{ConnectError, OpenError};
 use crate::race::Race;
 use crate::resolve::Resolver;
-use crate::state::StateCell;
-use crate::{Connecting, Connection, ConnectionId, Endpoint, Limits, Session, Target, Transport};
+use crate::{Connecting, Connection, Endpoint, Limits, Session, Target, Transport};
 
 /// Makes connections: a tower service of [`Target`] in, [`Connection`] out.
 ///
@@ -146,26 +145,22 @@ impl Connector {
         connection.open(uri).await
     }
 
-    async fn connect(
-        self,
-        target: Target,
-        id: ConnectionId,
-        state: StateCell,
-    ) -> Result<Connection, ConnectError> {
+    async fn connect(self, target: Target, attempt: Attempt) -> Result<Connection, ConnectError> {
         let addresses = self.resolve(&target).await?;
-        let attempt = |address| self.attempt(address, target.tls_name());
-        let race = Race::new(addresses, attempt, |new, old| {
+        let dial = |address| self.dial(address, target.tls_name());
+        let race = Race::new(addresses, dial, |new, old| {
             let unreachable = |error| matches!(error, &ConnectError::Unreachable(_));
             unreachable(old) && !unreachable(new)
         });
-        let quinn = race.await?;
+        let (quinn, local_ip) = race.await?;
         let setup = Setup {
             owner: self.endpoint.owner().clone(),
             limits: self.limits,
+            local_address: self.endpoint.address_seen_by(local_ip),
             authority: target.authority().clone(),
             serves_http: false,
         };
-        setup.establish(quinn, id, state).await
+        setup.establish(quinn, attempt).await
     }
 
     async fn resolve(&self, target: &Target) -> Result<Vec<SocketAddr>, ConnectError> {
@@ -180,14 +175,15 @@ impl Connector {
         Ok(addresses)
     }
 
-    async fn attempt(
+    /// Makes a QUIC connection, and says which address of this machine's leads there.
+    async fn dial(
         &self,
         address: SocketAddr,
         server_name: &str,
-    ) -> Result<quinn::Connection, ConnectError> {
+    ) -> Result<(quinn::Connection, Option<IpAddr>), ConnectError> {
         let endpoint = self.endpoint.quic();
         let local = endpoint.local_addr().map_err(ConnectError::Unreachable)?;
-        check_route(local, address).map_err(ConnectError::Unreachable)?;
+        let local_ip = find_route(local, address).map_err(ConnectError::Unreachable)?;
         let connecting = match self.endpoint.connecting() {
             Client::Tls(tls) => {
                 let mut config = quinn::ClientConfig::new(Arc::clone(tls) as _);
@@ -197,7 +193,7 @@ impl Connector {
             Client::Quinn => endpoint.connect(address, server_name),
             Client::None => Err(quinn::ConnectError::NoDefaultClientConfig),
         };
-        Ok(connecting?.await?)
+        Ok((connecting?.await?, local_ip))
     }
 }
 
@@ -212,8 +208,8 @@ impl Service<Target> for Connector {
 
     fn call(&mut self, target: Target) -> Connecting {
         let connector = self.clone();
-        Connecting::new(self.connect_timeout, |id, state| {
-            connector.connect(target, id, state)
+        Connecting::new(self.connect_timeout, |attempt| {
+            connector.connect(target, attempt)
         })
     }
 }
@@ -243,9 +239,9 @@ pub async fn connect(url: &str) -> Result<Session, OpenError> {
     Connector::new(endpoint).open(url).await
 }
 
-/// Asks the system for a route, which sends nothing: QUIC's own socket takes an address without one
-/// for lost packets.
-fn check_route(local: SocketAddr, remote: SocketAddr) -> io::Result<()> {
+/// Asks the system for a route, which sends nothing, and for the address that it begins at: QUIC's
+/// own socket takes an address without one for lost packets.
+fn find_route(local: SocketAddr, remote: SocketAddr) -> io::Result<Option<IpAddr>> {
     let from = match (local, remote) {
         (SocketAddr::V6(any), SocketAddr::V4(_)) if any.ip().is_unspecified() => {
             SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))
@@ -254,7 +250,8 @@ fn check_route(local: SocketAddr, remote: SocketAddr) -> io::Result<()> {
     };
     // Without a socket to ask with, the attempt itself will tell.
     let Ok(socket) = UdpSocket::bind(from) else {
-        return Ok(());
+        return Ok(None);
     };
-    socket.connect(remote)
+    socket.connect(remote)?;
+    Ok(socket.local_addr().ok().map(|address| address.ip()))
 }

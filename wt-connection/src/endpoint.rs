@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::{fmt, io};
 
@@ -202,6 +202,13 @@ impl Endpoint {
     /// Says whether a client may be told something before it has proved who it is: it never will.
     pub(crate) fn accepts_anybody(&self) -> bool {
         self.shared.accepting.anonymous
+    }
+
+    /// The address at which a peer sees this side, whose socket may be bound to the wildcard.
+    pub(crate) fn address_seen_by(&self, ip: Option<IpAddr>) -> Option<SocketAddr> {
+        let bound = self.local_address().ok()?;
+        let address = SocketAddr::new(ip.unwrap_or_else(|| bound.ip()), bound.port());
+        Some(wire::canonical(address))
     }
 
     /// The settings for one more accepted connection, unless the endpoint's serve all.

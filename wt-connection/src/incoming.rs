@@ -47,7 +47,7 @@ impl Incoming {
     fn accept_for(self, serves_http: bool) -> Connecting {
         let Self { quinn, endpoint } = self;
         let limits = endpoint.limits();
-        Connecting::new(limits.header_timeout, |id, state| async move {
+        Connecting::new(limits.header_timeout, |attempt| async move {
             let remote = quinn.remote_address();
             let connecting = match endpoint.server_config() {
                 Some(config) => quinn.accept_with(config),
@@ -62,10 +62,11 @@ impl Incoming {
             let setup = Setup {
                 owner: endpoint.owner().clone(),
                 limits,
+                local_address: endpoint.address_seen_by(quinn.local_ip()),
                 authority,
                 serves_http,
             };
-            setup.establish(quinn, id, state).await
+            setup.establish(quinn, attempt).await
         })
     }
 

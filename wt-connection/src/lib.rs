@@ -103,8 +103,10 @@ mod http;
 mod http3;
 mod id;
 mod incoming;
+mod info;
 mod limits;
 mod lock;
+mod moment;
 mod origin;
 mod origins;
 #[cfg(fuzzing)]
@@ -145,6 +147,7 @@ pub use http::{Http, Requesting};
 pub use http3::Body;
 pub use id::{ConnectionId, SessionId};
 pub use incoming::Incoming;
+pub use info::ConnectionInfo;
 pub use limits::Limits;
 pub use origins::Origins;
 pub use protocols::Protocols;

@@ -1,6 +1,9 @@
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
+
+use crate::moment::Moment;
 
 /// How far a connection is.
 ///
@@ -56,62 +59,79 @@ impl fmt::Display for ConnectionState {
 
 /// The state that a connecting future, its connection and its driver share; it only moves on.
 #[derive(Clone, Debug)]
-pub(crate) struct StateCell(watch::Sender<ConnectionState>);
+pub(crate) struct StateCell(Arc<Cell>);
+
+#[derive(Debug)]
+struct Cell {
+    state: watch::Sender<ConnectionState>,
+    established: OnceLock<Moment>,
+    over: OnceLock<Moment>,
+}
+
+/// A state, and when those that count were reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Progress {
+    pub(crate) state: ConnectionState,
+    pub(crate) established: Option<Moment>,
+    pub(crate) over: Option<Moment>,
+}
 
 impl StateCell {
     pub(crate) fn idle() -> Self {
-        Self(watch::Sender::new(ConnectionState::Idle))
+        Self(Arc::new(Cell {
+            state: watch::Sender::new(ConnectionState::Idle),
+            established: OnceLock::new(),
+            over: OnceLock::new(),
+        }))
     }
 
     /// Moves on to `next`; what would be a step back changes nothing.
     ///
     /// What never was connected does not close: it fails once it is over.
     pub(crate) fn advance(&self, next: ConnectionState) {
-        self.0.send_if_modified(|state| {
+        self.step(|state| {
             let next = match next {
-                ConnectionState::Closing if !state.was_connected() => return false,
+                ConnectionState::Closing if !state.was_connected() => return None,
                 ConnectionState::Closed if !state.was_connected() => ConnectionState::Failed,
                 next => next,
             };
-            let forward = !state.is_final() && (*state as u8) < (next as u8);
-            if forward {
-                *state = next;
-            }
-            forward
+            let forward = !state.is_final() && (state as u8) < (next as u8);
+            forward.then_some(next)
         });
     }
 
     /// Moves on to `Connected`; says whether it is not over already.
     pub(crate) fn connect(&self) -> bool {
         let mut over = false;
-        self.0.send_if_modified(|state| {
+        self.step(|state| {
             over = state.is_final();
-            let begins = !state.was_connected();
-            if begins {
-                *state = ConnectionState::Connected;
-            }
-            begins
+            (!state.was_connected()).then_some(ConnectionState::Connected)
         });
         !over
     }
 
     /// Fails what never was connected.
     pub(crate) fn give_up(&self) {
-        self.0.send_if_modified(|state| {
-            let given_up = !state.was_connected();
-            if given_up {
-                *state = ConnectionState::Failed;
-            }
-            given_up
-        });
+        self.step(|state| (!state.was_connected()).then_some(ConnectionState::Failed));
     }
 
     pub(crate) fn get(&self) -> ConnectionState {
-        *self.0.borrow()
+        *self.0.state.borrow()
+    }
+
+    /// The state and its times, all of one moment.
+    pub(crate) fn progress(&self) -> Progress {
+        // The times are noted under its lock.
+        let state = self.0.state.borrow();
+        Progress {
+            state: *state,
+            established: self.0.established.get().copied(),
+            over: self.0.over.get().copied(),
+        }
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<ConnectionState> {
-        self.0.subscribe()
+        self.0.state.subscribe()
     }
 
     /// Waits until the state is `least`, or behind it.
@@ -121,6 +141,24 @@ impl StateCell {
             .subscribe()
             .wait_for(|state| *state as u8 >= least as u8)
             .await;
+    }
+
+    /// Moves on to what `next` makes of the state, if anything.
+    fn step(&self, next: impl FnOnce(ConnectionState) -> Option<ConnectionState>) {
+        self.0.state.send_if_modified(|state| {
+            let Some(next) = next(*state) else {
+                return false;
+            };
+            *state = next;
+            let reached = match next {
+                ConnectionState::Connected => &self.0.established,
+                ConnectionState::Closed | ConnectionState::Failed => &self.0.over,
+                _ => return true,
+            };
+            // A state is reached once.
+            let _ = reached.set(Moment::now());
+            true
+        });
     }
 }
 
@@ -147,6 +185,33 @@ mod tests {
         cell.advance(ConnectionState::Failed);
 
         assert_eq!(cell.get(), ConnectionState::Closed);
+    }
+
+    #[test]
+    fn the_times_are_those_of_the_beginning_and_the_end() {
+        let cell = StateCell::idle();
+        assert!(cell.progress().established.is_none());
+
+        assert!(cell.connect());
+        let open = cell.progress();
+        cell.advance(ConnectionState::Draining);
+        cell.advance(ConnectionState::Closed);
+        let over = cell.progress();
+
+        assert_eq!(open.state, ConnectionState::Connected);
+        assert!(open.established.is_some() && open.over.is_none());
+        assert_eq!(over.established, open.established);
+        assert!(over.over.is_some());
+    }
+
+    #[test]
+    fn what_never_was_connected_has_an_end_and_no_beginning() {
+        let cell = StateCell::idle();
+
+        cell.give_up();
+
+        let progress = cell.progress();
+        assert!(progress.established.is_none() && progress.over.is_some());
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::activity::Activity;
+use crate::connecting::Setup;
 use crate::connection::cancelled::Cancelled;
 use crate::connection::closing::Closing;
 use crate::connection::goaway::GoAway;
@@ -25,7 +27,7 @@ use crate::session::{Ask, SessionCore, SessionTask};
 use crate::sessions::Sessions;
 use crate::state::{ConnectionState, StateCell};
 use crate::stream::{Lingering, is_stopped};
-use crate::wait;
+use crate::{wait, wire};
 
 /// What a connection's handles, sessions and driver share.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub(crate) struct Core {
     pub(crate) quinn: quinn::Connection,
     pub(crate) state: StateCell,
     pub(crate) limits: Limits,
+    /// This side's, as far as it is known.
+    pub(crate) local_address: Option<SocketAddr>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) activity: Arc<Activity>,
     /// What requests without an authority of their own are for.
@@ -90,10 +94,15 @@ impl Core {
         quinn: quinn::Connection,
         state: StateCell,
         id: ConnectionId,
-        limits: Limits,
-        authority: Authority,
-        serves_http: bool,
+        setup: Setup,
     ) -> (Arc<Self>, mpsc::Receiver<ConnectionFault>) {
+        let Setup {
+            limits,
+            local_address,
+            authority,
+            serves_http,
+            ..
+        } = setup;
         // One is enough: the first ends the connection.
         let (faults, faulted) = mpsc::channel(1);
         let side = match quinn.side() {
@@ -107,6 +116,7 @@ impl Core {
             quinn,
             state,
             limits,
+            local_address,
             requests: Requests::new(Arc::clone(&sessions)),
             sessions,
             activity: Arc::new(Activity::new(Instant::now())),
@@ -312,6 +322,9 @@ impl Core {
 
     /// Notes how the connection ends; nothing more begins on it.
     pub(crate) fn set_error(&self, error: ConnectionError) {
+        if !is_in_order(&error) {
+            self.activity.count_error();
+        }
         // Only the driver ends the connection, and only once.
         let _ = self.error.set(error);
         self.room.close();
@@ -320,10 +333,7 @@ impl Core {
 
     /// Tells everybody who waits that the connection is over.
     pub(crate) fn finish(&self) {
-        let orderly = match self.error() {
-            None | Some(ConnectionError::Closed) => true,
-            Some(error) => error.is_orderly(),
-        };
+        let orderly = self.error().is_none_or(|error| is_in_order(&error));
         self.state.advance(if orderly {
             ConnectionState::Closed
         } else {
@@ -368,6 +378,15 @@ impl Core {
         self.error().or_else(lost)
     }
 
+    /// How often something went wrong.
+    pub(crate) fn errors(&self) -> u64 {
+        self.activity.errors() + self.sessions.refused() + self.requests.refused()
+    }
+
+    pub(crate) fn remote_address(&self) -> SocketAddr {
+        wire::canonical(self.quinn.remote_address())
+    }
+
     /// Why the connection is over, or about to be.
     pub(crate) fn error(&self) -> Option<ConnectionError> {
         self.error.get().cloned()
@@ -378,4 +397,9 @@ impl Core {
         self.over.cancelled().await;
         self.error().unwrap_or(ConnectionError::Closed)
     }
+}
+
+/// Says whether a connection that ends so was closed by either side, as it should be.
+fn is_in_order(error: &ConnectionError) -> bool {
+    matches!(error, ConnectionError::Closed) || error.is_orderly()
 }

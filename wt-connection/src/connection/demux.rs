@@ -159,10 +159,12 @@ impl Demux {
             return self.place_uni(arrival, kind?);
         }
         let limit = self.core.limits.header_timeout;
+        let activity = Arc::clone(&self.core.activity);
         self.late.spawn(async move {
             match timeout(limit, arrival.read()).await {
                 Ok(kind) => Late::Uni(arrival, kind),
                 Err(_) => {
+                    activity.count_error();
                     let _ = arrival.recv.stop(wire::varint(code::H3_REQUEST_CANCELLED));
                     Late::Done
                 }
@@ -242,6 +244,9 @@ impl Demux {
         }
         let (mut send, mut recv, rest) = arrival.into_parts();
         let id = send.id().into();
+        if matches!(kind, BiKind::Refuse(code) if code != code::H3_REQUEST_CANCELLED) {
+            self.core.activity.count_error();
+        }
         let kind = match kind {
             BiKind::Connect(_) | BiKind::Http if self.core.goaway.is_cut_off(id) => {
                 BiKind::Refuse(code::H3_REQUEST_REJECTED)
@@ -263,11 +268,10 @@ impl Demux {
                 });
                 return Ok(());
             }
-            BiKind::Http => {
-                if let Some(arrival) = self.http.accept(send, recv, rest) {
-                    self.core.requests.push_plain(arrival);
-                }
-            }
+            BiKind::Http => match self.http.accept(send, recv, rest) {
+                Some(arrival) => self.core.requests.push_plain(arrival),
+                None => self.core.activity.count_error(),
+            },
             BiKind::Answer(status) => {
                 if status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE {
                     self.core.requests.count_refused();

@@ -14,7 +14,8 @@ use crate::error::{Close, ConnectionError, OpenError};
 use crate::proto::capsule;
 use crate::wire;
 use crate::{
-    Connecting, ConnectionId, ConnectionState, Http, Limits, Session, SessionRequest, Target,
+    Connecting, ConnectionId, ConnectionInfo, ConnectionState, Http, Limits, Session,
+    SessionRequest, Target,
 };
 
 /// One HTTP/3 connection that carries many sessions: a cheap handle, whose clones are the same
@@ -72,11 +73,12 @@ impl Connection {
         let setup = Setup {
             owner: Owner::default(),
             limits,
+            local_address: None,
             authority,
             serves_http: false,
         };
-        Connecting::new(limits.header_timeout, |id, state| {
-            setup.establish(quinn, id, state)
+        Connecting::new(limits.header_timeout, |attempt| {
+            setup.establish(quinn, attempt)
         })
     }
 
@@ -196,6 +198,20 @@ impl Connection {
         self.core().state.subscribe()
     }
 
+    /// The figures of the connection, as they are now.
+    ///
+    /// ```no_run
+    /// # fn example(connection: wt_connection::Connection) {
+    /// let info = connection.info();
+    /// println!("{}: {} after {:?}", info.id, info.state, info.uptime());
+    /// println!("{} bytes sent, round trip {:?}", info.bytes_sent, info.rtt);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn info(&self) -> ConnectionInfo {
+        ConnectionInfo::of(self.core())
+    }
+
     /// When the application last used the connection: a session, a stream, a datagram or a request of
     /// it. A request that is under way uses it all the time.
     ///
@@ -222,7 +238,7 @@ impl Connection {
     /// The peer's address; it changes when the peer migrates.
     #[must_use]
     pub fn remote_address(&self) -> SocketAddr {
-        wire::canonical(self.quic().remote_address())
+        self.core().remote_address()
     }
 
     /// The QUIC connection below, for what this crate does not offer.

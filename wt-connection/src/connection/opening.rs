@@ -46,6 +46,7 @@ pub(crate) async fn open(
     let protocol = subprotocol::choice(response.headers());
     if let Some(wrong) = protocol.as_ref().filter(|name| !offered.contains(name)) {
         connect.give_up(code::WT_ALPN_ERROR);
+        core.activity.count_error();
         return Err(OpenError::WrongProtocol(wrong.clone()));
     }
     let session = connect.establish();
@@ -155,7 +156,10 @@ impl<'a> Connect<'a> {
             let streams = self.streams.as_mut().expect(TAKEN_LAST);
             match streams.recv.read_chunk(usize::MAX, true).await {
                 Ok(Some(chunk)) => self.reader.push(chunk.bytes),
-                Ok(None) => return Err(OpenError::Malformed),
+                Ok(None) => {
+                    self.core.activity.count_error();
+                    return Err(OpenError::Malformed);
+                }
                 Err(quinn::ReadError::Reset(code)) => {
                     return Err(match code.into_inner() {
                         code::H3_REQUEST_REJECTED => OpenError::Unprocessed,
@@ -190,6 +194,7 @@ impl<'a> Connect<'a> {
             }
         };
         self.give_up(code);
+        self.core.activity.count_error();
         OpenError::Malformed
     }
 

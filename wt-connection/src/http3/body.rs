@@ -113,6 +113,9 @@ impl Body {
             return Poll::Ready(None);
         };
         let next = ready!(content.poll_next(cx));
+        if let Some(Err(BodyError::Malformed)) = next {
+            content.handle.core.activity.count_error();
+        }
         if !matches!(&next, Some(Ok(frame)) if frame.is_data()) {
             if !matches!(next, Some(Err(_))) {
                 // The rest of the request may still be wanted, though its response is complete.

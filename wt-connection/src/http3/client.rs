@@ -70,11 +70,15 @@ impl Client {
         let (send, recv) = stream.split();
         let upload = upload(send, body, Arc::clone(&core));
         let upload = until_stopped(upload, stopped);
-        tokio::select! {
+        let response = tokio::select! {
             biased;
             () = core.goaway.unprocessed(id) => Err(RequestError::Unprocessed),
             response = exchange(recv, ahead.unwrap_or_default(), upload, &method, &handle, in_use) => response,
+        };
+        if let Err(RequestError::Malformed) = response {
+            core.activity.count_error();
         }
+        response
     }
 }
 

@@ -68,7 +68,10 @@ impl SessionCore {
     }
 
     pub(crate) fn push_datagram(&self, datagram: Bytes) {
-        self.state.lock().push_datagram(datagram);
+        let dropped = self.state.lock().push_datagram(datagram);
+        if dropped {
+            self.activity.count_error();
+        }
         self.datagram_arrived.notify_one();
     }
 }
@@ -193,6 +196,11 @@ impl SessionCore {
 
     pub(crate) fn touch(&self) {
         self.activity.record();
+    }
+
+    /// Counts a fault of the peer's.
+    pub(crate) fn count_error(&self) {
+        self.activity.count_error();
     }
 
     pub(crate) fn hold(&self, guard: Box<dyn Send>) {

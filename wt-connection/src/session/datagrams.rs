@@ -19,12 +19,15 @@ impl Datagrams {
         }
     }
 
-    pub(crate) fn push(&mut self, datagram: Bytes) {
-        if self.queue.len() >= self.limit {
+    /// Keeps a datagram, and says whether another gave way to it.
+    pub(crate) fn push(&mut self, datagram: Bytes) -> bool {
+        let full = self.queue.len() >= self.limit;
+        if full {
             self.queue.pop_front();
             self.dropped += 1;
         }
         self.queue.push_back(datagram);
+        full
     }
 
     pub(crate) fn pop(&mut self) -> Option<Bytes> {

@@ -134,10 +134,9 @@ impl State {
         None
     }
 
-    pub(crate) fn push_datagram(&mut self, datagram: Bytes) {
-        if self.ended.is_none() {
-            self.datagrams.push(datagram);
-        }
+    /// Keeps a datagram, and says whether another gave way to it.
+    pub(crate) fn push_datagram(&mut self, datagram: Bytes) -> bool {
+        self.ended.is_none() && self.datagrams.push(datagram)
     }
 
     /// The next bidirectional stream, or why there is none any more.

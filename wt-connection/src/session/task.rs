@@ -129,6 +129,9 @@ impl SessionTask {
     }
 
     fn punish(&mut self, fault: Fault) -> Option<ConnectionFault> {
+        if !matches!(fault, Fault::Connection(_)) {
+            self.core.count_error();
+        }
         let (code, fault) = match fault {
             Fault::Stream(code) => (code, None),
             Fault::Connection(fault) => (fault.code, Some(fault)),
