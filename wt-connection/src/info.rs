@@ -10,7 +10,11 @@ use crate::{ConnectionId, ConnectionState};
 ///
 /// They stay readable once the connection is over. Those of a [`Connecting`](crate::Connecting)
 /// without a QUIC connection yet, or that never came to have one, are the ones named as defaults.
+///
+/// With the feature `serde` it is serialised, the uptime as one more field: names as text, durations
+/// in seconds, times in seconds since the Unix epoch.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ConnectionInfo {
     /// Names the connection within this process.
@@ -27,10 +31,12 @@ pub struct ConnectionInfo {
     /// The peer's address, which changes when the peer migrates; `None` by default.
     pub remote_address: Option<SocketAddr>,
     /// When the state became [`Connected`](ConnectionState::Connected); `None` by default.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::time"))]
     pub established_at: Option<SystemTime>,
     /// When the state became [`Closed`](ConnectionState::Closed) or
     /// [`Failed`](ConnectionState::Failed), also of a connection that never was established; `None`
     /// by default.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::time"))]
     pub closed_at: Option<SystemTime>,
     /// How many bytes were sent as payload of UDP: all that QUIC sends, what it sends again and its
     /// handshake among them; 0 by default.
@@ -67,8 +73,10 @@ pub struct ConnectionInfo {
     /// [`Connection::last_activity`](crate::Connection::last_activity); `None` by default.
     ///
     /// Converted from a clock that only goes forward: who sets the clock on the wall moves it.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::time"))]
     pub last_activity: Option<SystemTime>,
     /// QUIC's estimate of the round-trip time, smoothed; 0 by default.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::duration"))]
     pub rtt: Duration,
     /// How many bytes may be under way; 0 by default.
     pub congestion_window: u64,
@@ -76,6 +84,7 @@ pub struct ConnectionInfo {
     pub lost_packets: u64,
     /// How many bytes of UDP payload the path is known to carry at once; 0 by default.
     pub mtu: u16,
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::duration"))]
     uptime: Duration,
 }
 

@@ -121,11 +121,14 @@ mod reply;
 mod request;
 mod reset_key;
 mod resolve;
+#[cfg(feature = "serde")]
+mod serial;
 mod server;
 mod session;
 mod sessions;
 mod state;
 mod stream;
+mod summary;
 mod target;
 mod tls;
 mod transport;
@@ -156,6 +159,7 @@ pub use server::{Cut, Peer, Server, ShutdownReport};
 pub use session::{CompleteOnClose, Session};
 pub use state::ConnectionState;
 pub use stream::{BiStream, RecvStream, SendStream};
+pub use summary::ConnectionSummary;
 pub use target::{InvalidTarget, Target};
 pub use tls::{
     CertificateHash, CertificateHashError, DangerousNoVerification, Identity, ReloadableIdentity,

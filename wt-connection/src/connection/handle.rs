@@ -14,8 +14,8 @@ use crate::error::{Close, ConnectionError, OpenError};
 use crate::proto::capsule;
 use crate::wire;
 use crate::{
-    Connecting, ConnectionId, ConnectionInfo, ConnectionState, Http, Limits, Session,
-    SessionRequest, Target,
+    Connecting, ConnectionId, ConnectionInfo, ConnectionState, ConnectionSummary, Http, Limits,
+    Session, SessionRequest, Target,
 };
 
 /// One HTTP/3 connection that carries many sessions: a cheap handle, whose clones are the same
@@ -210,6 +210,12 @@ impl Connection {
     #[must_use]
     pub fn info(&self) -> ConnectionInfo {
         ConnectionInfo::of(self.core())
+    }
+
+    /// What a monitor wants to see of the connection, as it is now.
+    #[must_use]
+    pub fn summary(&self) -> ConnectionSummary {
+        ConnectionSummary::new(&self.info(), self.core().sessions.all().len())
     }
 
     /// When the application last used the connection: a session, a stream, a datagram or a request of
