@@ -109,6 +109,7 @@ mod lock;
 mod moment;
 mod origin;
 mod origins;
+mod ping;
 #[cfg(fuzzing)]
 pub mod proto;
 #[cfg(not(fuzzing))]
@@ -143,8 +144,8 @@ pub use connector::{Connector, connect};
 pub use endpoint::Endpoint;
 pub use endpoint_builder::EndpointBuilder;
 pub use error::{
-    AddError, BodyError, Close, ConnectError, ConnectionError, EndpointError, OpenError, ReadError,
-    ReadToEndError, RequestError, SendDatagramError, SessionError, WriteError,
+    AddError, BodyError, Close, ConnectError, ConnectionError, EndpointError, OpenError, PingError,
+    ReadError, ReadToEndError, RequestError, SendDatagramError, SessionError, WriteError,
 };
 pub use http::{Http, Requesting};
 pub use http3::Body;

@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -128,22 +129,43 @@ pub(crate) async fn open(core: &Core) -> Result<quinn::SendStream, Stop> {
     Ok(stream)
 }
 
-/// Sends GOAWAY once this side is to drain; ends only with the connection.
+/// Sends GOAWAY once this side is to drain, and what means nothing whenever that is wanted; ends only
+/// with the connection.
+pub(crate) async fn attend(core: &Core, stream: &mut quinn::SendStream) -> Stop {
+    match attend_to(core, stream).await {
+        Ok(never) => match never {},
+        Err(stop) => stop,
+    }
+}
+
+async fn attend_to(core: &Core, stream: &mut quinn::SendStream) -> Result<Infallible, Stop> {
+    loop {
+        tokio::select! {
+            biased;
+            () = core.goaway.asked() => break,
+            () = core.nudged() => {}
+        }
+        // Outside of the choice: half a frame would break the stream.
+        write(stream, &NOTHING).await?;
+    }
+    drain(core, stream).await?;
+    loop {
+        core.nudged().await;
+        write(stream, &NOTHING).await?;
+    }
+}
+
+/// Sends GOAWAY.
 ///
 /// A server does so twice ([RFC 9114 §5.2]): requests that were on their way when the first one left
 /// are still processed.
 ///
 /// [RFC 9114 §5.2]: https://www.rfc-editor.org/rfc/rfc9114#section-5.2
-pub(crate) async fn drain(core: &Core, stream: &mut quinn::SendStream) -> Stop {
-    core.goaway.asked().await;
-    let stopped = match core.side {
+async fn drain(core: &Core, stream: &mut quinn::SendStream) -> Result<(), Stop> {
+    match core.side {
         // A client's GOAWAY speaks of pushes, of which it takes none.
         Side::Client => write(stream, &control::goaway(0)).await,
         Side::Server => drain_server(core, stream).await,
-    };
-    match stopped {
-        Ok(()) => std::future::pending().await,
-        Err(stop) => stop,
     }
 }
 
@@ -162,6 +184,10 @@ async fn write(stream: &mut quinn::SendStream, bytes: &[u8]) -> Result<(), Stop>
         Err(_) => Err(Stop::Fault(CLOSED)),
     }
 }
+
+/// An empty frame of a reserved type, which every peer passes over
+/// ([RFC 9114 §7.2.8](https://www.rfc-editor.org/rfc/rfc9114#section-7.2.8)).
+const NOTHING: [u8; 2] = [0x21, 0];
 
 /// The last request that there can be.
 const LAST_REQUEST: u64 = (1 << 62) - 4;

@@ -58,6 +58,8 @@ pub(crate) struct Core {
     /// Somebody answers requests that ask for no session, too.
     pub(crate) serves_http: bool,
     pub(crate) goaway: GoAway,
+    /// Told when the peer is to be sent something that means nothing.
+    nudged: Notify,
     peer: watch::Sender<Option<Arc<Settings>>>,
     /// The streams of requests that are being sent.
     pub(crate) opened: Opened,
@@ -129,6 +131,7 @@ impl Core {
             peer: watch::Sender::new(None),
             serves_http,
             goaway: GoAway::new(),
+            nudged: Notify::new(),
             opened: Opened::default(),
             answers: Lock::default(),
             cancelled: Lock::default(),
@@ -290,6 +293,16 @@ impl Core {
         for session in self.sessions.all() {
             session.ask_drain();
         }
+    }
+
+    /// Has the peer sent something that means nothing.
+    pub(crate) fn nudge(&self) {
+        self.nudged.notify_one();
+    }
+
+    /// Waits until the peer is to be sent something that means nothing.
+    pub(crate) async fn nudged(&self) {
+        self.nudged.notified().await;
     }
 
     /// Sends no more requests to a server whose responses break HTTP/3's rules; its sessions, of

@@ -117,7 +117,7 @@ impl Driver {
             };
             tokio::select! {
                 stop = demux.run() => stop,
-                stop = control::drain(&core, control) => stop,
+                stop = control::attend(&core, control) => stop,
             }
         };
         tokio::select! {

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Uri;
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -10,13 +11,13 @@ use tower_service::Service;
 
 use crate::connecting::Setup;
 use crate::connection::{Core, Handle, Owner, WeakConnection};
-use crate::error::{Close, ConnectionError, OpenError};
+use crate::error::{Close, ConnectionError, OpenError, PingError};
 use crate::proto::capsule;
-use crate::wire;
 use crate::{
     Connecting, ConnectionId, ConnectionInfo, ConnectionState, ConnectionSummary, Http, Limits,
     Session, SessionRequest, Target,
 };
+use crate::{ping, wire};
 
 /// One HTTP/3 connection that carries many sessions: a cheap handle, whose clones are the same
 /// connection.
@@ -216,6 +217,30 @@ impl Connection {
     #[must_use]
     pub fn summary(&self) -> ConnectionSummary {
         ConnectionSummary::new(&self.info(), self.core().sessions.all().len())
+    }
+
+    /// Asks the peer for an answer, and measures how long it takes.
+    ///
+    /// Every peer that speaks HTTP/3 answers. The figure is one sample, not smoothed as
+    /// [`ConnectionInfo::rtt`] is: the way there and back, and what both sides' machines take to look
+    /// at a packet. It contains the wait for congestion control to let the packet out, and, where
+    /// packets are lost, the time until they are sent again; not the wait for a stream, which
+    /// counts for `timeout` alone.
+    ///
+    /// It takes one unidirectional stream of those that the peer allows, until the peer has answered,
+    /// and a few small packets. It is no activity ([`last_activity`](Self::last_activity)) on either
+    /// side.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`PingError::TimedOut`] without an answer after `timeout`, and once the connection
+    /// is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a ping that is given up leaves nothing behind.
+    pub async fn ping(&self, timeout: Duration) -> Result<Duration, PingError> {
+        ping::ping(self.core(), timeout).await
     }
 
     /// When the application last used the connection: a session, a stream, a datagram or a request of
