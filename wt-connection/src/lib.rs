@@ -94,6 +94,7 @@ mod connection;
 mod connections;
 mod connector;
 mod date;
+mod diagnosis;
 mod endpoint;
 mod endpoint_builder;
 mod error;
@@ -131,6 +132,7 @@ mod state;
 mod stream;
 mod summary;
 mod target;
+mod thresholds;
 mod tls;
 mod transport;
 mod upgrade;
@@ -141,6 +143,7 @@ pub use connecting::Connecting;
 pub use connection::{Connection, Opening};
 pub use connections::{Connections, ConnectionsStats};
 pub use connector::{Connector, connect};
+pub use diagnosis::{Diagnosis, Issue};
 pub use endpoint::Endpoint;
 pub use endpoint_builder::EndpointBuilder;
 pub use error::{
@@ -162,6 +165,7 @@ pub use state::ConnectionState;
 pub use stream::{BiStream, RecvStream, SendStream};
 pub use summary::ConnectionSummary;
 pub use target::{InvalidTarget, Target};
+pub use thresholds::Thresholds;
 pub use tls::{
     CertificateHash, CertificateHashError, DangerousNoVerification, Identity, ReloadableIdentity,
     ServerIdentity, TlsError, Trust,

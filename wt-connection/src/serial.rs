@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde::{Serialize, Serializer};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use crate::{ConnectionId, ConnectionState};
+use crate::{ConnectionId, ConnectionState, Issue};
 
 /// As its text.
 impl Serialize for ConnectionId {
@@ -20,9 +20,27 @@ impl Serialize for ConnectionState {
     }
 }
 
+/// As its text and its recommendation.
+impl Serialize for Issue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut issue = serializer.serialize_struct("Issue", 2)?;
+        issue.serialize_field("issue", &self.to_string())?;
+        issue.serialize_field("recommendation", self.recommendation())?;
+        issue.end()
+    }
+}
+
 /// In seconds.
 pub(crate) fn duration<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(time.as_secs_f64())
+}
+
+/// In seconds.
+pub(crate) fn optional_duration<S: Serializer>(
+    time: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    time.map(|time| time.as_secs_f64()).serialize(serializer)
 }
 
 /// In seconds since the Unix epoch, negative before it.

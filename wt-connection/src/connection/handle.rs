@@ -14,8 +14,8 @@ use crate::connection::{Core, Handle, Owner, WeakConnection};
 use crate::error::{Close, ConnectionError, OpenError, PingError};
 use crate::proto::capsule;
 use crate::{
-    Connecting, ConnectionId, ConnectionInfo, ConnectionState, ConnectionSummary, Http, Limits,
-    Session, SessionRequest, Target,
+    Connecting, ConnectionId, ConnectionInfo, ConnectionState, ConnectionSummary, Diagnosis, Http,
+    Limits, Session, SessionRequest, Target, Thresholds,
 };
 use crate::{ping, wire};
 
@@ -241,6 +241,30 @@ impl Connection {
     /// Cancel safe: a ping that is given up leaves nothing behind.
     pub async fn ping(&self, timeout: Duration) -> Result<Duration, PingError> {
         ping::ping(self.core(), timeout).await
+    }
+
+    /// Looks for what is wrong with the connection; one that is connected is pinged for it.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: wt_connection::Connection) {
+    /// use wt_connection::Thresholds;
+    ///
+    /// for issue in connection.diagnose(Thresholds::default()).await.issues {
+    ///     println!("{issue}; {}", issue.recommendation());
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`ping`](Self::ping).
+    pub async fn diagnose(&self, thresholds: Thresholds) -> Diagnosis {
+        let ping = match self.state() {
+            ConnectionState::Connected => Some(self.ping(thresholds.ping_timeout).await),
+            _ => None,
+        };
+        let idle = self.last_activity().elapsed();
+        Diagnosis::new(&self.info(), idle, ping, thresholds)
     }
 
     /// When the application last used the connection: a session, a stream, a datagram or a request of

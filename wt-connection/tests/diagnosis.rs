@@ -1,0 +1,72 @@
+//! What is found wrong with a connection.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::bounded::within;
+use common::path::Silent;
+use common::{connected, session};
+use wt_connection::{ConnectionState, Issue, Limits, Thresholds};
+
+#[tokio::test]
+async fn a_connection_in_use_has_no_issue() {
+    within(async {
+        let pair = connected().await;
+        let _session = session(&pair.client, &pair.server).await;
+
+        for connection in [&pair.client, &pair.server] {
+            let diagnosis = connection.diagnose(Thresholds::default()).await;
+
+            assert!(diagnosis.is_healthy(), "{diagnosis:?}");
+            assert_eq!(diagnosis.id, connection.id());
+            assert!(diagnosis.rtt.unwrap() > Duration::ZERO);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_closed_connection_is_not_connected_and_not_pinged() {
+    within(async {
+        let pair = connected().await;
+        pair.client.close(0, "").await;
+
+        let diagnosis = pair.client.diagnose(Thresholds::default()).await;
+
+        let state = ConnectionState::Closed;
+        assert_eq!(diagnosis.issues, [Issue::NotConnected { state }]);
+        assert_eq!(diagnosis.rtt, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_path_that_swallows_everything_lets_the_ping_time_out() {
+    within(async {
+        let silent = Silent::connect(Limits::default()).await;
+        silent.path.swallow();
+
+        let timeout = Duration::from_millis(200);
+        let thresholds = Thresholds::default().ping_timeout(timeout);
+        let diagnosis = silent.client.diagnose(thresholds).await;
+
+        assert_eq!(diagnosis.issues, [Issue::PingTimedOut { timeout }]);
+        assert_eq!(diagnosis.rtt, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_uses_is_stale() {
+    within(async {
+        let pair = connected().await;
+
+        let thresholds = Thresholds::default().stale_after(Duration::ZERO);
+        let diagnosis = pair.client.diagnose(thresholds).await;
+
+        assert!(matches!(diagnosis.issues[..], [Issue::Stale { .. }]));
+    })
+    .await;
+}
