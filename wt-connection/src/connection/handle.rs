@@ -199,6 +199,30 @@ impl Connection {
         self.core().state.subscribe()
     }
 
+    /// The open sessions, the one that was asked for first ahead.
+    ///
+    /// They are handles like any other: a session lives as long as one of them is kept. One whose last
+    /// handle is gone is not here, though it may still be delivering what was sent.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<Session> {
+        let mut open = self.core().sessions.all();
+        open.sort_unstable_by_key(|session| session.id());
+        let handles = open.iter().filter_map(|session| session.handle());
+        handles.map(Session::new).collect()
+    }
+
+    /// The first of the open [`sessions`](Self::sessions), if there is any.
+    #[must_use]
+    pub fn first_session(&self) -> Option<Session> {
+        self.sessions().into_iter().next()
+    }
+
+    /// Counts as a use of the connection by the application, which puts the end of an idle connection
+    /// off; for what this crate does not see as one.
+    pub fn record_activity(&self) {
+        self.core().activity.record();
+    }
+
     /// The figures of the connection, as they are now.
     ///
     /// ```no_run

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -25,6 +25,8 @@ pub(crate) struct SessionCore {
     quinn: quinn::Connection,
     activity: Arc<Activity>,
     state: Lock<State>,
+    /// What its `Session`s share; gone with the last of them.
+    handle: OnceLock<Weak<SessionHandle>>,
     bi_arrived: Notify,
     uni_arrived: Notify,
     datagram_arrived: Notify,
@@ -47,6 +49,7 @@ impl SessionCore {
             quinn,
             activity,
             state: Lock::new(State::new(received_datagrams)),
+            handle: OnceLock::new(),
             bi_arrived: Notify::new(),
             uni_arrived: Notify::new(),
             datagram_arrived: Notify::new(),
@@ -196,6 +199,18 @@ impl SessionCore {
 
     pub(crate) fn touch(&self) {
         self.activity.record();
+    }
+
+    /// Makes the one handle known.
+    pub(super) fn set_handle(&self, handle: Weak<SessionHandle>) {
+        // A session has one.
+        let _ = self.handle.set(handle);
+    }
+
+    /// What its `Session`s share; `None` once nobody has any, or the session has ended.
+    pub(crate) fn handle(&self) -> Option<Arc<SessionHandle>> {
+        self.state.lock().alive().ok()?;
+        self.handle.get()?.upgrade()
     }
 
     /// Counts a fault of the peer's.

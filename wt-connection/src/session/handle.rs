@@ -219,11 +219,13 @@ impl SessionHandle {
         connection: Arc<Handle>,
         protocol: Option<String>,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let handle = Arc::new(Self {
             core,
             connection,
             protocol,
-        })
+        });
+        handle.core.set_handle(Arc::downgrade(&handle));
+        handle
     }
 
     pub(crate) fn core(&self) -> &Arc<SessionCore> {
