@@ -11,7 +11,7 @@ use crate::proto::subprotocol;
 /// chooses one or none; [`Session::protocol`](crate::Session::protocol) tells which.
 ///
 /// ```no_run
-/// use tower::{Service, ServiceExt};
+/// use tower::Service;
 /// use wt_connection::{Connection, Protocols};
 ///
 /// # async fn example(mut connection: Connection) -> Result<(), Box<dyn std::error::Error>> {

@@ -9,7 +9,7 @@ use common::bounded::{cancel, once, within};
 use common::raw::{self, ENABLED, H3_REQUEST_CANCELLED};
 use common::{Pair, connected, connections, connector, server_builder, session};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use tower::{Service, ServiceExt};
+use tower::Service;
 use wt_connection::{Connection, ConnectionState, Limits, OpenError, SessionError};
 
 #[tokio::test]

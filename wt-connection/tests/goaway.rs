@@ -9,7 +9,7 @@ use common::bare::{WEBTRANSPORT, goaway};
 use common::bounded::{cancel, once, within};
 use common::raw;
 use http::Request;
-use tower::{Service, ServiceExt};
+use tower::Service;
 use wt_connection::{ConnectionState, Limits, OpenError};
 
 #[tokio::test]

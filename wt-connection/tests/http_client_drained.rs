@@ -13,7 +13,7 @@ use common::plain::{
 use common::raw;
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use tower::{Service, ServiceExt};
+use tower::Service;
 use wt_connection::{Body, Connection, ConnectionState, OpenError, RequestError, Upgrade};
 
 #[tokio::test]

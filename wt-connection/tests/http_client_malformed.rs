@@ -12,7 +12,7 @@ use common::plain::{
 use common::raw::{self, ENABLED, H3_MESSAGE_ERROR, Raw};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
-use tower::{Service, ServiceExt};
+use tower::Service;
 use wt_connection::{Body, BodyError, Connection, ConnectionState, OpenError, RequestError};
 
 #[tokio::test]

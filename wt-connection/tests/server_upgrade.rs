@@ -10,7 +10,7 @@ use common::bounded::within;
 use common::serve::{BoxError, H3_INTERNAL_ERROR, Served, content, reply, status};
 use http::{Request, Response, StatusCode};
 use tokio::sync::{Notify, mpsc};
-use tower::{Service, ServiceExt, service_fn};
+use tower::{Service, service_fn};
 use wt_connection::{
     Body, Connection, Limits, OpenError, Session, SessionError, Upgrade, UpgradeError, Upgrading,
 };

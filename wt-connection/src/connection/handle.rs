@@ -26,7 +26,7 @@ use crate::{ping, wire};
 /// On the server, [`accept`](Self::accept) gives the sessions that are asked for.
 ///
 /// ```no_run
-/// use tower::{Service, ServiceExt};
+/// use tower::Service;
 /// use wt_connection::Connection;
 ///
 /// # async fn example(mut connection: Connection) -> Result<(), Box<dyn std::error::Error>> {
@@ -83,6 +83,21 @@ impl Connection {
         })
     }
 
+    /// Waits until there is room for one more session, which it reserves: as `poll_ready`, and as
+    /// tower's `ServiceExt::ready`, without an import.
+    ///
+    /// # Errors
+    ///
+    /// Fails once the connection is draining or over, and on a server.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: this handle keeps its place in the queue. Wait on, or drop it.
+    pub async fn ready(&mut self) -> Result<&mut Self, OpenError> {
+        std::future::poll_fn(|cx| self.poll_ready(cx)).await?;
+        Ok(self)
+    }
+
     /// Opens a session, once there is room for it: `"/path"` on this authority, or a whole URI.
     ///
     /// # Errors
@@ -102,8 +117,8 @@ impl Connection {
             .body(())
             .map_err(|error| OpenError::InvalidRequest(error.into()))?;
         let mut connection = self.clone();
-        std::future::poll_fn(|cx| connection.poll_ready(cx)).await?;
-        Ok(connection.call(request).await?.into_body())
+        let opening = connection.ready().await?.call(request);
+        Ok(opening.await?.into_body())
     }
 
     /// A tower service for plain HTTP/3 requests on this connection, beside its sessions.
