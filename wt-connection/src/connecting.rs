@@ -14,6 +14,7 @@ use crate::error::{Close, ConnectError};
 use crate::moment::Moment;
 use crate::proto::control::Side;
 use crate::proto::settings::Settings;
+use crate::settings::Timing;
 use crate::state::StateCell;
 use crate::{Connection, ConnectionId, ConnectionInfo, ConnectionState, Limits};
 
@@ -131,6 +132,7 @@ pub(crate) struct Setup {
     pub(crate) owner: Owner,
     pub(crate) limits: Limits,
     pub(crate) local_address: Option<SocketAddr>,
+    pub(crate) timing: Timing,
     pub(crate) authority: Authority,
     /// Requests that ask for no session are answered, too.
     pub(crate) serves_http: bool,

@@ -13,6 +13,7 @@ use crate::endpoint::Client;
 use crate::error::{ConnectError, OpenError};
 use crate::race::Race;
 use crate::resolve::Resolver;
+use crate::settings::Timing;
 use crate::{Connecting, Connection, Endpoint, Limits, Session, Target, Transport};
 
 /// Makes connections: a tower service of [`Target`] in, [`Connection`] out.
@@ -156,11 +157,23 @@ impl Connector {
         let setup = Setup {
             owner: self.endpoint.owner().clone(),
             limits: self.limits,
+            timing: self.timing(),
             local_address: self.endpoint.address_seen_by(local_ip),
             authority: target.authority().clone(),
             serves_http: false,
         };
         setup.establish(quinn, attempt).await
+    }
+
+    fn timing(&self) -> Timing {
+        let of_quic = match self.endpoint.connecting() {
+            Client::Quinn => Timing::default(),
+            Client::None | Client::Tls(_) => self.transport.timing(),
+        };
+        Timing {
+            connect_timeout: Some(self.connect_timeout),
+            ..of_quic
+        }
     }
 
     async fn resolve(&self, target: &Target) -> Result<Vec<SocketAddr>, ConnectError> {

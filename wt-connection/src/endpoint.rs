@@ -7,6 +7,7 @@ use quinn::crypto::rustls::QuicClientConfig;
 use crate::connection::Owner;
 use crate::error::{Close, EndpointError};
 use crate::proto::{capsule, code};
+use crate::settings::Timing;
 use crate::{EndpointBuilder, Incoming, Limits, ServerIdentity, Transport, Trust, wire};
 
 /// One local UDP socket with TLS, shared by every connection that is made or accepted on it.
@@ -209,6 +210,15 @@ impl Endpoint {
         let bound = self.local_address().ok()?;
         let address = SocketAddr::new(ip.unwrap_or_else(|| bound.ip()), bound.port());
         Some(wire::canonical(address))
+    }
+
+    /// What an accepted connection tells of its transport.
+    pub(crate) fn timing(&self) -> Timing {
+        match self.shared.client {
+            // It accepts by settings of its own, too.
+            Client::Quinn => Timing::default(),
+            Client::None | Client::Tls(_) => self.shared.transport.timing(),
+        }
     }
 
     /// The settings for one more accepted connection, unless the endpoint's serve all.

@@ -62,6 +62,7 @@ impl Incoming {
             let setup = Setup {
                 owner: endpoint.owner().clone(),
                 limits,
+                timing: endpoint.timing(),
                 local_address: endpoint.address_seen_by(quinn.local_ip()),
                 authority,
                 serves_http,

@@ -6,6 +6,7 @@ use quinn::congestion::ControllerFactory;
 use quinn::{IdleTimeout, VarInt};
 
 use crate::limits::Limits;
+use crate::settings::Timing;
 
 /// QUIC's settings for each connection: what keeps it alive, what it may carry.
 ///
@@ -22,7 +23,8 @@ enum Source {
 #[derive(Clone)]
 struct Ours {
     keep_alive_interval: Option<Duration>,
-    max_idle_timeout: Option<IdleTimeout>,
+    /// One that QUIC can announce.
+    max_idle_timeout: Option<Duration>,
     max_bi_streams: u32,
     max_uni_streams: u32,
     stream_receive_window: VarInt,
@@ -42,7 +44,7 @@ impl Default for Ours {
     fn default() -> Self {
         Self {
             keep_alive_interval: Some(Duration::from_secs(10)),
-            max_idle_timeout: Some(IdleTimeout::from(VarInt::from_u32(30_000))),
+            max_idle_timeout: Some(Duration::from_secs(30)),
             max_bi_streams: 256,
             max_uni_streams: 256,
             stream_receive_window: VarInt::from_u32(1_250_000),
@@ -85,9 +87,9 @@ impl Transport {
     /// Panics if it is longer than 2^62 milliseconds.
     #[must_use]
     pub fn max_idle_timeout(self, max_idle_timeout: Option<Duration>) -> Self {
-        let timeout = max_idle_timeout
-            .map(|timeout| IdleTimeout::try_from(timeout).expect("at most 2^62 milliseconds"));
-        self.set(|ours| ours.max_idle_timeout = timeout)
+        // Refused here, rather than when a connection is made.
+        max_idle_timeout.map(idle_timeout);
+        self.set(|ours| ours.max_idle_timeout = max_idle_timeout)
     }
 
     /// Sets how many bidirectional streams the peer may have open at once, over all sessions; 256
@@ -151,6 +153,18 @@ impl Transport {
         }
     }
 
+    /// What of it a connection tells; nothing of one of your own, which cannot be read.
+    pub(crate) fn timing(&self) -> Timing {
+        match &self.0 {
+            Source::Ours(ours) => Timing {
+                connect_timeout: None,
+                keep_alive_interval: ours.keep_alive_interval,
+                max_idle_timeout: ours.max_idle_timeout,
+            },
+            Source::Yours(_) => Timing::default(),
+        }
+    }
+
     fn set(self, set: impl FnOnce(&mut Ours)) -> Self {
         let mut ours = match self.0 {
             Source::Ours(ours) => ours,
@@ -166,7 +180,7 @@ impl Ours {
         let mut config = quinn::TransportConfig::default();
         config
             .keep_alive_interval(self.keep_alive_interval)
-            .max_idle_timeout(self.max_idle_timeout)
+            .max_idle_timeout(self.max_idle_timeout.map(idle_timeout))
             .max_concurrent_bidi_streams(
                 self.max_bi_streams
                     .saturating_add(limits.max_sessions)
@@ -201,6 +215,10 @@ impl fmt::Debug for Transport {
     }
 }
 
+fn idle_timeout(timeout: Duration) -> IdleTimeout {
+    IdleTimeout::try_from(timeout).expect("at most 2^62 milliseconds")
+}
+
 /// Control, QPACK encoder, QPACK decoder, and one to spare for a reserved type.
 const HTTP3_STREAMS: u32 = 4;
 
@@ -212,9 +230,8 @@ mod tests {
     fn the_defaults_keep_a_connection_alive_that_nobody_uses() {
         let ours = Ours::default();
 
-        let idle = IdleTimeout::try_from(Duration::from_secs(30)).unwrap();
         assert_eq!(ours.keep_alive_interval, Some(Duration::from_secs(10)));
-        assert_eq!(ours.max_idle_timeout, Some(idle));
+        assert_eq!(ours.max_idle_timeout, Some(Duration::from_secs(30)));
     }
 
     #[test]

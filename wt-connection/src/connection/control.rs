@@ -9,7 +9,6 @@ use crate::connection::stop::Stop;
 use crate::proto::code;
 use crate::proto::control::{self, ControlEvent, ControlReader, Side};
 use crate::proto::fault::ConnectionFault;
-use crate::proto::settings::Settings;
 use crate::proto::stream_header::Kind;
 
 /// The peer's critical streams: its control stream, and the two of QPACK, which carry nothing since
@@ -112,12 +111,6 @@ fn check_encoder(bytes: &[u8]) -> Result<(), ConnectionFault> {
 ///
 /// The stream must stay open as long as the connection.
 pub(crate) async fn open(core: &Core) -> Result<quinn::SendStream, Stop> {
-    let limits = &core.limits;
-    let settings = Settings::ours(
-        limits.max_sessions.into(),
-        limits.header_block as u64,
-        core.side == Side::Server,
-    );
     let mut stream = core
         .quinn
         .open_uni()
@@ -125,7 +118,7 @@ pub(crate) async fn open(core: &Core) -> Result<quinn::SendStream, Stop> {
         .map_err(|error| Stop::Lost(error.into()))?;
     // Ahead of every stream of the application's.
     let _ = stream.set_priority(i32::MAX);
-    write(&mut stream, &control::opening(&settings)).await?;
+    write(&mut stream, &control::opening(&core.settings())).await?;
     Ok(stream)
 }
 

@@ -25,6 +25,7 @@ use crate::proto::fault::ConnectionFault;
 use crate::proto::settings::Settings;
 use crate::session::{Ask, SessionCore, SessionTask};
 use crate::sessions::Sessions;
+use crate::settings::Timing;
 use crate::state::{ConnectionState, StateCell};
 use crate::stream::{Lingering, is_stopped};
 use crate::{wait, wire};
@@ -39,6 +40,7 @@ pub(crate) struct Core {
     pub(crate) limits: Limits,
     /// This side's, as far as it is known.
     pub(crate) local_address: Option<SocketAddr>,
+    pub(crate) timing: Timing,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) activity: Arc<Activity>,
     /// What requests without an authority of their own are for.
@@ -101,6 +103,7 @@ impl Core {
         let Setup {
             limits,
             local_address,
+            timing,
             authority,
             serves_http,
             ..
@@ -119,6 +122,7 @@ impl Core {
             state,
             limits,
             local_address,
+            timing,
             requests: Requests::new(Arc::clone(&sessions)),
             sessions,
             activity: Arc::new(Activity::new(Instant::now())),
@@ -238,6 +242,20 @@ impl Core {
             self.room.add_permits(room.min(Semaphore::MAX_PERMITS));
         }
         self.peer.send_replace(Some(Arc::new(settings)));
+    }
+
+    /// This side's SETTINGS.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings::ours(
+            self.limits.max_sessions.into(),
+            self.limits.header_block as u64,
+            self.side == Side::Server,
+        )
+    }
+
+    /// The peer's SETTINGS, once they have come.
+    pub(crate) fn peer_settings(&self) -> Option<Arc<Settings>> {
+        self.peer.borrow().clone()
     }
 
     /// How many sessions may be open at once: the client's number comes from the server.

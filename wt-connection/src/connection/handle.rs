@@ -13,9 +13,10 @@ use crate::connecting::Setup;
 use crate::connection::{Core, Handle, Owner, WeakConnection};
 use crate::error::{Close, ConnectionError, OpenError, PingError};
 use crate::proto::capsule;
+use crate::settings::Timing;
 use crate::{
-    Connecting, ConnectionId, ConnectionInfo, ConnectionState, ConnectionSummary, Diagnosis, Http,
-    Limits, Session, SessionRequest, Target, Thresholds,
+    Connecting, ConnectionId, ConnectionInfo, ConnectionSettings, ConnectionState,
+    ConnectionSummary, Diagnosis, Http, Limits, Session, SessionRequest, Target, Thresholds,
 };
 use crate::{ping, wire};
 
@@ -75,6 +76,7 @@ impl Connection {
             owner: Owner::default(),
             limits,
             local_address: None,
+            timing: Timing::default(),
             authority,
             serves_http: false,
         };
@@ -280,6 +282,12 @@ impl Connection {
     /// Cancel safe: a ping that is given up leaves nothing behind.
     pub async fn ping(&self, timeout: Duration) -> Result<Duration, PingError> {
         ping::ping(self.core(), timeout).await
+    }
+
+    /// What the connection was made with, and what both sides announced.
+    #[must_use]
+    pub fn settings(&self) -> ConnectionSettings {
+        ConnectionSettings::of(self.core())
     }
 
     /// Looks for what is wrong with the connection; one that is connected is pinged for it.
