@@ -41,6 +41,12 @@ impl Child {
         started.await.unwrap()
     }
 
+    /// Has the process end in order: it closes its endpoint.
+    #[allow(dead_code, reason = "each test file uses its own part")]
+    pub(crate) fn end(&mut self) {
+        drop(self.process.stdin.take());
+    }
+
     /// Ends the process without a chance to say anything (SIGKILL), and frees its port.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
@@ -67,10 +73,11 @@ pub(crate) async fn serve_if_child() -> bool {
     }
     let endpoint = builder.identity(identity).bind().unwrap();
     println!("{SERVING}{}", endpoint.local_address().unwrap());
-    let serving = tokio::spawn(Server::new(endpoint).serve(service_fn(app)));
+    let serving = tokio::spawn(Server::new(endpoint.clone()).serve(service_fn(app)));
     // The parent's end of the pipe closes with the parent.
     let parent = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
     parent.await.unwrap().unwrap();
+    endpoint.close(0, "").await;
     serving.abort();
     true
 }
