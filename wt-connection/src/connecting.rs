@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use http::uri::Authority;
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use crate::connection::{Core, Driver, Handle, Owner};
 use crate::error::{Close, ConnectError};
@@ -40,9 +42,10 @@ impl Connecting {
     where
         F: Future<Output = Result<Connection, ConnectError>> + Send + 'static,
     {
+        let id = ConnectionId::next();
         let attempt = Attempt {
-            id: ConnectionId::next(),
-            state: StateCell::idle(),
+            id,
+            state: StateCell::idle(id),
             core: Arc::default(),
         };
         let connect = connect(attempt.clone());
@@ -94,7 +97,8 @@ impl Future for Connecting {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.attempt.state.advance(ConnectionState::Connecting);
         let connected = ready!(self.future.as_mut().poll(cx));
-        if connected.is_err() {
+        if let Err(error) = &connected {
+            tracing::debug!(connection = %self.id(), error = error as &dyn Error, "no connection");
             self.attempt.state.advance(ConnectionState::Failed);
         }
         Poll::Ready(connected)
@@ -154,7 +158,7 @@ impl Setup {
             core: Arc::clone(&core),
         });
         let driver = Driver::new(Arc::clone(&core), owner.clone(), faults);
-        owner.spawn(driver.run());
+        owner.spawn(driver.run().instrument(core.span.clone()));
         let peer = tokio::select! {
             peer = core.peer_known() => peer,
             error = core.ended() => return Err(error.into()),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::Uri;
 use quinn::congestion::ControllerFactory;
 use tower_service::Service;
+use tracing::Instrument;
 
 use crate::connecting::{Attempt, Setup};
 use crate::endpoint::Client;
@@ -14,7 +15,7 @@ use crate::error::{ConnectError, OpenError};
 use crate::race::Race;
 use crate::resolve::Resolver;
 use crate::settings::Timing;
-use crate::{Connecting, Connection, Endpoint, Limits, Session, Target, Transport};
+use crate::{Connecting, Connection, Endpoint, Limits, Session, Target, Transport, trace};
 
 /// Makes connections: a tower service of [`Target`] in, [`Connection`] out.
 ///
@@ -222,7 +223,8 @@ impl Service<Target> for Connector {
     fn call(&mut self, target: Target) -> Connecting {
         let connector = self.clone();
         Connecting::new(self.connect_timeout, |attempt| {
-            connector.connect(target, attempt)
+            let span = trace::connect(attempt.id, &target);
+            connector.connect(target, attempt).instrument(span)
         })
     }
 }

@@ -135,6 +135,7 @@ mod summary;
 mod target;
 mod thresholds;
 mod tls;
+mod trace;
 mod transport;
 mod upgrade;
 mod wait;

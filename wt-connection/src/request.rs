@@ -13,7 +13,7 @@ use crate::error::SessionError;
 use crate::proto::code;
 use crate::proto::subprotocol::{self, NotOffered};
 use crate::session::SessionHandle;
-use crate::{Session, head, reply, wire};
+use crate::{Session, head, reply, trace, wire};
 
 /// A session that a client asks for, to be accepted or rejected.
 ///
@@ -176,7 +176,8 @@ impl SessionRequest {
                 .or_insert(draft);
         }
         let Streams { send, recv, rest } = self.send(response).await?;
-        let session = self.handle.core.start_session(send, recv, rest);
+        let span = trace::session(&self.handle.core, self.uri());
+        let session = self.handle.core.start_session(send, recv, rest, span);
         Ok(Session::new(SessionHandle::new(
             session,
             Arc::clone(&self.handle),

@@ -3,6 +3,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 
+use crate::id::ConnectionId;
 use crate::moment::Moment;
 
 /// How far a connection is.
@@ -63,6 +64,7 @@ pub(crate) struct StateCell(Arc<Cell>);
 
 #[derive(Debug)]
 struct Cell {
+    id: ConnectionId,
     state: watch::Sender<ConnectionState>,
     established: OnceLock<Moment>,
     over: OnceLock<Moment>,
@@ -77,8 +79,9 @@ pub(crate) struct Progress {
 }
 
 impl StateCell {
-    pub(crate) fn idle() -> Self {
+    pub(crate) fn idle(id: ConnectionId) -> Self {
         Self(Arc::new(Cell {
+            id,
             state: watch::Sender::new(ConnectionState::Idle),
             established: OnceLock::new(),
             over: OnceLock::new(),
@@ -145,10 +148,12 @@ impl StateCell {
 
     /// Moves on to what `next` makes of the state, if anything.
     fn step(&self, next: impl FnOnce(ConnectionState) -> Option<ConnectionState>) {
+        let mut changed = None;
         self.0.state.send_if_modified(|state| {
             let Some(next) = next(*state) else {
                 return false;
             };
+            changed = Some((*state, next));
             *state = next;
             let reached = match next {
                 ConnectionState::Connected => &self.0.established,
@@ -159,6 +164,9 @@ impl StateCell {
             let _ = reached.set(Moment::now());
             true
         });
+        if let Some((from, state)) = changed {
+            tracing::debug!(connection = %self.0.id, %from, %state, "the state has changed");
+        }
     }
 }
 
@@ -168,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_state_never_steps_back() {
-        let cell = StateCell::idle();
+        let cell = StateCell::idle(ConnectionId::next());
 
         cell.advance(ConnectionState::Draining);
         cell.advance(ConnectionState::Connected);
@@ -178,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_first_final_state_stays() {
-        let cell = StateCell::idle();
+        let cell = StateCell::idle(ConnectionId::next());
         cell.advance(ConnectionState::Connected);
 
         cell.advance(ConnectionState::Closed);
@@ -189,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_times_are_those_of_the_beginning_and_the_end() {
-        let cell = StateCell::idle();
+        let cell = StateCell::idle(ConnectionId::next());
         assert!(cell.progress().established.is_none());
 
         assert!(cell.connect());
@@ -206,7 +214,7 @@ mod tests {
 
     #[test]
     fn what_never_was_connected_has_an_end_and_no_beginning() {
-        let cell = StateCell::idle();
+        let cell = StateCell::idle(ConnectionId::next());
 
         cell.give_up();
 
@@ -216,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_never_was_connected_fails_rather_than_closes() {
-        let cell = StateCell::idle();
+        let cell = StateCell::idle(ConnectionId::next());
         cell.advance(ConnectionState::Connecting);
 
         cell.advance(ConnectionState::Closing);

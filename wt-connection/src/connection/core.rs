@@ -7,6 +7,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::{Instrument, Span};
 
 use crate::activity::Activity;
 use crate::connecting::Setup;
@@ -28,7 +29,7 @@ use crate::sessions::Sessions;
 use crate::settings::Timing;
 use crate::state::{ConnectionState, StateCell};
 use crate::stream::{Lingering, is_stopped};
-use crate::{wait, wire};
+use crate::{trace, wait, wire};
 
 /// What a connection's handles, sessions and driver share.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(crate) struct Core {
     pub(crate) id: ConnectionId,
     pub(crate) side: Side,
     pub(crate) quinn: quinn::Connection,
+    /// What it does is traced inside of this.
+    pub(crate) span: Span,
     pub(crate) state: StateCell,
     pub(crate) limits: Limits,
     /// This side's, as far as it is known.
@@ -115,10 +118,12 @@ impl Core {
             quinn::Side::Server => Side::Server,
         };
         let sessions = Arc::new(Sessions::new(side, limits));
+        let span = trace::connection(id, side, wire::canonical(quinn.remote_address()));
         let core = Self {
             id,
             side,
             quinn,
+            span,
             state,
             limits,
             local_address,
@@ -155,7 +160,9 @@ impl Core {
         send: quinn::SendStream,
         recv: quinn::RecvStream,
         rest: Bytes,
+        span: Span,
     ) -> Arc<SessionCore> {
+        span.record("id", u64::from(send.id()));
         let session = SessionCore::new(
             send.id().into(),
             self.quinn.clone(),
@@ -184,12 +191,13 @@ impl Core {
             self.limits.flush_timeout,
         );
         let faults = self.faults.clone();
-        self.tasks.spawn(async move {
+        let run = async move {
             if let Err(fault) = task.run().await {
                 // A full queue holds a fault already, and one is enough.
                 let _ = faults.try_send(fault);
             }
-        });
+        };
+        self.tasks.spawn(run.instrument(span));
         session
     }
 
@@ -353,6 +361,7 @@ impl Core {
 
     /// Notes how the connection ends; nothing more begins on it.
     pub(crate) fn set_error(&self, error: ConnectionError) {
+        trace::connection_over(self, &error);
         if !is_in_order(&error) {
             self.activity.count_error();
         }

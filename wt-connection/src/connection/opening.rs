@@ -6,6 +6,7 @@ use http::header::HeaderName;
 use http::uri::Scheme;
 use http::{HeaderValue, Uri};
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Span;
 
 use crate::connection::cancelled::Cancelled;
 use crate::connection::{Core, Handle};
@@ -14,7 +15,7 @@ use crate::proto::fault::Fault;
 use crate::proto::headers_frame::HeadersReader;
 use crate::proto::{code, draft, frame, message, qpack, subprotocol};
 use crate::session::{SessionCore, SessionHandle};
-use crate::{Protocols, Session, wire};
+use crate::{Protocols, Session, trace, wire};
 
 /// Asks for a session, and waits for the answer.
 pub(crate) async fn open(
@@ -23,6 +24,7 @@ pub(crate) async fn open(
     reserved: OwnedSemaphorePermit,
 ) -> Result<http::Response<Session>, OpenError> {
     let core = &handle.core;
+    let span = trace::session(core, request.uri());
     let offered = offer(&mut request);
     let headers = encode(core, request)?;
     let opened = tokio::select! {
@@ -49,7 +51,7 @@ pub(crate) async fn open(
         core.activity.count_error();
         return Err(OpenError::WrongProtocol(wrong.clone()));
     }
-    let session = connect.establish();
+    let session = connect.establish(span);
     let session = Session::new(SessionHandle::new(session, Arc::clone(&handle), protocol));
     Ok(response.map(|()| session))
 }
@@ -174,11 +176,13 @@ impl<'a> Connect<'a> {
         }
     }
 
-    fn establish(mut self) -> Arc<SessionCore> {
+    fn establish(mut self, span: Span) -> Arc<SessionCore> {
         let streams = self.streams.take().expect(TAKEN_LAST);
         let reader = mem::replace(&mut self.reader, HeadersReader::new(0));
         let Streams { send, recv, .. } = streams;
-        let session = self.core.start_session(send, recv, reader.into_rest());
+        let session = self
+            .core
+            .start_session(send, recv, reader.into_rest(), span);
         session.hold(Box::new(streams.reserved));
         session
     }

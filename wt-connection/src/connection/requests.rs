@@ -135,6 +135,7 @@ impl Requests {
     /// Counts a request that was refused because it was over a limit.
     pub(crate) fn count_refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!("a request over a limit");
     }
 
     pub(crate) fn refused(&self) -> u64 {

@@ -8,6 +8,7 @@ use http_body::Body as HttpBody;
 use tokio::task::JoinSet;
 use tower::MakeService;
 use tower_service::Service;
+use tracing::Instrument;
 
 use crate::server::report::{Cut, ShutdownReport};
 use crate::server::serving;
@@ -78,7 +79,9 @@ impl Accepting {
             // Where it panics, the connection is dropped.
             if let Ok(making) = panic::catch_unwind(making) {
                 let site = Arc::clone(&self.site);
-                self.serving.spawn(serving::serve(connection, site, making));
+                let span = connection.core().span.clone();
+                let serving = serving::serve(connection, site, making);
+                self.serving.spawn(serving.instrument(span));
             }
         }
         self.shut_down().await

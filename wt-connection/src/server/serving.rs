@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http_body::Body as HttpBody;
 use tokio::task::JoinSet;
 use tower_service::Service;
+use tracing::Instrument;
 
 use crate::connection::{Core, Next};
 use crate::server::accepting::Site;
@@ -146,7 +147,7 @@ where
         match next {
             Next::Connect(queued) if !self.site.origins.admits(&queued.request) => {
                 let (_, asking) = Asking::new(*queued, self.connection.handle());
-                self.handling.spawn(asking.forbid());
+                self.handling.spawn(asking.forbid().in_current_span());
             }
             next => self.waiting = Some(next),
         }
@@ -203,13 +204,15 @@ where
             Next::Plain(arrival) => {
                 let (request, responder) = arrival.into_parts(self.connection.handle());
                 if let Some(response) = self.call(request) {
-                    self.handling.spawn(responder.respond(response));
+                    self.handling
+                        .spawn(responder.respond(response).in_current_span());
                 }
             }
             Next::Connect(queued) => {
                 let (request, asking) = Asking::new(*queued, self.connection.handle());
                 if let Some(response) = self.call(request) {
-                    self.handling.spawn(asking.conclude(response));
+                    self.handling
+                        .spawn(asking.conclude(response).in_current_span());
                 }
             }
         }

@@ -12,7 +12,7 @@ use crate::session::core::SessionCore;
 use crate::session::outbox::Outbox;
 use crate::session::state::Ask;
 use crate::sessions::Sessions;
-use crate::wire;
+use crate::{trace, wire};
 
 /// Reads a session's CONNECT stream, and ends the session as either side wishes.
 ///
@@ -67,6 +67,9 @@ impl SessionTask {
     /// Runs until the session is over; a fault is one that the whole connection has to end with.
     pub(crate) async fn run(mut self) -> Result<(), ConnectionFault> {
         let end = self.live().await;
+        if let End::Local(error) | End::Peer(error) | End::Lost(error) = &end {
+            trace::session_over(error);
+        }
         let fault = match end {
             End::Local(error) => {
                 self.core.end(&error);
@@ -137,7 +140,9 @@ impl SessionTask {
             Fault::Connection(fault) => (fault.code, Some(fault)),
             Fault::TooLarge => (code::H3_EXCESSIVE_LOAD, None),
         };
-        self.core.end(&SessionError::Protocol { code });
+        let error = SessionError::Protocol { code };
+        trace::session_over(&error);
+        self.core.end(&error);
         self.sessions.remove(self.core.id());
         self.abort(code);
         fault

@@ -75,7 +75,7 @@ impl Sessions {
 
     pub(crate) fn stream(&self, id: u64, stream: IncomingStream) {
         let place = self.table.lock().stream(id, stream);
-        Self::put(place);
+        Self::put(id, place);
     }
 
     /// Takes in a stream of the client's, `stream_id`, which is no session then.
@@ -86,14 +86,19 @@ impl Sessions {
         let place = table.stream(id, stream);
         drop(table);
         Self::refuse(early);
-        Self::put(place);
+        Self::put(id, place);
     }
 
-    fn put(place: Place<Arc<SessionCore>, IncomingStream>) {
+    fn put(id: u64, place: Place<Arc<SessionCore>, IncomingStream>) {
         match place {
             Place::Deliver(session, stream) => session.push_stream(stream),
             Place::Kept => {}
-            Place::Refuse(stream, code) => stream.refuse(code),
+            Place::Refuse(stream, code) => {
+                if code == code::WT_BUFFERED_STREAM_REJECTED {
+                    tracing::trace!(session = id, "a stream came too early");
+                }
+                stream.refuse(code);
+            }
         }
     }
 
@@ -105,8 +110,12 @@ impl Sessions {
 
     pub(crate) fn datagram(&self, id: u64, datagram: Bytes) {
         let place = self.table.lock().datagram(id, datagram);
-        if let Place::Deliver(session, datagram) = place {
-            session.push_datagram(datagram);
+        match place {
+            Place::Deliver(session, datagram) => session.push_datagram(datagram),
+            Place::Refuse(_, code::WT_BUFFERED_STREAM_REJECTED) => {
+                tracing::trace!(session = id, "a datagram came too early");
+            }
+            Place::Kept | Place::Refuse(..) => {}
         }
     }
 

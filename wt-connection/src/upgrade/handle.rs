@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::Session;
 use crate::proto::subprotocol;
@@ -124,7 +125,7 @@ impl Upgrade {
     /// Runs a task that serves the session; a [`Server`](crate::Server) that shuts down waits for
     /// it, as it does for the session.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.offer.tasks.spawn(task);
+        self.offer.tasks.spawn(task.in_current_span());
     }
 }
 

@@ -1,0 +1,274 @@
+//! What a subscriber of `tracing` sees: the spans of connections and sessions, and their ends.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+
+use common::bounded::{until, within};
+use common::serve::{Served, reply};
+use common::{connected, raw, session};
+use http::Request;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::{DefaultGuard, set_default};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::{LookupSpan, Registry};
+use wt_connection::{Limits, Upgrade};
+
+#[tokio::test]
+async fn a_session_is_inside_its_connection_on_both_sides() {
+    within(async {
+        let (log, _guard) = Log::start();
+        let pair = connected().await;
+        let opened = pair.client.open("/chat?token=secret");
+        let accept = async { pair.server.accept().await.unwrap().accept().await.unwrap() };
+        let (opened, _accepted) = tokio::join!(opened, accept);
+        let id = opened.unwrap().id().to_string();
+
+        let sessions = log.spans("session");
+
+        assert_eq!(sessions.len(), 2);
+        for (span, side, connection) in [
+            (&sessions[0], "client", &pair.client),
+            (&sessions[1], "server", &pair.server),
+        ] {
+            assert_eq!(span.fields["id"], id);
+            assert_eq!(span.fields["connection"], connection.id().to_string());
+            assert_eq!(span.fields["path"], "/chat");
+            assert!(span.fields["authority"].starts_with("localhost"));
+            let parent = span.parent.as_deref().unwrap();
+            assert_eq!(parent.name, "connection");
+            assert_eq!(parent.fields["id"], connection.id().to_string());
+            assert_eq!(parent.fields["side"], side);
+            let remote = connection.remote_address().to_string();
+            assert_eq!(parent.fields["remote_address"], remote);
+            assert!(parent.parent.is_none());
+        }
+        assert!(!log.text().contains("secret"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connect_has_a_span_with_its_target() {
+    within(async {
+        let (log, _guard) = Log::start();
+        let pair = connected().await;
+
+        let connect = &log.spans("connect")[0];
+
+        assert_eq!(connect.fields["id"], pair.client.id().to_string());
+        let target = common::target(&pair.server_endpoint).to_string();
+        assert_eq!(connect.fields["target"], target);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_change_of_the_state_is_an_event() {
+    within(async {
+        let (log, _guard) = Log::start();
+        let pair = connected().await;
+        let _session = session(&pair.client, &pair.server).await;
+
+        pair.client.drain();
+        pair.client.close(7, "enough").await;
+
+        let id = pair.client.id().to_string();
+        let of_client = |event: &&Seen| event.fields.get("connection") == Some(&id);
+        let events = log.events();
+        let states = events.iter().filter(of_client);
+        let states: Vec<_> = states
+            .filter_map(|event| event.fields.get("state"))
+            .collect();
+        let all = ["connecting", "connected", "draining", "closing", "closed"];
+        assert_eq!(states, all);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn closes_are_events_with_code_and_reason_inside_their_spans() {
+    within(async {
+        let (log, _guard) = Log::start();
+        let pair = connected().await;
+        let (opened, accepted) = session(&pair.client, &pair.server).await;
+
+        opened.close(42, "that is all");
+        accepted.closed().await;
+        opened.closed().await;
+        pair.client.close(7, "enough").await;
+        pair.server.closed().await;
+
+        let events = log.events();
+        let of = |message: &str| {
+            let of = events.iter().filter(|event| event.message == message);
+            of.cloned().collect::<Vec<_>>()
+        };
+        let sessions = of("session closed");
+        assert_eq!(sessions.len(), 2);
+        for event in sessions {
+            assert_eq!(event.fields["code"], "42");
+            assert_eq!(event.fields["reason"], "that is all");
+            assert_eq!(event.parent.as_deref().unwrap().name, "session");
+        }
+        let closing = &of("closing")[0];
+        assert_eq!(
+            (&*closing.fields["code"], &*closing.fields["reason"]),
+            ("7", "enough")
+        );
+        let there = &of("closed by the peer")[0];
+        assert_eq!(there.fields["code"], 0x100.to_string());
+        assert_eq!(there.parent.as_deref().unwrap().name, "connection");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn refusals_are_events_inside_their_connection() {
+    within(async {
+        let (log, _guard) = Log::start();
+        let limits = Limits::default().max_sessions(1).early_streams(0);
+        let peer = raw::session(limits).await;
+
+        let (mut send, mut recv) = peer.peer.connect_stream().await;
+        send.write_all(&raw::connect("/")).await.unwrap();
+        raw::reset_code(&mut recv).await;
+        peer.peer.uni(400, b"early").await.stopped().await.unwrap();
+
+        for message in ["a request over a limit", "a stream came too early"] {
+            let events = log.events();
+            let event = events.iter().find(|event| event.message == message);
+            let parent = event.unwrap().parent.clone().unwrap();
+            assert_eq!(parent.name, "connection", "{message}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn handlers_run_inside_their_connection() {
+    within(async {
+        let (log, _guard) = Log::start();
+        let served = Served::by(async |mut request: Request<wt_connection::Body>| {
+            tracing::info!("handling");
+            if let Some(upgrade) = Upgrade::of(&mut request) {
+                let session = upgrade.session();
+                upgrade.spawn(async move {
+                    tracing::info!("serving");
+                    drop(session.await);
+                });
+            }
+            Ok(reply(""))
+        });
+        let client = served.client().await;
+
+        let opened = client.open("/").await.unwrap();
+        opened.closed().await;
+        until(|| log.events().iter().any(|event| event.message == "serving")).await;
+
+        for message in ["handling", "serving"] {
+            let events = log.events();
+            let event = events.iter().find(|event| event.message == message);
+            let parent = event.unwrap().parent.clone().unwrap();
+            assert_eq!(parent.name, "connection", "{message}");
+            assert_eq!(parent.fields["side"], "server");
+        }
+    })
+    .await;
+}
+
+/// All spans and events of one thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<Seen>>>);
+
+/// A span or an event.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    name: &'static str,
+    /// Of an event.
+    message: String,
+    fields: BTreeMap<&'static str, String>,
+    parent: Option<Box<Self>>,
+    span: Option<Id>,
+}
+
+impl Log {
+    /// Begins; the runtime of a test has one thread.
+    fn start() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let guard = set_default(Registry::default().with(log.clone()));
+        (log, guard)
+    }
+
+    fn spans(&self, name: &str) -> Vec<Seen> {
+        let seen = self.0.lock().unwrap();
+        let spans = seen
+            .iter()
+            .filter(|seen| seen.span.is_some() && seen.name == name);
+        spans.cloned().collect()
+    }
+
+    fn events(&self) -> Vec<Seen> {
+        let seen = self.0.lock().unwrap();
+        seen.iter()
+            .filter(|seen| seen.span.is_none())
+            .cloned()
+            .collect()
+    }
+
+    fn text(&self) -> String {
+        format!("{:?}", self.0.lock().unwrap())
+    }
+
+    fn span(&self, id: &Id) -> Option<Box<Seen>> {
+        let seen = self.0.lock().unwrap();
+        let span = seen.iter().rfind(|seen| seen.span.as_ref() == Some(id));
+        span.cloned().map(Box::new)
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Log {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut seen = Seen {
+            name: attributes.metadata().name(),
+            span: Some(id.clone()),
+            ..Seen::default()
+        };
+        attributes.record(&mut seen);
+        let parent = context.span(id).unwrap().parent();
+        seen.parent = parent.and_then(|parent| self.span(&parent.id()));
+        self.0.lock().unwrap().push(seen);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, _: Context<'_, S>) {
+        let mut seen = self.0.lock().unwrap();
+        let span = seen.iter_mut().rfind(|seen| seen.span.as_ref() == Some(id));
+        values.record(span.unwrap());
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut seen = Seen::default();
+        event.record(&mut seen);
+        let parent = context.event_span(event);
+        seen.parent = parent.and_then(|parent| self.span(&parent.id()));
+        self.0.lock().unwrap().push(seen);
+    }
+}
+
+impl Visit for Seen {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.fields.insert(field.name(), value.to_owned());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        match field.name() {
+            "message" => self.message = format!("{value:?}"),
+            name => drop(self.fields.insert(name, format!("{value:?}"))),
+        }
+    }
+}
