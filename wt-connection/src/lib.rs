@@ -72,6 +72,15 @@
 //! connection, its sessions and their streams closes QUIC with `H3_NO_ERROR`. A process that ends
 //! awaits [`Endpoint::close`] first, or its peers hear nothing of all that.
 //!
+//! **Figures.** [`Connection::info`] is a copy of what is known, readable also once the connection is
+//! over; [`Connection::summary`] is its short form. [`Connection::ping`] asks the peer, and
+//! [`Connection::diagnose`] judges both by [`Thresholds`]. [`Connection::states`] tells each change of
+//! the state. With the feature `serde`, figures are serialised.
+//!
+//! **Tracing.** Each attempt to connect, connection and session is a span of `tracing`, at the level
+//! `DEBUG`; the tasks of this crate and the handlers of a [`Server`] run inside them. Events tell
+//! changes of the state, refusals and closes. Headers and queries are in none.
+//!
 //! # Design
 //!
 //! h3 sees ordinary requests only. Its public API knows no session, and its own view of the

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::{Debug, Display};
 use std::hash::Hash;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
@@ -12,12 +13,13 @@ use http_body_util::{BodyExt, Empty};
 use tower::{Service, ServiceExt};
 use wt_connection::{
     AddError, BiStream, Body, BodyError, Close, CompleteOnClose, ConnectError, Connecting,
-    Connection, ConnectionError, ConnectionId, ConnectionState, Connections, ConnectionsStats,
-    Connector, Cut, Endpoint, EndpointBuilder, EndpointError, Http, Incoming, InvalidTarget,
-    Limits, OpenError, Opening, Origins, Peer, Protocols, ReadError, ReadToEndError, RecvStream,
+    Connection, ConnectionError, ConnectionId, ConnectionInfo, ConnectionSettings, ConnectionState,
+    ConnectionSummary, Connections, ConnectionsStats, Connector, Cut, Diagnosis, Endpoint,
+    EndpointBuilder, EndpointError, Http, Http3Settings, Incoming, InvalidTarget, Issue, Limits,
+    OpenError, Opening, Origins, Peer, PingError, Protocols, ReadError, ReadToEndError, RecvStream,
     RequestError, Requesting, SendDatagramError, SendStream, Server, Session, SessionError,
-    SessionId, SessionRequest, ShutdownReport, Target, TlsError, Transport, Trust, Upgrade,
-    UpgradeError, Upgrading, WriteError,
+    SessionId, SessionRequest, ShutdownReport, Target, Thresholds, TlsError, Transport, Trust,
+    Upgrade, UpgradeError, Upgrading, WriteError,
 };
 
 #[test]
@@ -29,6 +31,8 @@ fn handles_are_cheap_to_share() {
     handle::<(Target, Trust, Transport, Limits, CompleteOnClose)>();
     handle::<(Protocols, Origins)>();
     handle::<(ConnectionState, ConnectionId, SessionId, Close)>();
+    handle::<(ConnectionInfo, ConnectionSummary, ConnectionSettings)>();
+    handle::<(Http3Settings, Diagnosis, Issue, Thresholds)>();
     handle::<(Http, Upgrade, Peer, Cut, ShutdownReport)>();
 }
 
@@ -67,6 +71,8 @@ fn futures_without_a_name_may_be_spawned() {
         sent(connection.accept());
         spawned(connection.close(0, ""));
         sent(connection.closed());
+        sent(connection.ping(Duration::ZERO));
+        sent(connection.diagnose(Thresholds::default()));
     };
     let _ = |connections: &Connections| {
         spawned(connections.close_all(0, ""));
@@ -101,6 +107,7 @@ fn errors_go_where_errors_go() {
     error::<ConnectionError>();
     error::<EndpointError>();
     error::<OpenError>();
+    error::<PingError>();
     error::<InvalidTarget>();
     error::<SessionError>();
     error::<TlsError>();
