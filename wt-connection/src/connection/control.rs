@@ -9,16 +9,18 @@ use crate::connection::stop::Stop;
 use crate::proto::code;
 use crate::proto::control::{self, ControlEvent, ControlReader, Side};
 use crate::proto::fault::ConnectionFault;
+use crate::proto::qpack::DecoderStream;
 use crate::proto::stream_header::Kind;
 
-/// The peer's critical streams: its control stream, and the two of QPACK, which carry nothing since
-/// this side's table has no room.
+/// The peer's critical streams: its control stream, and the two of QPACK, which carry next to
+/// nothing since the tables have no room.
 #[derive(Debug)]
 pub(crate) struct CriticalStreams {
     reader: ControlReader,
     control: Option<quinn::RecvStream>,
     encoder: Option<quinn::RecvStream>,
     decoder: Option<quinn::RecvStream>,
+    decoded: DecoderStream,
 }
 
 impl CriticalStreams {
@@ -28,6 +30,7 @@ impl CriticalStreams {
             control: None,
             encoder: None,
             decoder: None,
+            decoded: DecoderStream::default(),
         }
     }
 
@@ -47,7 +50,10 @@ impl CriticalStreams {
                 check_encoder(rest)?;
                 &mut self.encoder
             }
-            _ => &mut self.decoder,
+            _ => {
+                self.decoded.push(rest)?;
+                &mut self.decoder
+            }
         };
         if place.replace(stream).is_some() {
             return Err(SECOND);
@@ -75,7 +81,9 @@ impl CriticalStreams {
                     self.reader.push(&chunk);
                 }),
                 chunk = read(&mut self.encoder) => chunk.and_then(|chunk| check_encoder(&chunk)),
-                chunk = read(&mut self.decoder) => chunk.map(drop),
+                chunk = read(&mut self.decoder) => {
+                    chunk.and_then(|chunk| self.decoded.push(&chunk))
+                }
             };
             if let Err(fault) = read {
                 return fault;

@@ -4,6 +4,7 @@
 //! out, and so do we.
 
 mod decoder;
+mod decoder_stream;
 mod encoder;
 mod error;
 mod glance;
@@ -12,6 +13,7 @@ mod static_table;
 mod string;
 
 pub use decoder::{Field, decode};
+pub use decoder_stream::DecoderStream;
 pub use encoder::encode;
 pub use error::QpackError;
 pub use glance::is_plain_request;
