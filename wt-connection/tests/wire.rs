@@ -127,10 +127,12 @@ async fn a_request_that_ends_or_is_given_up_too_soon_costs_its_stream_alone() {
         let (_endpoint, peer, server) = raw::client(Limits::default()).await;
         let connect = raw::connect("/");
 
-        let (mut send, mut recv) = peer.connect_stream().await;
-        send.write_all(&connect[..20]).await.unwrap();
-        send.finish().unwrap();
-        assert_eq!(reset_code(&mut recv).await, H3_REQUEST_INCOMPLETE);
+        for whole in [&[][..], &raw::frame(0x21, b"whatever")] {
+            let (mut send, mut recv) = peer.connect_stream().await;
+            send.write_all(whole).await.unwrap();
+            send.finish().unwrap();
+            assert_eq!(reset_code(&mut recv).await, H3_REQUEST_INCOMPLETE);
+        }
         let (mut send, mut recv) = peer.connect_stream().await;
         send.write_all(&connect[..20]).await.unwrap();
         send.reset(7u8.into()).unwrap();

@@ -102,7 +102,12 @@ impl BiArrival {
                         }
                     }
                 }
-                Ok(None) => return Ok(BiKind::Refuse(code::H3_REQUEST_INCOMPLETE)),
+                Ok(None) => {
+                    self.headers
+                        .as_ref()
+                        .map_or(Ok(()), HeadersReader::finish)?;
+                    return Ok(BiKind::Refuse(code::H3_REQUEST_INCOMPLETE));
+                }
                 Err(_) => return Ok(BiKind::Refuse(code::H3_REQUEST_CANCELLED)),
             }
         }

@@ -159,8 +159,13 @@ impl<'a> Connect<'a> {
             match streams.recv.read_chunk(usize::MAX, true).await {
                 Ok(Some(chunk)) => self.reader.push(chunk.bytes),
                 Ok(None) => {
-                    self.core.activity.count_error();
-                    return Err(OpenError::Malformed);
+                    return Err(match self.reader.finish() {
+                        Ok(()) => {
+                            self.core.activity.count_error();
+                            OpenError::Malformed
+                        }
+                        Err(fault) => self.fail(fault.into()),
+                    });
                 }
                 Err(quinn::ReadError::Reset(code)) => {
                     return Err(match code.into_inner() {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::proto::chunk;
-use crate::proto::code::{H3_EXCESSIVE_LOAD, H3_FRAME_UNEXPECTED};
+use crate::proto::code::{H3_EXCESSIVE_LOAD, H3_FRAME_ERROR, H3_FRAME_UNEXPECTED};
 use crate::proto::fault::{ConnectionFault, Fault};
 use crate::proto::frame::{self, FrameHeader};
 
@@ -65,6 +65,20 @@ impl HeadersReader {
         Ok(None)
     }
 
+    /// Checks that the stream may end here, once [`next`](Self::next) has returned `None`.
+    ///
+    /// # Errors
+    ///
+    /// Fails for the whole connection inside a frame
+    /// ([RFC 9114 §7.1](https://www.rfc-editor.org/rfc/rfc9114#section-7.1)).
+    pub fn finish(&self) -> Result<(), ConnectionFault> {
+        if self.read == self.raw.len() {
+            Ok(())
+        } else {
+            Err(TRUNCATED)
+        }
+    }
+
     /// Gives everything pushed so far, in order, as if nothing had been read.
     pub fn into_raw(self) -> Bytes {
         self.raw
@@ -94,6 +108,8 @@ const MAX_UNKNOWN: usize = 16 * 1024;
 
 const NOT_HEADERS: ConnectionFault =
     ConnectionFault::new(H3_FRAME_UNEXPECTED, "request begins without HEADERS");
+const TRUNCATED: ConnectionFault =
+    ConnectionFault::new(H3_FRAME_ERROR, "stream ends inside a frame");
 
 #[cfg(test)]
 mod tests {
@@ -124,6 +140,20 @@ mod tests {
         }
         pieces.for_each(|piece| reader.push(Bytes::copy_from_slice(piece)));
         (block, reader)
+    }
+
+    #[test]
+    fn an_end_is_a_fault_inside_a_frame() {
+        let bytes = frames(&[(0x21, b"grease"), (frame::HEADERS, b"block")]);
+        let grease = frames(&[(0x21, b"grease")]).len();
+
+        for end in 0..bytes.len() {
+            let (block, reader) = read(&bytes.slice(..end), 1);
+
+            assert_eq!(block, Ok(None));
+            let whole = end == 0 || end == grease;
+            assert_eq!(reader.finish().is_ok(), whole, "{end}");
+        }
     }
 
     #[test]
