@@ -218,6 +218,8 @@ async fn accept_raw(peer: &raw::RawSession) -> quinn::RecvStream {
             assert_eq!(raw::read_varint(&mut recv).await, peer.id());
             return recv;
         }
+        // The control stream, which ends the connection if it is dropped.
+        tokio::spawn(async move { recv.received_reset().await });
     }
 }
 

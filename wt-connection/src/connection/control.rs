@@ -130,16 +130,21 @@ pub(crate) async fn open(core: &Core) -> Result<quinn::SendStream, Stop> {
     Ok(stream)
 }
 
-/// Sends GOAWAY once this side is to drain, and what means nothing whenever that is wanted; ends only
-/// with the connection.
+/// Sends GOAWAY once this side is to drain, and what means nothing whenever that is wanted; ends with
+/// the connection, or once the peer wants no more of the stream, which it may not
+/// ([RFC 9114 §6.2.1](https://www.rfc-editor.org/rfc/rfc9114#section-6.2.1)).
 pub(crate) async fn attend(core: &Core, stream: &mut quinn::SendStream) -> Stop {
-    match attend_to(core, stream).await {
-        Ok(never) => match never {},
-        Err(stop) => stop,
+    let stopped = stream.stopped();
+    tokio::select! {
+        sent = send(core, stream) => match sent {
+            Ok(never) => match never {},
+            Err(stop) => stop,
+        },
+        Ok(Some(_)) = stopped => Stop::Fault(CLOSED),
     }
 }
 
-async fn attend_to(core: &Core, stream: &mut quinn::SendStream) -> Result<Infallible, Stop> {
+async fn send(core: &Core, stream: &mut quinn::SendStream) -> Result<Infallible, Stop> {
     loop {
         tokio::select! {
             biased;
@@ -156,10 +161,8 @@ async fn attend_to(core: &Core, stream: &mut quinn::SendStream) -> Result<Infall
     }
 }
 
-/// Sends GOAWAY.
-///
-/// A server does so twice ([RFC 9114 §5.2]): requests that were on their way when the first one left
-/// are still processed.
+/// A server sends GOAWAY twice ([RFC 9114 §5.2]): requests that were on their way when the first one
+/// left are still processed.
 ///
 /// [RFC 9114 §5.2]: https://www.rfc-editor.org/rfc/rfc9114#section-5.2
 async fn drain(core: &Core, stream: &mut quinn::SendStream) -> Result<(), Stop> {

@@ -6,6 +6,7 @@ pub(crate) mod bare;
 pub(crate) mod bounded;
 pub(crate) mod by_hand;
 pub(crate) mod child;
+pub(crate) mod hostile;
 pub(crate) mod path;
 pub(crate) mod plain;
 pub(crate) mod raw;

@@ -1,0 +1,204 @@
+//! Peers that break the rules, and who must not suffer from them.
+#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+use http::Request;
+use tokio::task::JoinHandle;
+use tower::{ServiceExt, service_fn};
+use wt_connection::{Body, ConnectError, Connection, Connector, Limits, Server, Session, Upgrade};
+
+use super::plain::Exchange;
+use super::raw::{self, Raw};
+use super::serve::{BoxError, Reply, Served, get, reply, text};
+use super::{bare, target};
+
+/// A client of ours with a session at a server of ours, which echoes: on the same sockets as
+/// whoever breaks the rules.
+pub(crate) struct Bystander {
+    pub(crate) served: Served,
+    pub(crate) connector: Connector,
+    pub(crate) client: Connection,
+    pub(crate) session: Session,
+}
+
+impl Bystander {
+    pub(crate) async fn new(limits: Limits) -> Self {
+        Self::with(limits, |server| server).await
+    }
+
+    pub(crate) async fn with(limits: Limits, set: impl FnOnce(Server) -> Server) -> Self {
+        let served = Served::set(limits, set, service_fn(echo));
+        let connector = bare::connector().limits(limits);
+        let client = connector.clone().oneshot(target(&served.endpoint)).await;
+        let client = client.unwrap();
+        Self {
+            session: client.open("/").await.unwrap(),
+            client,
+            served,
+            connector,
+        }
+    }
+
+    /// Shows that the session goes on, and that its connection takes another and a request.
+    pub(crate) async fn unharmed(&self) {
+        echoed(&self.session).await;
+        echoed(&self.client.open("/").await.unwrap()).await;
+        let response = get(&self.client, "/").await.unwrap();
+        assert_eq!(text(response).await, "served");
+    }
+
+    /// A peer of a server or of a client of ours, which has sent nothing of HTTP/3 yet.
+    pub(crate) async fn foe(&self, ours: Role) -> Foe {
+        match ours {
+            Role::Server => {
+                let (served, identity) = (&self.served, &self.served.identity);
+                let (quic, socket) = raw::quic_client(&served.endpoint, identity).await;
+                let client = None;
+                Foe {
+                    quic,
+                    socket,
+                    client,
+                }
+            }
+            Role::Client => {
+                let socket = bare::server(Some(b"h3"));
+                let connect = self.connector.clone().oneshot(bare::target(&socket));
+                let client = Some(tokio::spawn(connect));
+                let quic = socket.accept().await.unwrap().await.unwrap();
+                Foe {
+                    quic,
+                    socket,
+                    client,
+                }
+            }
+        }
+    }
+
+    /// A peer of a server of ours, with a session that must live on.
+    pub(crate) async fn client(&self) -> (Raw, Beside) {
+        let foe = self.foe(Role::Server).await;
+        let peer = raw::start(foe.quic, foe.socket, &raw::ENABLED).await;
+        let beside = Beside::open(&peer).await;
+        (peer, beside)
+    }
+
+    /// A peer of a client of ours, which has a session that must live on.
+    pub(crate) async fn server(&self) -> (Raw, Connection, Session, Exchange) {
+        let foe = self.foe(Role::Client).await;
+        let (quic, socket) = (foe.quic, foe.socket);
+        let peer = raw::start(quic, socket, bare::WEBTRANSPORT).await;
+        let client = foe.client.unwrap().await.unwrap().unwrap();
+        let (session, exchange) = super::plain::session(&client, &peer).await;
+        (peer, client, session, exchange)
+    }
+}
+
+/// What of ours a peer attacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Server,
+    Client,
+}
+
+pub(crate) const ROLES: [Role; 2] = [Role::Server, Role::Client];
+
+/// A QUIC connection on which a peer may break the rules of HTTP/3.
+pub(crate) struct Foe {
+    pub(crate) quic: quinn::Connection,
+    pub(crate) socket: quinn::Endpoint,
+    /// Of a client of ours, what its connecting comes to.
+    pub(crate) client: Option<JoinHandle<Result<Connection, ConnectError>>>,
+}
+
+impl Foe {
+    /// Opens a stream, and writes this.
+    pub(crate) async fn uni(&self, bytes: &[u8]) -> quinn::SendStream {
+        let mut send = self.quic.open_uni().await.unwrap();
+        send.write_all(bytes).await.unwrap();
+        send
+    }
+
+    /// Opens a control stream of these frames.
+    pub(crate) async fn control(&self, frames: &[u8]) -> quinn::SendStream {
+        self.uni(&[&raw::varint(0), frames].concat()).await
+    }
+
+    /// Waits until the streams that were opened before are known for what they are.
+    pub(crate) async fn placed(&self) {
+        let reserved = self.uni(&[0x21]).await;
+        assert!(reserved.stopped().await.unwrap().is_some());
+    }
+
+    /// Waits until this side closes the connection, and says with which code.
+    pub(crate) async fn close_code(&self) -> u64 {
+        match self.quic.closed().await {
+            quinn::ConnectionError::ApplicationClosed(close) => close.error_code.into_inner(),
+            other => panic!("not closed by HTTP/3: {other}"),
+        }
+    }
+}
+
+/// A session by hand at a server that echoes.
+pub(crate) struct Beside {
+    pub(crate) send: quinn::SendStream,
+    pub(crate) recv: quinn::RecvStream,
+}
+
+impl Beside {
+    pub(crate) async fn open(peer: &Raw) -> Self {
+        let (mut send, mut recv) = peer.connect_stream().await;
+        send.write_all(&raw::connect("/")).await.unwrap();
+        assert_eq!(raw::status(&raw::read_frame(&mut recv).await.1), "200");
+        Self { send, recv }
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.send.id().into()
+    }
+
+    /// Shows that the session lives.
+    pub(crate) async fn lives(&self, peer: &Raw) {
+        let (mut send, mut recv) = peer.bi(self.id(), b"question").await;
+        send.finish().unwrap();
+        assert_eq!(recv.read_to_end(100).await.unwrap(), b"question");
+    }
+}
+
+/// Sends something over a stream, and expects it back.
+pub(crate) async fn echoed(session: &Session) {
+    let mut stream = session.open_bi().await.unwrap();
+    stream.send.write_all(b"question").await.unwrap();
+    stream.send.finish().unwrap();
+    assert_eq!(stream.recv.read_to_end(100).await.unwrap(), b"question");
+}
+
+/// Echoes what comes to a session, and answers requests.
+async fn echo(mut request: Request<Body>) -> Result<Reply, BoxError> {
+    if let Some(upgrade) = Upgrade::of(&mut request) {
+        let session = upgrade.session();
+        upgrade.spawn(async move {
+            if let Ok(session) = session.await {
+                echo_all(session).await;
+            }
+        });
+    }
+    Ok(reply("served"))
+}
+
+async fn echo_all(session: Session) {
+    loop {
+        tokio::select! {
+            Ok(mut stream) = session.accept_bi() => {
+                tokio::spawn(async move {
+                    if let Ok(bytes) = stream.recv.read_to_end(1000).await {
+                        let _ = stream.send.write_all(&bytes).await;
+                        let _ = stream.send.finish();
+                    }
+                });
+            }
+            Ok(stream) = session.accept_uni() => drop(stream),
+            Ok(datagram) = session.read_datagram() => drop(session.send_datagram(datagram)),
+            else => return,
+        }
+    }
+}
