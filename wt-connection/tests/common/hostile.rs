@@ -202,3 +202,68 @@ async fn echo_all(session: Session) {
         }
     }
 }
+
+/// Two sessions on one connection of a peer's, which does with one what must not hurt the other.
+pub(crate) struct Rig {
+    pub(crate) peer: Raw,
+    /// The CONNECT stream of the session that is to be broken.
+    pub(crate) send: quinn::SendStream,
+    pub(crate) recv: quinn::RecvStream,
+    other: Other,
+}
+
+/// The session that must live on.
+enum Other {
+    Served(Beside),
+    Opened {
+        session: Session,
+        exchange: Exchange,
+        /// Kept for as long as the connection is of use.
+        _broken: (Connection, Session),
+    },
+}
+
+impl Rig {
+    pub(crate) async fn new(bystander: &Bystander, ours: Role) -> Self {
+        match ours {
+            Role::Server => {
+                let (peer, beside) = bystander.client().await;
+                let Beside { send, recv } = Beside::open(&peer).await;
+                Self {
+                    peer,
+                    send,
+                    recv,
+                    other: Other::Served(beside),
+                }
+            }
+            Role::Client => {
+                let (peer, client, session, exchange) = bystander.server().await;
+                let (broken, Exchange { send, recv }) = super::plain::session(&client, &peer).await;
+                Self {
+                    peer,
+                    send,
+                    recv,
+                    other: Other::Opened {
+                        session,
+                        exchange,
+                        _broken: (client, broken),
+                    },
+                }
+            }
+        }
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.send.id().into()
+    }
+
+    /// Shows that the other session lives.
+    pub(crate) async fn other_lives(&self) {
+        match &self.other {
+            Other::Served(beside) => beside.lives(&self.peer).await,
+            Other::Opened {
+                session, exchange, ..
+            } => super::plain::converse(session, exchange, &self.peer).await,
+        }
+    }
+}
