@@ -38,6 +38,19 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
+    /// A connection whose control stream is open.
+    pub(crate) fn new(
+        quic: quinn::Connection,
+        endpoint: quinn::Endpoint,
+        control: quinn::SendStream,
+    ) -> Self {
+        Self {
+            quic,
+            control,
+            _endpoint: endpoint,
+        }
+    }
+
     /// Opens another stream for a CONNECT, which is not written yet.
     pub(crate) async fn connect_stream(&self) -> (quinn::SendStream, quinn::RecvStream) {
         self.quic.open_bi().await.unwrap()
@@ -175,11 +188,7 @@ pub(crate) async fn start(
     let mut control = quic.open_uni().await.unwrap();
     let opening = [varint(0), settings(pairs)].concat();
     control.write_all(&opening).await.unwrap();
-    Raw {
-        quic,
-        control,
-        _endpoint: endpoint,
-    }
+    Raw::new(quic, endpoint, control)
 }
 
 /// A raw server with these SETTINGS, and a client of ours that is connected to it.
