@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 use http::Request;
+use http_body_util::BodyExt;
 use tokio::task::JoinHandle;
 use tower::{ServiceExt, service_fn};
 use wt_connection::{Body, ConnectError, Connection, Connector, Limits, Server, Session, Upgrade};
@@ -181,6 +182,9 @@ async fn echo(mut request: Request<Body>) -> Result<Reply, BoxError> {
                 echo_all(session).await;
             }
         });
+    } else {
+        // A request whose content breaks the rules fails.
+        request.into_body().collect().await?;
     }
     Ok(reply("served"))
 }
@@ -218,8 +222,9 @@ enum Other {
     Opened {
         session: Session,
         exchange: Exchange,
+        broken: Session,
         /// Kept for as long as the connection is of use.
-        _broken: (Connection, Session),
+        _client: Connection,
     },
 }
 
@@ -246,7 +251,8 @@ impl Rig {
                     other: Other::Opened {
                         session,
                         exchange,
-                        _broken: (client, broken),
+                        broken,
+                        _client: client,
                     },
                 }
             }
@@ -255,6 +261,13 @@ impl Rig {
 
     pub(crate) fn id(&self) -> u64 {
         self.send.id().into()
+    }
+
+    /// Has the session that is to be broken take what comes to it, as a server's does.
+    pub(crate) fn accept_all(&self) {
+        if let Other::Opened { broken, .. } = &self.other {
+            tokio::spawn(echo_all(broken.clone()));
+        }
     }
 
     /// Shows that the other session lives.
