@@ -2,6 +2,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::task::coop::consume_budget;
 use tokio::time::sleep;
 
 use crate::connection::Core;
@@ -75,7 +76,10 @@ impl CriticalStreams {
                     ControlEvent::Settings(settings) => core.set_peer(settings),
                     ControlEvent::GoAway(id) => core.go_away(id),
                 }
+                consume_budget().await;
             }
+            // Others have their turn, however much there is of either.
+            consume_budget().await;
             let read = tokio::select! {
                 chunk = read(&mut self.control) => chunk.map(|chunk| {
                     self.reader.push(&chunk);

@@ -305,7 +305,11 @@ impl Core {
         if self.side == Side::Server {
             return;
         }
+        let first = !self.goaway.is_received();
         self.goaway.receive(id);
+        if !first {
+            return;
+        }
         self.admit_no_more();
         for session in self.sessions.all() {
             session.drain();

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::task::coop::consume_budget;
 use tokio::time::{sleep, timeout};
 
 use crate::error::{Close, SessionError};
@@ -176,6 +177,8 @@ async fn read(
                 Err(fault) => return End::Fault(fault),
             }
         }
+        // Others have their turn, however much there is.
+        consume_budget().await;
         match recv.read_chunk(usize::MAX, true).await {
             Ok(Some(chunk)) => capsules.push(chunk.bytes),
             Ok(None) => {

@@ -87,12 +87,15 @@ impl Bystander {
     pub(crate) async fn server(&self) -> (Raw, Connection, Session, Exchange) {
         let foe = self.foe(Role::Client).await;
         let (quic, socket) = (foe.quic, foe.socket);
-        let peer = raw::start(quic, socket, bare::WEBTRANSPORT).await;
+        let peer = raw::start(quic, socket, &MANY).await;
         let client = foe.client.unwrap().await.unwrap().unwrap();
         let (session, exchange) = super::plain::session(&client, &peer).await;
         (peer, client, session, exchange)
     }
 }
+
+/// Settings of a server that admits a hundred sessions.
+const MANY: [(u64, u64); 4] = [(0x08, 1), (0x33, 1), (0x2b60_3742, 1), (0xc671_706a, 100)];
 
 /// What of ours a peer attacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,8 +226,7 @@ enum Other {
         session: Session,
         exchange: Exchange,
         broken: Session,
-        /// Kept for as long as the connection is of use.
-        _client: Connection,
+        client: Connection,
     },
 }
 
@@ -252,7 +254,7 @@ impl Rig {
                         session,
                         exchange,
                         broken,
-                        _client: client,
+                        client,
                     },
                 }
             }
@@ -261,6 +263,17 @@ impl Rig {
 
     pub(crate) fn id(&self) -> u64 {
         self.send.id().into()
+    }
+
+    /// Opens as many sessions more, which a client of ours keeps.
+    pub(crate) async fn more(&self, count: usize) -> Vec<(Session, Exchange)> {
+        let mut more = Vec::new();
+        if let Other::Opened { client, .. } = &self.other {
+            for _ in 0..count {
+                more.push(super::plain::session(client, &self.peer).await);
+            }
+        }
+        more
     }
 
     /// Has the session that is to be broken take what comes to it, as a server's does.
