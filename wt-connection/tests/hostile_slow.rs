@@ -1,0 +1,229 @@
+//! Peers that begin something and take for ever over it, at each stage of a connection.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::bounded::{cancel, once, within};
+use common::hostile::{Beside, Bystander, ROLES, Rig, Role};
+use common::plain::{Exchange, converse};
+use common::raw::{self, ENABLED, H3_REQUEST_CANCELLED, data, reset_code, settings};
+use common::{LOOPBACK, address, bare, target};
+use tokio::net::UdpSocket;
+use tokio::time::{Instant, interval};
+use tower::ServiceExt;
+use wt_connection::{ConnectError, Connections, Limits};
+
+const LIMIT: Duration = Duration::from_millis(300);
+
+#[tokio::test]
+async fn clients_that_say_no_more_than_their_first_packet_free_their_places() {
+    within(async {
+        let connections = Connections::new().max_connections(21);
+        let kept = connections.clone();
+        let bystander = Bystander::with(limits(), |server| server.connections(kept)).await;
+        let server = address(&bystander.served.endpoint);
+        let mut sockets = Vec::new();
+
+        for _ in 0..20 {
+            let socket = UdpSocket::bind(LOOPBACK).await.unwrap();
+            let first = first_packet().await;
+            socket.send_to(&first, server).await.unwrap();
+            sockets.push(socket);
+        }
+        bystander.unharmed().await;
+
+        // Whoever does not get in waits no longer than that.
+        let connected = async {
+            loop {
+                let connector = bystander.connector.clone();
+                match connector.oneshot(target(&bystander.served.endpoint)).await {
+                    Ok(client) => break client,
+                    Err(error) => assert!(matches!(error, ConnectError::Refused), "{error:?}"),
+                }
+            }
+        };
+        connected.await.open("/").await.unwrap();
+        assert!(connections.stats().refused > 0, "there was no room");
+        bystander.unharmed().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn clients_that_take_for_ever_over_their_settings_are_let_go_in_time() {
+    within(async {
+        let bystander = Bystander::new(limits()).await;
+        // No control stream, half its type, no SETTINGS, half of them.
+        let whole = [&[0x40, 0x00][..], &settings(&ENABLED)].concat();
+        for length in [0, 1, 2, 3, whole.len() - 1] {
+            let foe = bystander.foe(Role::Server).await;
+            let mut control = foe.quic.open_uni().await.unwrap();
+            control.write_all(&whole[..length]).await.unwrap();
+            let began = Instant::now();
+
+            foe.close_code().await;
+
+            assert!(began.elapsed() < 6 * LIMIT, "{length}");
+        }
+        // Ever more of what means nothing, a byte at a time.
+        let foe = bystander.foe(Role::Server).await;
+        let mut control = foe.uni(&[0x00, 0x04, 0x40, 0xff]).await;
+        let mut ticks = interval(LIMIT / 10);
+        let began = Instant::now();
+        tokio::select! {
+            _ = foe.close_code() => {}
+            () = async {
+                loop {
+                    ticks.tick().await;
+                    let _ = control.write_all(&[0x21]).await;
+                }
+            } => {}
+        }
+        assert!(began.elapsed() < 6 * LIMIT);
+        bystander.unharmed().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_takes_for_ever_over_its_settings_is_given_up_in_time() {
+    within(async {
+        let bystander = Bystander::new(limits()).await;
+        let whole = [&[0x40, 0x00][..], &settings(bare::WEBTRANSPORT)].concat();
+        for length in [0, 1, 2, 3, whole.len() - 1] {
+            let socket = bare::server(Some(b"h3"));
+            let connector = bystander.connector.clone().connect_timeout(LIMIT);
+            let connecting = tokio::spawn(connector.oneshot(bare::target(&socket)));
+            let quic = socket.accept().await.unwrap().await.unwrap();
+            let mut control = quic.open_uni().await.unwrap();
+            control.write_all(&whole[..length]).await.unwrap();
+
+            let connected = connecting.await.unwrap();
+
+            assert!(matches!(connected, Err(ConnectError::TimedOut)), "{length}");
+            quic.closed().await;
+            bystander.unharmed().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn half_a_request_is_given_up_in_time_and_the_session_beside_lives() {
+    within(async {
+        let bystander = Bystander::new(limits()).await;
+        let (peer, beside) = bystander.client().await;
+        let mut halves = Vec::new();
+        for whole in [raw::connect("/"), raw::request("GET", "/", &[])] {
+            for length in 1..whole.len() {
+                let (mut send, recv) = peer.connect_stream().await;
+                send.write_all(&whole[..length]).await.unwrap();
+                halves.push((send, recv));
+            }
+        }
+        // What waits for one must not wait longer.
+        let early = peer.uni(halves[0].0.id().into(), b"early").await;
+
+        for (_send, recv) in &mut halves {
+            beside.lives(&peer).await;
+            assert_eq!(reset_code(recv).await, H3_REQUEST_CANCELLED);
+        }
+        assert_eq!(raw::stop_code(&early).await, raw::SESSION_GONE);
+        bystander.unharmed().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn half_a_body_holds_up_nobody() {
+    // How long one may take is for whoever reads it to say.
+    within(async {
+        let bystander = Bystander::new(limits()).await;
+        let (peer, beside) = bystander.client().await;
+        let mut slow = Vec::new();
+        for _ in 0..200 {
+            let (mut send, mut recv) = peer.quic.open_bi().await.unwrap();
+            let content = data(b"content");
+            let half = [&raw::request("POST", "/", &[]), &content[..5]].concat();
+            send.write_all(&half).await.unwrap();
+            cancel(recv.read_chunk(1, true)).await;
+            slow.push((send, recv, content[5..].to_vec()));
+        }
+
+        beside.lives(&peer).await;
+        let another = Beside::open(&peer).await;
+        another.lives(&peer).await;
+        bystander.unharmed().await;
+
+        for (mut send, mut recv, rest) in slow {
+            send.write_all(&rest).await.unwrap();
+            send.finish().unwrap();
+            assert_eq!(raw::status(&raw::read_frame(&mut recv).await.1), "200");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn half_an_answer_holds_up_nobody_and_can_be_given_up() {
+    within(async {
+        let bystander = Bystander::new(limits()).await;
+        let (peer, client, session, exchange) = bystander.server().await;
+        let answer = raw::response("200");
+        for length in [0, 1, 2, answer.len() - 1] {
+            let mut opening = Box::pin(client.open("/"));
+            assert!(once(opening.as_mut()).await.is_none());
+            let mut slow = Exchange::accept(&peer).await;
+            slow.write(&answer[..length]).await;
+
+            converse(&session, &exchange, &peer).await;
+            assert!(once(opening.as_mut()).await.is_none());
+            drop(opening);
+
+            assert_eq!(slow.reset().await, H3_REQUEST_CANCELLED);
+            converse(&session, &exchange, &peer).await;
+        }
+        bystander.unharmed().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn half_a_capsule_or_frame_holds_up_nobody() {
+    within(async {
+        let bystander = Bystander::new(limits()).await;
+        for role in ROLES {
+            let close = data(&raw::close_capsule(7, b"over"));
+            for length in (1..close.len()).step_by(3) {
+                let mut rig = Rig::new(&bystander, role).await;
+                rig.send.write_all(&close[..length]).await.unwrap();
+                rig.other_lives().await;
+
+                rig.send.write_all(&close[length..]).await.unwrap();
+
+                assert_eq!(rig.recv.read_to_end(10).await.unwrap(), b"", "{role:?}");
+            }
+        }
+        bystander.unharmed().await;
+    })
+    .await;
+}
+
+fn limits() -> Limits {
+    Limits::default().header_timeout(LIMIT)
+}
+
+/// The first packet of a client's.
+async fn first_packet() -> Vec<u8> {
+    let socket = UdpSocket::bind(LOOPBACK).await.unwrap();
+    let connector = bare::connector();
+    let target: wt_connection::Target = socket.local_addr().unwrap().into();
+    let connecting = tokio::spawn(connector.oneshot(target));
+    let mut packet = vec![0; 2048];
+    let length = socket.recv(&mut packet).await.unwrap();
+    connecting.abort();
+    packet.truncate(length);
+    packet
+}
