@@ -34,7 +34,8 @@ pub(crate) struct Received {
     rest: Bytes,
     /// What was taken out of quinn beside it.
     next: Bytes,
-    /// All that follows them, once it was taken out of quinn. Rare, so that a stream stays small.
+    /// All that follows them, once it was taken out of quinn.
+    #[expect(clippy::box_collection, reason = "rare, and streams are moved about")]
     tail: Option<Box<VecDeque<Bytes>>>,
     end: Option<End>,
 }
