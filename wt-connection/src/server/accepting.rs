@@ -3,9 +3,11 @@ use std::future::{pending, poll_fn};
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body::Body as HttpBody;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 use tower::MakeService;
 use tower_service::Service;
 use tracing::Instrument;
@@ -21,10 +23,20 @@ pub(crate) struct Accepting {
     endpoint: Endpoint,
     connections: Connections,
     max_unvalidated: usize,
-    signal: Pin<Box<dyn Future<Output = ()> + Send>>,
+    end: End,
     site: Arc<Site>,
     handshakes: JoinSet<Option<Connection>>,
     serving: JoinSet<Option<Cut>>,
+}
+
+/// When no more connections are taken.
+struct End {
+    signal: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// How long handshakes that are under way then may take.
+    patience: Duration,
+    /// Until when handshakes may end that had begun before the signal: their clients may have begun
+    /// to ask already.
+    last: Option<Instant>,
 }
 
 /// What the tasks of all connections share.
@@ -44,7 +56,11 @@ impl Accepting {
             endpoint: server.endpoint,
             connections: server.connections,
             max_unvalidated: server.max_unvalidated,
-            signal: server.signal.unwrap_or_else(|| Box::pin(pending())),
+            end: End {
+                signal: server.signal.unwrap_or_else(|| Box::pin(pending())),
+                patience: LONGEST_HANDSHAKE.min(server.shutdown_timeout),
+                last: None,
+            },
             site: Arc::new(site),
             handshakes: JoinSet::new(),
             serving: JoinSet::new(),
@@ -63,12 +79,20 @@ impl Accepting {
         B: HttpBody<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
         while let Some(connection) = self.next().await {
-            let ready = tokio::select! {
-                biased;
-                () = &mut self.signal => break,
-                _ = self.endpoint.owner().closing() => break,
-                ready = poll_fn(|cx| make.poll_ready(cx)) => ready,
+            let ready = loop {
+                tokio::select! {
+                    biased;
+                    over = self.end.next() => {
+                        self.begin_shutdown();
+                        if over {
+                            break None;
+                        }
+                    }
+                    _ = self.endpoint.owner().closing() => break None,
+                    ready = poll_fn(|cx| make.poll_ready(cx)) => break Some(ready),
+                }
             };
+            let Some(ready) = ready else { break };
             if let Err(error) = ready {
                 let error = error.into();
                 tracing::warn!(error, "no service can be made any more");
@@ -87,14 +111,22 @@ impl Accepting {
         self.shut_down().await
     }
 
-    /// Waits for the next connection whose handshake is done; `None` once the server is to shut
-    /// down.
+    /// Waits for the next connection whose handshake is done; `None` once there will be no more.
     async fn next(&mut self) -> Option<Connection> {
         loop {
+            let ending = self.end.has_begun();
+            if ending && self.handshakes.is_empty() {
+                return None;
+            }
             tokio::select! {
                 biased;
-                () = &mut self.signal => return None,
-                Some(_) = self.serving.join_next() => {}
+                over = self.end.next() => {
+                    self.begin_shutdown();
+                    if over {
+                        return None;
+                    }
+                }
+                Some(_) = self.serving.join_next(), if !ending => {}
                 Some(done) = self.handshakes.join_next() => if let Ok(Some(connection)) = done {
                     return Some(connection);
                 },
@@ -107,6 +139,9 @@ impl Accepting {
 
     /// Begins the handshake, if there is room for the connection.
     fn let_in(&mut self, incoming: Incoming) {
+        if self.end.has_begun() {
+            return incoming.refuse();
+        }
         let busy = self.connections.handshakes() >= self.max_unvalidated;
         let incoming = if busy && !incoming.is_address_validated() {
             match incoming.validate_address() {
@@ -129,16 +164,22 @@ impl Accepting {
         });
     }
 
+    /// Lets every connection drain; those that are over by now are not part of it.
+    fn begin_shutdown(&mut self) {
+        if self.site.shutdown.begin() {
+            while self.serving.try_join_next().is_some() {}
+        }
+    }
+
     /// Lets everybody finish, and nobody else in.
     async fn shut_down(mut self) -> ShutdownReport {
+        self.begin_shutdown();
         // Also of those that are done, and that nobody has taken: their clients are let go of.
         self.handshakes.shutdown().await;
-        while self.serving.try_join_next().is_some() {}
         let mut report = ShutdownReport {
             connections: self.serving.len(),
             cut: Vec::new(),
         };
-        self.site.shutdown.begin();
         let refuse = async {
             while let Some(incoming) = self.endpoint.accept().await {
                 incoming.refuse();
@@ -156,3 +197,25 @@ impl Accepting {
         }
     }
 }
+
+impl End {
+    /// Waits for the signal, then for the end of the time that is left; says whether it is that.
+    ///
+    /// Cancel safe.
+    async fn next(&mut self) -> bool {
+        if let Some(last) = self.last {
+            sleep_until(last).await;
+            return true;
+        }
+        (&mut self.signal).await;
+        self.last = Some(Instant::now() + self.patience);
+        false
+    }
+
+    fn has_begun(&self) -> bool {
+        self.last.is_some()
+    }
+}
+
+/// How long a handshake under way is waited for at most.
+const LONGEST_HANDSHAKE: Duration = Duration::from_secs(1);

@@ -22,9 +22,13 @@ impl Shutdown {
         }
     }
 
-    /// Lets every connection drain, from now on.
-    pub(crate) fn begin(&self) {
-        self.begun.send_replace(Some(Instant::now()));
+    /// Lets every connection drain, from now on; says whether it had not begun.
+    pub(crate) fn begin(&self) -> bool {
+        self.begun.send_if_modified(|begun| {
+            let first = begun.is_none();
+            begun.get_or_insert_with(Instant::now);
+            first
+        })
     }
 
     /// Waits until it begins.
