@@ -34,7 +34,8 @@ impl Activity {
     }
 
     pub(crate) fn record(&self) {
-        let micros = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let since = self.since.elapsed();
+        let micros = since.as_secs() * 1_000_000 + u64::from(since.subsec_micros());
         self.last.store(micros, Ordering::Relaxed);
     }
 

@@ -30,8 +30,16 @@ async fn ratio(sessions: usize) -> f64 {
     let what = format!("datagrams per second, {sessions} sessions");
     compare(
         &what,
-        async || run(&clients, &ours).await,
-        async || run(&quinn, &bare).await,
+        async || {
+            tokio::spawn(run(clients.clone(), Arc::clone(&ours)))
+                .await
+                .unwrap()
+        },
+        async || {
+            tokio::spawn(run(quinn.clone(), Arc::clone(&bare)))
+                .await
+                .unwrap()
+        },
     )
     .await
 }
@@ -67,7 +75,7 @@ impl Count {
 }
 
 /// Keeps a window of datagrams under way, so that none is lost for want of room.
-async fn run<P: Peer>(peers: &[P], count: &Count) -> f64 {
+async fn run<P: Peer>(peers: Vec<P>, count: Arc<Count>) -> f64 {
     let payload = Bytes::from(vec![7; SIZE]);
     let first = count.get();
     let began = Instant::now();
@@ -95,7 +103,7 @@ async fn run<P: Peer>(peers: &[P], count: &Count) -> f64 {
 }
 
 const SIZE: usize = 1100;
-const DATAGRAMS: usize = 64_000;
+const DATAGRAMS: usize = 120_000;
 /// How many may be under way: less than the sockets hold.
 const WINDOW: usize = 64;
 /// How many arrive until the sender looks again.

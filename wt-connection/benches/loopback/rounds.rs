@@ -1,7 +1,7 @@
 use tokio::runtime::{Builder, Runtime};
 
 /// Rounds of each measure; the median counts.
-pub(crate) const ROUNDS: usize = 9;
+pub(crate) const ROUNDS: usize = 11;
 
 /// Runs ours and the anchor in turn, who comes first changing from round to round, prints both
 /// rates, and gives the median of their ratios.

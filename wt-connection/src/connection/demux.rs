@@ -306,7 +306,7 @@ impl Demux {
 }
 
 /// How many streams or datagrams are placed before anything else is looked at.
-const BATCH: usize = 16;
+const BATCH: usize = 64;
 
 const PUSH_NOT_ALLOWED: ConnectionFault =
     ConnectionFault::new(code::H3_ID_ERROR, "a push that was not allowed");

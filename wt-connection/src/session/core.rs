@@ -1,8 +1,11 @@
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use crate::activity::Activity;
 use crate::error::{SendDatagramError, SessionError};
@@ -30,6 +33,8 @@ pub(crate) struct SessionCore {
     bi_arrived: Notify,
     uni_arrived: Notify,
     datagram_arrived: Notify,
+    /// Told when the first stream lingers.
+    lingering: Notify,
     /// Told whenever a wish, draining or an end is noted.
     changed: Notify,
 }
@@ -53,6 +58,7 @@ impl SessionCore {
             bi_arrived: Notify::new(),
             uni_arrived: Notify::new(),
             datagram_arrived: Notify::new(),
+            lingering: Notify::new(),
             changed: Notify::new(),
         })
     }
@@ -136,27 +142,18 @@ impl SessionCore {
         &self,
         handle: &Arc<SessionHandle>,
     ) -> Result<BiStream, SessionError> {
-        let next = || self.state.lock().next_bi(handle);
-        let stream = wait::until(&self.bi_arrived, next).await?;
-        self.touch();
-        Ok(stream)
+        self.touched(wait::next(&self.bi_arrived, || self.state.lock().next_bi(handle)).await)
     }
 
     pub(crate) async fn accept_uni(
         &self,
         handle: &Arc<SessionHandle>,
     ) -> Result<RecvStream, SessionError> {
-        let next = || self.state.lock().next_uni(handle);
-        let stream = wait::until(&self.uni_arrived, next).await?;
-        self.touch();
-        Ok(stream)
+        self.touched(wait::next(&self.uni_arrived, || self.state.lock().next_uni(handle)).await)
     }
 
     pub(crate) async fn read_datagram(&self) -> Result<Bytes, SessionError> {
-        let next = || self.state.lock().next_datagram();
-        let datagram = wait::until(&self.datagram_arrived, next).await?;
-        self.touch();
-        Ok(datagram)
+        self.touched(wait::next(&self.datagram_arrived, || self.state.lock().next_datagram()).await)
     }
 
     pub(crate) fn send_datagram(&self, payload: &[u8]) -> Result<(), SendDatagramError> {
@@ -201,6 +198,13 @@ impl SessionCore {
         self.activity.record();
     }
 
+    fn touched<T, E>(&self, result: Result<T, E>) -> Result<T, E> {
+        if result.is_ok() {
+            self.touch();
+        }
+        result
+    }
+
     /// Makes the one handle known.
     pub(super) fn set_handle(&self, handle: Weak<SessionHandle>) {
         // A session has one.
@@ -232,11 +236,13 @@ impl SessionCore {
         if sent == Sent::Some {
             let _ = stream.finish();
         }
+        // A stopped one takes up the peer's room until it is dropped, which resets it.
         let settled = sent == Sent::Reset || is_stopped(&mut stream);
         let mut state = self.state.lock();
         state.forget(key);
-        if !settled {
-            state.linger(stream);
+        if !settled && state.linger(stream) {
+            drop(state);
+            self.lingering.notify_one();
         }
     }
 
@@ -317,6 +323,19 @@ impl SessionCore {
         delivered.await;
     }
 
+    /// Lets go of streams that were delivered or stopped, a moment after the first of them was
+    /// finished and dropped.
+    pub(crate) async fn sweep(&self) -> Infallible {
+        loop {
+            wait::until(&self.lingering, || {
+                self.state.lock().lingers().then_some(())
+            })
+            .await;
+            sleep(SWEEP_INTERVAL).await;
+            self.state.lock().sweep();
+        }
+    }
+
     /// Ends every stream, but for those that outlive the session; from here on each operation on
     /// the others fails with `error`.
     pub(crate) fn end(&self, error: &SessionError) {
@@ -324,9 +343,10 @@ impl SessionCore {
         let Some(live) = live else { return };
         live.end(error);
         self.changed.notify_waiters();
-        self.bi_arrived.notify_waiters();
-        self.uni_arrived.notify_waiters();
-        self.datagram_arrived.notify_waiters();
+        // One after the other, each telling the next.
+        self.bi_arrived.notify_one();
+        self.uni_arrived.notify_one();
+        self.datagram_arrived.notify_one();
     }
 
     /// Lets go of the guards and tells who waits for the end.
@@ -354,6 +374,8 @@ fn header(encode: impl FnOnce(&mut Vec<u8>)) -> Bytes {
     encode(&mut header);
     header.into()
 }
+
+const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What fits into no UDP packet.
 const MAX_DATAGRAM: usize = 65_535;

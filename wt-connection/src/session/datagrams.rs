@@ -34,6 +34,10 @@ impl Datagrams {
         self.queue.pop_front()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.queue = VecDeque::new();
     }

@@ -139,34 +139,37 @@ impl State {
         self.ended.is_none() && self.datagrams.push(datagram)
     }
 
-    /// The next bidirectional stream, or why there is none any more.
+    /// The next bidirectional stream, or why there is none any more; and whether more can be said.
     pub(crate) fn next_bi(
         &mut self,
         handle: &Arc<SessionHandle>,
-    ) -> Option<Result<BiStream, SessionError>> {
-        match self.bi.pop_front() {
-            Some((send, recv)) => Some(Ok(self.adopt_bi(handle, send, recv))),
-            None => self.ended().map(Err),
-        }
+    ) -> Option<(Result<BiStream, SessionError>, bool)> {
+        let next = match self.bi.pop_front() {
+            Some((send, recv)) => Ok(self.adopt_bi(handle, send, recv)),
+            None => Err(self.ended()?),
+        };
+        Some((next, !self.bi.is_empty() || self.ended.is_some()))
     }
 
-    /// The next unidirectional stream, or why there is none any more.
+    /// The next unidirectional stream, or why there is none any more; and whether more can be said.
     pub(crate) fn next_uni(
         &mut self,
         handle: &Arc<SessionHandle>,
-    ) -> Option<Result<RecvStream, SessionError>> {
-        match self.uni.pop_front() {
-            Some(recv) => Some(Ok(self.adopt_recv(handle, recv))),
-            None => self.ended().map(Err),
-        }
+    ) -> Option<(Result<RecvStream, SessionError>, bool)> {
+        let next = match self.uni.pop_front() {
+            Some(recv) => Ok(self.adopt_recv(handle, recv)),
+            None => Err(self.ended()?),
+        };
+        Some((next, !self.uni.is_empty() || self.ended.is_some()))
     }
 
-    /// The next datagram, or why there is none any more.
-    pub(crate) fn next_datagram(&mut self) -> Option<Result<Bytes, SessionError>> {
-        match self.datagrams.pop() {
-            Some(datagram) => Some(Ok(datagram)),
-            None => self.ended().map(Err),
-        }
+    /// The next datagram, or why there is none any more; and whether more can be said.
+    pub(crate) fn next_datagram(&mut self) -> Option<(Result<Bytes, SessionError>, bool)> {
+        let next = match self.datagrams.pop() {
+            Some(datagram) => Ok(datagram),
+            None => Err(self.ended()?),
+        };
+        Some((next, !self.datagrams.is_empty() || self.ended.is_some()))
     }
 
     pub(crate) fn dropped_datagrams(&self) -> u64 {
@@ -212,13 +215,25 @@ impl State {
         self.live.remove(key);
     }
 
-    /// Keeps a finished stream until it is delivered.
-    pub(crate) fn linger(&mut self, mut stream: quinn::SendStream) {
-        if self.ended.is_none() {
-            self.lingering.push(stream);
-        } else {
+    /// Keeps a finished stream until it is delivered; says whether it is the only one.
+    pub(crate) fn linger(&mut self, mut stream: quinn::SendStream) -> bool {
+        if self.ended.is_some() {
             stream.abort();
+            return false;
         }
+        let first = self.lingering.is_empty();
+        self.lingering.push(stream);
+        first
+    }
+
+    /// Says whether a stream is kept until it is delivered.
+    pub(crate) fn lingers(&self) -> bool {
+        !self.lingering.is_empty()
+    }
+
+    /// Lets go of those that were delivered or stopped.
+    pub(crate) fn sweep(&mut self) {
+        self.lingering.sweep();
     }
 
     /// Waits until every stream that lingers is delivered.
@@ -319,6 +334,6 @@ mod tests {
         let _ = state.end(&error);
         state.push_datagram(Bytes::from_static(b"after"));
 
-        assert_eq!(state.next_datagram(), Some(Err(error)));
+        assert_eq!(state.next_datagram(), Some((Err(error), true)));
     }
 }

@@ -114,6 +114,7 @@ impl SessionTask {
             end = wish(core, self.flush_timeout) => end,
             end = read(core, &mut self.recv, &mut self.capsules) => end,
             end = drain(core, &mut self.outbox) => end,
+            never = core.sweep() => match never {},
         }
     }
 

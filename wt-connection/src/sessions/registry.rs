@@ -81,8 +81,7 @@ impl Sessions {
     /// Takes in a stream of the client's, `stream_id`, which is no session then.
     pub(crate) fn client_stream(&self, stream_id: u64, id: u64, stream: IncomingStream) {
         let mut table = self.table.lock();
-        table.see(stream_id);
-        let early = table.remove(stream_id);
+        let early = table.see_stream(stream_id);
         let place = table.stream(id, stream);
         drop(table);
         Self::refuse(early);

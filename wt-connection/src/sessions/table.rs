@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::mem;
 
 use bytes::Bytes;
@@ -20,6 +21,8 @@ pub(crate) struct Table<C, S> {
     seen: u64,
     /// Sessions asked for or open.
     count: u32,
+    /// Slots of streams of which it is not known yet what they are.
+    unknown: usize,
     kept_streams: usize,
     kept_datagrams: usize,
     refused_streams: u64,
@@ -62,6 +65,7 @@ impl<C: Clone, S> Table<C, S> {
                 Side::Server => 0,
             },
             count: 0,
+            unknown: 0,
             kept_streams: 0,
             kept_datagrams: 0,
             refused_streams: 0,
@@ -81,9 +85,10 @@ impl<C: Clone, S> Table<C, S> {
 
     /// Keeps what arrives for `id` until its header is read.
     pub(crate) fn expect(&mut self, id: u64) {
-        self.slots
-            .entry(id)
-            .or_insert_with(|| Slot::Unknown(Early::default()));
+        if let Entry::Vacant(slot) = self.slots.entry(id) {
+            slot.insert(Slot::Unknown(Early::default()));
+            self.unknown += 1;
+        }
     }
 
     /// Takes a CONNECT in, unless the limit is reached.
@@ -103,8 +108,18 @@ impl<C: Clone, S> Table<C, S> {
             && let Slot::Unknown(early) = slot
         {
             *slot = Slot::Asked(mem::take(early));
+            self.unknown -= 1;
             self.count += 1;
         }
+    }
+
+    /// Notes that the stream `id` has arrived, and is no session; gives what arrived early for one.
+    pub(crate) fn see_stream(&mut self, id: u64) -> Early<S> {
+        self.see(id);
+        if self.unknown == 0 {
+            return Early::default();
+        }
+        self.remove(id)
     }
 
     /// Opens a session that was asked for, and gives what arrived early.
@@ -122,7 +137,10 @@ impl<C: Clone, S> Table<C, S> {
     pub(crate) fn remove(&mut self, id: u64) -> Early<S> {
         match self.slots.remove(&id) {
             None => Early::default(),
-            Some(Slot::Unknown(early)) => self.release(early),
+            Some(Slot::Unknown(early)) => {
+                self.unknown -= 1;
+                self.release(early)
+            }
             Some(Slot::Asked(early)) => {
                 self.count -= 1;
                 self.release(early)

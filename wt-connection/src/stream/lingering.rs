@@ -14,11 +14,10 @@ pub(crate) struct Lingering {
 }
 
 impl Lingering {
-    /// Keeps a stream that is finished and was not [stopped](is_stopped): one that was takes up the
-    /// peer's room until it is dropped, which resets it.
+    /// Keeps a stream that is finished.
     pub(crate) fn push(&mut self, stream: SendStream) {
         if self.streams.len() >= self.sweep_at.max(SWEEP_FIRST) {
-            self.streams.retain_mut(|stream| !is_settled(stream));
+            self.sweep();
             // Twice what is left, so that each stream is looked at twice on average.
             self.sweep_at = 2 * self.streams.len();
         }
@@ -36,9 +35,19 @@ impl Lingering {
         }
     }
 
+    /// Lets go of those that are delivered, or were stopped: these take up the peer's room until they
+    /// are dropped, which resets them.
+    pub(crate) fn sweep(&mut self) {
+        self.streams.retain_mut(|stream| !is_settled(stream));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.streams.is_empty()
+    }
+
     /// How many linger.
     pub(crate) fn count(&mut self) -> usize {
-        self.streams.retain_mut(|stream| !is_settled(stream));
+        self.sweep();
         self.streams.len()
     }
 

@@ -38,6 +38,8 @@ pub(crate) struct Received {
     #[expect(clippy::box_collection, reason = "rare, and streams are moved about")]
     tail: Option<Box<VecDeque<Bytes>>>,
     end: Option<End>,
+    /// Something was taken out of quinn since somebody looked here.
+    fresh: bool,
 }
 
 /// How a stream ended; quinn tells a reset, and a stop of ours, only once.
@@ -109,18 +111,8 @@ impl RecvStream {
     /// Not cancel safe: what was read is lost.
     pub async fn read_to_end(&mut self, limit: usize) -> Result<Vec<u8>, ReadToEndError> {
         let mut all = Vec::new();
-        poll_fn(|cx| {
-            let before = all.len();
-            let read = |received: &mut Received, cx: &mut Context<'_>| {
-                received.poll_to_end(cx, limit, &mut all)
-            };
-            let polled = self.poll_with(cx, read);
-            if polled.is_pending() && all.len() > before {
-                self.session.touch();
-            }
-            polled
-        })
-        .await?;
+        poll_fn(|cx| self.poll_with(cx, |received, cx| received.poll_to_end(cx, limit, &mut all)))
+            .await?;
         Ok(all)
     }
 
@@ -154,14 +146,16 @@ impl RecvStream {
         read: impl FnOnce(&mut Received, &mut Context<'_>) -> Poll<Result<T, E>>,
     ) -> Poll<Result<T, E>> {
         let mut gone = false;
+        let mut fresh = false;
         let polled = self.half.poll(cx, |received, cx| {
             let polled = read(received, cx);
             gone = matches!(received.end, Some(End::SessionGone));
+            fresh = mem::take(&mut received.fresh);
             polled
         });
         if gone {
             self.session.core().ask(Ask::Gone);
-        } else if polled.is_ready() {
+        } else if polled.is_ready() || fresh {
             self.session.touch();
         }
         polled
@@ -176,6 +170,7 @@ impl Received {
             next: Bytes::new(),
             tail: None,
             end: None,
+            fresh: false,
         }
     }
 
@@ -239,6 +234,7 @@ impl Received {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut chunks = [Bytes::new(), Bytes::new()];
         let read = ready!(pin!(self.stream.read_chunks(&mut chunks)).poll(cx));
+        self.fresh = true;
         match read {
             Ok(Some(_)) => [self.rest, self.next] = chunks,
             Ok(None) => self.end = Some(End::Finished),
