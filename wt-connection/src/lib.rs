@@ -107,6 +107,7 @@ mod diagnosis;
 mod endpoint;
 mod endpoint_builder;
 mod error;
+mod given_up;
 mod guards;
 mod head;
 mod http;

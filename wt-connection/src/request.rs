@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use crate::activity::InUse;
 use crate::connection::{Handle, Queued};
 use crate::error::SessionError;
+use crate::given_up::given_up;
 use crate::proto::code;
 use crate::proto::subprotocol::{self, NotOffered};
 use crate::session::SessionHandle;
@@ -282,10 +283,7 @@ impl SessionRequest {
         let Some(streams) = &mut self.streams else {
             return;
         };
-        if let Ok(None) = streams.recv.received_reset().await {
-            // It has finished its direction, which gives up nothing.
-            std::future::pending::<()>().await;
-        }
+        given_up(&mut streams.recv, &mut streams.rest).await;
     }
 
     /// Waits until the client wants no answer any more, or the connection is over.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::activity::InUse;
+use crate::given_up::given_up;
 use crate::http3::Arrival;
 use crate::lock::Lock;
 use crate::proto::code;
@@ -187,7 +188,7 @@ impl Requests {
 impl Queued {
     /// Says whether the client has reset its direction.
     fn is_given_up(&mut self) -> bool {
-        let reset = wait::at_once(pin!(self.recv.received_reset()));
-        matches!(reset, Some(Ok(Some(_))))
+        let given_up = wait::at_once(pin!(given_up(&mut self.recv, &mut self.rest)));
+        matches!(given_up, Some(quinn::ReadError::Reset(_)))
     }
 }
