@@ -9,5 +9,7 @@ mod request;
 mod response;
 
 pub use error::MessageError;
+#[cfg(fuzzing)]
+pub use request::Protocol;
 pub use request::{check_plain, decode_connect, encode_connect, is_extended_connect};
 pub use response::{decode_response, encode_response};

@@ -1,0 +1,17 @@
+//! What the fuzz targets share.
+
+mod app;
+mod kept;
+mod peer;
+mod pieces;
+mod program;
+mod wire;
+mod world;
+
+pub use app::{App, Live, serve};
+pub use kept::kept;
+pub use peer::Peer;
+pub use pieces::{cuts, pieces};
+pub use program::{Op, Program};
+pub use wire::{answer, connect, control, frame, request, uni_header, varint};
+pub use world::{World, localhost, raw_client, within};
