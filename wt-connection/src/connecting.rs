@@ -160,7 +160,7 @@ impl Setup {
         let driver = Driver::new(Arc::clone(&core), owner.clone(), faults);
         owner.spawn(driver.run().instrument(core.span.clone()));
         let peer = tokio::select! {
-            peer = core.peer_known() => peer,
+            peer = core.peer.known() => peer,
             error = core.ended() => return Err(error.into()),
         };
         if core.side == Side::Client && !admits_sessions(&core, &peer) {

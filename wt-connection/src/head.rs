@@ -103,7 +103,7 @@ pub(crate) fn request<B: http_body::Body>(
     if body.size_hint().exact() != Some(0) || expects_content(&parts.method) {
         set_content_length(&mut parts.headers, body.size_hint().exact());
     }
-    if field_section_size(&parts) > core.max_field_section() {
+    if field_section_size(&parts) > core.peer.max_field_section() {
         return Err(invalid("the headers are larger than the server takes"));
     }
     let mut head = http::Request::new(());

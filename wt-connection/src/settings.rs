@@ -70,7 +70,7 @@ impl ConnectionSettings {
             header_timeout: limits.header_timeout,
             flush_timeout: limits.flush_timeout,
             sent: Http3Settings(Arc::new(core.settings())),
-            received: Http3Settings(core.peer_settings().unwrap_or_default()),
+            received: Http3Settings(core.peer.get().unwrap_or_default()),
         }
     }
 }

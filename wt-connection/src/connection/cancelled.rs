@@ -1,10 +1,11 @@
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::timeout;
 
+use crate::lock::Lock;
 use crate::proto::code;
-use crate::wire;
+use crate::{wait, wire};
 
 /// A CONNECT that this side gave up, and that the server may still count as a session.
 #[derive(Debug)]
@@ -38,5 +39,27 @@ impl Cancelled {
             let code = wire::varint(code::H3_REQUEST_CANCELLED);
             let _ = self.recv.stop(code);
         }
+    }
+}
+
+/// Those that the driver has not taken yet.
+///
+/// Each holds a place, so the peer's limit of sessions bounds them.
+#[derive(Debug, Default)]
+pub(crate) struct CancelledConnects {
+    queue: Lock<Vec<Cancelled>>,
+    arrived: Notify,
+}
+
+impl CancelledConnects {
+    /// Leaves a CONNECT to the driver, until the server knows that it was given up.
+    pub(crate) fn push(&self, cancelled: Cancelled) {
+        self.queue.lock().push(cancelled);
+        self.arrived.notify_one();
+    }
+
+    /// Waits for one.
+    pub(crate) async fn next(&self) -> Cancelled {
+        wait::until(&self.arrived, || self.queue.lock().pop()).await
     }
 }

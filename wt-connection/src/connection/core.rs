@@ -3,7 +3,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::uri::Authority;
-use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -11,9 +11,10 @@ use tracing::{Instrument, Span};
 
 use crate::activity::Activity;
 use crate::connecting::Setup;
-use crate::connection::cancelled::Cancelled;
+use crate::connection::cancelled::CancelledConnects;
 use crate::connection::closing::Closing;
 use crate::connection::goaway::GoAway;
+use crate::connection::peer::PeerSettings;
 use crate::connection::requests::{Queued, Requests};
 use crate::error::ConnectionError;
 use crate::guards::Guards;
@@ -29,7 +30,7 @@ use crate::sessions::Sessions;
 use crate::settings::Timing;
 use crate::state::{ConnectionState, StateCell};
 use crate::stream::{Lingering, is_stopped};
-use crate::{trace, wait, wire};
+use crate::{trace, wire};
 
 /// What a connection's handles, sessions and driver share.
 #[derive(Debug)]
@@ -65,14 +66,12 @@ pub(crate) struct Core {
     pub(crate) goaway: GoAway,
     /// Told when the peer is to be sent something that means nothing.
     nudged: Notify,
-    peer: watch::Sender<Option<Arc<Settings>>>,
+    pub(crate) peer: PeerSettings,
     /// The streams of requests that are being sent.
     pub(crate) opened: Opened,
     /// To requests that became no session.
     answers: Lock<Lingering>,
-    /// Each holds a place, so the peer's limit of sessions bounds them.
-    cancelled: Lock<Vec<Cancelled>>,
-    cancelling: Notify,
+    pub(crate) cancelled: CancelledConnects,
     /// Asked for by a handle, or by the endpoint.
     pub(crate) closing: Closing,
     faults: mpsc::Sender<ConnectionFault>,
@@ -81,18 +80,6 @@ pub(crate) struct Core {
     guards: Lock<Option<Guards>>,
     /// Cancelled when the connection is over, and its guards are dropped.
     over: CancellationToken,
-}
-
-/// What the handles of one connection share: while it lives, so does the connection.
-#[derive(Debug)]
-pub(crate) struct Handle {
-    pub(crate) core: Arc<Core>,
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.core.released.cancel();
-    }
 }
 
 impl Core {
@@ -137,14 +124,13 @@ impl Core {
             reading: TaskTracker::new(),
             handlers: TaskTracker::new(),
             released: CancellationToken::new(),
-            peer: watch::Sender::new(None),
+            peer: PeerSettings::default(),
             serves_http,
             goaway: GoAway::new(),
             nudged: Notify::new(),
             opened: Opened::default(),
             answers: Lock::default(),
-            cancelled: Lock::default(),
-            cancelling: Notify::new(),
+            cancelled: CancelledConnects::default(),
             closing: Closing::default(),
             faults,
             error: OnceLock::new(),
@@ -201,17 +187,6 @@ impl Core {
         session
     }
 
-    /// Leaves a CONNECT to the driver, until the server knows that it was given up.
-    pub(crate) fn cancel(&self, cancelled: Cancelled) {
-        self.cancelled.lock().push(cancelled);
-        self.cancelling.notify_one();
-    }
-
-    /// Waits for a CONNECT that was given up.
-    pub(crate) async fn next_cancelled(&self) -> Cancelled {
-        wait::until(&self.cancelling, || self.cancelled.lock().pop()).await
-    }
-
     /// Keeps the connection, as it ends, until the peer has the answer that `send` was finished
     /// with.
     pub(crate) fn linger(&self, mut send: quinn::SendStream) {
@@ -249,7 +224,7 @@ impl Core {
             let room = usize::try_from(settings.max_sessions()).unwrap_or(usize::MAX);
             self.room.add_permits(room.min(Semaphore::MAX_PERMITS));
         }
-        self.peer.send_replace(Some(Arc::new(settings)));
+        self.peer.set(settings);
     }
 
     /// This side's SETTINGS.
@@ -261,42 +236,13 @@ impl Core {
         )
     }
 
-    /// The peer's SETTINGS, once they have come.
-    pub(crate) fn peer_settings(&self) -> Option<Arc<Settings>> {
-        self.peer.borrow().clone()
-    }
-
     /// How many sessions may be open at once: the client's number comes from the server.
     pub(crate) fn max_sessions(&self) -> usize {
         let max = match self.side {
-            Side::Client => self
-                .peer
-                .borrow()
-                .as_ref()
-                .map_or(0, |peer| peer.max_sessions()),
+            Side::Client => self.peer.max_sessions(),
             Side::Server => self.limits.max_sessions.into(),
         };
         usize::try_from(max).unwrap_or(usize::MAX)
-    }
-
-    /// How large a header section the peer takes.
-    pub(crate) fn max_field_section(&self) -> u64 {
-        let peer = self.peer.borrow();
-        let max = peer.as_ref().and_then(|peer| peer.max_field_section());
-        max.unwrap_or(u64::MAX)
-    }
-
-    /// Waits for the peer's SETTINGS.
-    pub(crate) async fn peer_known(&self) -> Arc<Settings> {
-        let mut peer = self.peer.subscribe();
-        loop {
-            let now = peer.borrow_and_update().clone();
-            if let Some(settings) = now {
-                return settings;
-            }
-            // The sender lives as long as `self`.
-            let _ = peer.changed().await;
-        }
     }
 
     /// Takes note of the peer's GOAWAY: a server processes no request with `id` or a greater one,
@@ -366,7 +312,7 @@ impl Core {
     /// Notes how the connection ends; nothing more begins on it.
     pub(crate) fn set_error(&self, error: ConnectionError) {
         trace::connection_over(self, &error);
-        if !is_in_order(&error) {
+        if !error.is_in_order() {
             self.activity.count_error();
         }
         // Only the driver ends the connection, and only once.
@@ -377,7 +323,7 @@ impl Core {
 
     /// Tells everybody who waits that the connection is over.
     pub(crate) fn finish(&self) {
-        let orderly = self.error().is_none_or(|error| is_in_order(&error));
+        let orderly = self.error().is_none_or(|error| error.is_in_order());
         self.state.advance(if orderly {
             ConnectionState::Closed
         } else {
@@ -441,9 +387,4 @@ impl Core {
         self.over.cancelled().await;
         self.error().unwrap_or(ConnectionError::Closed)
     }
-}
-
-/// Says whether a connection that ends so was closed by either side, as it should be.
-fn is_in_order(error: &ConnectionError) -> bool {
-    matches!(error, ConnectionError::Closed) || error.is_orderly()
 }

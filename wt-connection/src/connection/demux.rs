@@ -57,7 +57,7 @@ impl Demux {
         let mut uni = pin!(quinn.accept_uni());
         let mut datagram = pin!(quinn.read_datagram());
         let mut asked = pin!(core.sessions.arrivals().asked());
-        let mut cancelled = pin!(core.next_cancelled());
+        let mut cancelled = pin!(core.cancelled.next());
         loop {
             let placed = tokio::select! {
                 stream = &mut bi => {
@@ -93,7 +93,7 @@ impl Demux {
                     placed
                 }
                 given_up = &mut cancelled => {
-                    cancelled.set(core.next_cancelled());
+                    cancelled.set(core.cancelled.next());
                     let settled = given_up.settle(core.limits.header_timeout);
                     self.late.spawn(async move {
                         settled.await;

@@ -1,5 +1,6 @@
 //! One HTTP/3 connection: its handle, what handle and driver share, and the driver.
 
+mod alive;
 mod arrival;
 mod cancelled;
 mod closing;
@@ -11,6 +12,7 @@ mod goaway;
 mod handle;
 mod opening;
 mod owner;
+mod peer;
 mod requests;
 mod service;
 mod stop;
@@ -19,7 +21,8 @@ mod weak;
 pub use handle::Connection;
 pub use service::Opening;
 
-pub(crate) use self::core::{Core, Handle};
+pub(crate) use self::alive::Handle;
+pub(crate) use self::core::Core;
 pub(crate) use self::driver::Driver;
 pub(crate) use self::owner::Owner;
 pub(crate) use self::requests::{Next, Queued};

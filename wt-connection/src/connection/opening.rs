@@ -225,7 +225,9 @@ impl Drop for Connect<'_> {
                 recv,
                 reserved,
             } = streams;
-            self.core.cancel(Cancelled::new(send, recv, reserved));
+            self.core
+                .cancelled
+                .push(Cancelled::new(send, recv, reserved));
         }
     }
 }

@@ -103,7 +103,7 @@ where
     if !left_out && !head::has_no_content(parts.status) {
         head::set_content_length(&mut parts.headers, body.size_hint().exact());
     }
-    if head::response_size(&parts) > core.max_field_section() {
+    if head::response_size(&parts) > core.peer.max_field_section() {
         return Err("the headers are larger than the client takes".into());
     }
     stream
