@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -74,6 +75,8 @@ pub(crate) struct Core {
     pub(crate) cancelled: CancelledConnects,
     /// Asked for by a handle, or by the endpoint.
     pub(crate) closing: Closing,
+    /// What quinn keeps until the connection is over.
+    left_behind: AtomicU32,
     faults: mpsc::Sender<ConnectionFault>,
     error: OnceLock<ConnectionError>,
     /// `None` once the connection is over.
@@ -132,6 +135,7 @@ impl Core {
             answers: Lock::default(),
             cancelled: CancelledConnects::default(),
             closing: Closing::default(),
+            left_behind: AtomicU32::new(0),
             faults,
             error: OnceLock::new(),
             guards: Lock::new(Some(Guards::default())),
@@ -271,6 +275,13 @@ impl Core {
         }
     }
 
+    /// Notes that something is kept until the connection is over, which ends soon if that is too much.
+    pub(crate) fn leave_behind(&self) {
+        if self.left_behind.fetch_add(1, Ordering::Relaxed) == MAX_LEFT_BEHIND {
+            self.drain();
+        }
+    }
+
     /// Has the peer sent something that means nothing.
     pub(crate) fn nudge(&self) {
         self.nudged.notify_one();
@@ -388,3 +399,6 @@ impl Core {
         self.error().unwrap_or(ConnectionError::Closed)
     }
 }
+
+/// Of some 70 bytes each.
+const MAX_LEFT_BEHIND: u32 = 4096;

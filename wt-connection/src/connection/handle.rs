@@ -45,6 +45,9 @@ use crate::{ping, wire};
 /// draining or over. Being ready reserves one session, which `call` spends and drop gives back. A
 /// handle that was told `Pending` stands in a queue, first come, first served: poll on, or drop it.
 ///
+/// A connection on which 4,096 requests or responses were given up half-way drains: QUIC's
+/// implementation keeps a few words for each as long as the connection lives.
+///
 /// # Clone
 ///
 /// A clone has nothing reserved. The connection closes, with `H3_NO_ERROR`, when the last handle of
