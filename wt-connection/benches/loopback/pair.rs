@@ -40,7 +40,7 @@ impl Tls {
         let key = self.key.clone_key().into();
         let identity = Identity::new(vec![self.certificate.clone()], key).unwrap();
         let trust = Trust::rustls(self.client());
-        let limits = Limits::default().max_sessions(1024);
+        let limits = Limits::default().max_sessions(128);
         let server = Endpoint::builder()
             .address((Ipv4Addr::LOCALHOST, 0).into())
             .identity(identity)
@@ -164,7 +164,6 @@ fn transport() -> Arc<quinn::TransportConfig> {
     transport
         .initial_mtu(1452)
         .mtu_discovery_config(None)
-        .max_concurrent_bidi_streams(2048_u32.into())
-        .max_concurrent_uni_streams(256_u32.into());
+        .max_concurrent_bidi_streams(256_u32.into());
     Arc::new(transport)
 }
