@@ -89,7 +89,7 @@ pub fn encode_connect(request: &request::Parts, token: &str) -> Result<Bytes, Me
         (b":path", path.as_bytes()),
     ];
     headers::encode(&request.headers, &mut fields)?;
-    let mut block = BytesMut::new();
+    let mut block = BytesMut::with_capacity(256);
     qpack::encode(fields, &mut block);
     Ok(block.freeze())
 }

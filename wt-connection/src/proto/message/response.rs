@@ -28,7 +28,7 @@ pub fn encode_response(response: &response::Parts) -> Result<Bytes, MessageError
     check_status(response.status)?;
     let mut fields: Vec<(&[u8], &[u8])> = vec![(b":status", response.status.as_str().as_bytes())];
     headers::encode(&response.headers, &mut fields)?;
-    let mut block = BytesMut::new();
+    let mut block = BytesMut::with_capacity(128);
     qpack::encode(fields, &mut block);
     Ok(block.freeze())
 }

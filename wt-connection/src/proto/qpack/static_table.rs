@@ -19,7 +19,8 @@ pub(super) fn get(index: u64) -> Option<(&'static [u8], &'static [u8])> {
 /// Looks for a field, or else for its name.
 pub(super) fn find(name: &[u8], value: &[u8]) -> Option<Entry> {
     let mut found = None;
-    for (index, entry) in TABLE.iter().enumerate() {
+    for index in of_length(name.len()).iter().copied().map(usize::from) {
+        let entry = TABLE[index];
         if entry.0.as_bytes() != name {
             continue;
         }
@@ -30,6 +31,49 @@ pub(super) fn find(name: &[u8], value: &[u8]) -> Option<Entry> {
     }
     found
 }
+
+/// The entries whose names are so long: few for each length.
+fn of_length(len: usize) -> &'static [u8] {
+    let ends = &BY_LENGTH.ends;
+    match len {
+        1..=LONGEST => &BY_LENGTH.order[ends[len - 1]..ends[len]],
+        _ => &[],
+    }
+}
+
+/// The table in the order of its names' lengths.
+struct ByLength {
+    order: [u8; TABLE.len()],
+    /// Where each length ends.
+    ends: [usize; LONGEST + 1],
+}
+
+impl ByLength {
+    const fn new() -> Self {
+        let mut order = [0; TABLE.len()];
+        let mut ends = [0; LONGEST + 1];
+        let mut filled = 0;
+        let mut len = 0;
+        while len <= LONGEST {
+            let mut index = 0;
+            while index < TABLE.len() {
+                if TABLE[index].0.len() == len {
+                    order[filled] = index as u8;
+                    filled += 1;
+                }
+                index += 1;
+            }
+            ends[len] = filled;
+            len += 1;
+        }
+        Self { order, ends }
+    }
+}
+
+static BY_LENGTH: ByLength = ByLength::new();
+
+/// The length of `access-control-request-headers` and of the like.
+const LONGEST: usize = 32;
 
 const TABLE: [(&str, &str); 99] = [
     (":authority", ""),
@@ -177,6 +221,16 @@ mod tests {
             let entry = find(name.as_bytes(), value.as_bytes());
 
             assert_eq!(entry, Some(Entry::Field(index)));
+        }
+    }
+
+    #[test]
+    fn names_of_every_length_are_looked_for() {
+        let longest = TABLE.iter().map(|(name, _)| name.len()).max();
+
+        assert_eq!(longest, Some(LONGEST));
+        for len in [0, 1, LONGEST + 1, 1000] {
+            assert_eq!(find(&b"x".repeat(len), b""), None);
         }
     }
 
