@@ -2,7 +2,7 @@
 //! agree on a subprotocol.
 #![no_main]
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 use wt_connection::proto::{code, datagram, subprotocol, varint};
@@ -22,7 +22,7 @@ fn assert_datagram(bytes: &[u8]) {
     };
     assert!(session.is_multiple_of(4) && session <= varint::MAX);
     assert!(bytes.ends_with(&payload));
-    let mut again = datagram::encode(session, &payload);
+    let mut again = datagram::encode(&mut BytesMut::new(), session, &payload);
     assert_eq!(again.len(), datagram::prefix_len(session) + payload.len());
     assert!(again.len() <= bytes.len());
     assert_eq!(datagram::decode(&mut again), Ok(session));

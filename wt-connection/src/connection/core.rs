@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::uri::Authority;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::{Instant, timeout};
@@ -48,6 +48,8 @@ pub(crate) struct Core {
     pub(crate) timing: Timing,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) activity: Arc<Activity>,
+    /// Where the sessions put their datagrams together.
+    room_for_datagrams: Arc<Lock<BytesMut>>,
     /// What requests without an authority of their own are for.
     pub(crate) authority: Authority,
     /// How many more sessions the peer admits; closed once it admits none.
@@ -121,6 +123,7 @@ impl Core {
             requests: Requests::new(Arc::clone(&sessions)),
             sessions,
             activity: Arc::new(Activity::new(Instant::now())),
+            room_for_datagrams: Arc::default(),
             authority,
             room: Arc::new(Semaphore::new(0)),
             tasks: TaskTracker::new(),
@@ -157,6 +160,7 @@ impl Core {
             send.id().into(),
             self.quinn.clone(),
             Arc::clone(&self.activity),
+            Arc::clone(&self.room_for_datagrams),
             self.limits.received_datagrams,
         );
         self.activity.record();

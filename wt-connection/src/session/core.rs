@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
@@ -27,6 +27,8 @@ pub(crate) struct SessionCore {
     uni_header: Bytes,
     quinn: quinn::Connection,
     activity: Arc<Activity>,
+    /// Where datagrams are put together, for all sessions of the connection.
+    room: Arc<Lock<BytesMut>>,
     state: Lock<State>,
     /// What its `Session`s share; gone with the last of them.
     handle: OnceLock<Weak<SessionHandle>>,
@@ -45,6 +47,7 @@ impl SessionCore {
         id: u64,
         quinn: quinn::Connection,
         activity: Arc<Activity>,
+        room: Arc<Lock<BytesMut>>,
         received_datagrams: usize,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -53,6 +56,7 @@ impl SessionCore {
             uni_header: header(|buf| stream_header::encode_uni(buf, id)),
             quinn,
             activity,
+            room,
             state: Lock::new(State::new(received_datagrams)),
             handle: OnceLock::new(),
             bi_arrived: Notify::new(),
@@ -161,7 +165,7 @@ impl SessionCore {
         if payload.len() > MAX_DATAGRAM {
             return Err(self.too_large());
         }
-        let framed = datagram::encode(self.id, payload);
+        let framed = datagram::encode(&mut self.room.lock(), self.id, payload);
         let sent = self.quinn.send_datagram(framed);
         sent.map_err(|error| match error {
             quinn::SendDatagramError::TooLarge => self.too_large(),

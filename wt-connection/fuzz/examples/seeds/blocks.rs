@@ -1,3 +1,4 @@
+use bytes::BytesMut;
 use wt_connection::proto::frame::FrameHeader;
 use wt_connection::proto::varint::MAX;
 use wt_connection::proto::{code, datagram, qpack};
@@ -226,12 +227,18 @@ pub(crate) fn frames() -> Seeds {
 pub(crate) fn fields() -> Seeds {
     let text = |text: &str| text.as_bytes().to_vec();
     vec![
-        ("datagram_session_0", datagram::encode(0, b"hello").to_vec()),
+        (
+            "datagram_session_0",
+            datagram::encode(&mut BytesMut::new(), 0, b"hello").to_vec(),
+        ),
         (
             "datagram_session_400",
-            datagram::encode(400, b"hello").to_vec(),
+            datagram::encode(&mut BytesMut::new(), 400, b"hello").to_vec(),
         ),
-        ("datagram_greatest", datagram::encode(MAX - 3, b"").to_vec()),
+        (
+            "datagram_greatest",
+            datagram::encode(&mut BytesMut::new(), MAX - 3, b"").to_vec(),
+        ),
         ("datagram_too_great", varint(MAX / 4 + 1)),
         ("datagram_truncated", vec![0x80, 0]),
         ("code_first", varint(code::to_wire(0))),
