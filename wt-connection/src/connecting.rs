@@ -151,13 +151,13 @@ impl Setup {
     ) -> Result<Connection, ConnectError> {
         let Attempt { id, state, .. } = attempt.clone();
         let owner = self.owner.clone();
-        let (core, faults) = Core::new(quinn, state, id, self);
+        let core = Core::new(quinn, state, id, self);
         // An attempt comes to one connection at most.
         let _ = attempt.core.set(Arc::clone(&core));
         let handle = Arc::new(Handle {
             core: Arc::clone(&core),
         });
-        let driver = Driver::new(Arc::clone(&core), owner.clone(), faults);
+        let driver = Driver::new(Arc::clone(&core), owner.clone());
         owner.spawn(driver.run().instrument(core.span.clone()));
         let peer = tokio::select! {
             peer = core.peer.known() => peer,

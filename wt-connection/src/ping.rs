@@ -21,13 +21,16 @@ pub(crate) async fn ping(core: &Core, limit: Duration) -> Result<Duration, PingE
 
 async fn measure(core: &Core) -> Result<Duration, PingError> {
     let lost = |error| PingError::from(core.lost(error));
-    let mut stream = PingStream(core.quinn.open_uni().await.map_err(lost)?);
+    let mut stream = PingStream {
+        stream: core.quinn.open_uni().await.map_err(lost)?,
+        core,
+    };
     let frames = core.quinn.stats().frame_tx.stream;
     let began = Instant::now();
     stream.send().map_err(lost)?;
     tokio::select! {
         biased;
-        answer = stream.0.stopped() => match answer {
+        answer = stream.stream.stopped() => match answer {
             // The peer wants nothing of the stream, or has all of it: either is an answer.
             Ok(_) | Err(StoppedError::ZeroRttRejected) => Ok(began.elapsed()),
             Err(StoppedError::ConnectionLost(error)) => Err(lost(error)),
@@ -57,27 +60,32 @@ async fn press(core: &Core, frames: u64) -> Infallible {
 }
 
 /// A stream of a reserved type, which every peer passes over. Dropped unanswered, it is reset.
-struct PingStream(quinn::SendStream);
+struct PingStream<'a> {
+    stream: quinn::SendStream,
+    core: &'a Core,
+}
 
-impl PingStream {
+impl PingStream<'_> {
     fn send(&mut self) -> Result<(), quinn::ConnectionError> {
         // Ahead of what the application has to send.
-        let _ = self.0.set_priority(i32::MAX);
+        let _ = self.stream.set_priority(i32::MAX);
         // Where the peer's window is used up, the stream goes without its type, as it may
         // (RFC 9114 §6.2).
-        let written = wait::at_once(pin!(self.0.write(&[RESERVED_TYPE])));
+        let written = wait::at_once(pin!(self.stream.write(&[RESERVED_TYPE])));
         if let Some(Err(WriteError::ConnectionLost(error))) = written {
             return Err(error);
         }
         // One that the peer has stopped already is answered.
-        let _ = self.0.finish();
+        let _ = self.stream.finish();
         Ok(())
     }
 }
 
-impl Drop for PingStream {
+impl Drop for PingStream<'_> {
     fn drop(&mut self) {
-        let _ = self.0.reset(wire::varint(code::H3_NO_ERROR));
+        let code = wire::varint(code::H3_NO_ERROR);
+        // One that is answered is closed.
+        let _ = self.core.left_behind.reset(&mut self.stream, code);
     }
 }
 

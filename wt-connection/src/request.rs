@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 
 use crate::activity::InUse;
-use crate::connection::{Handle, Queued};
+use crate::connection::{Handle, LeftBehind, Queued};
 use crate::error::SessionError;
 use crate::given_up::given_up;
 use crate::proto::code;
@@ -246,7 +246,10 @@ impl SessionRequest {
         head::strip(&mut parts.headers);
         head::set_content_length(&mut parts.headers, body.size_hint().exact());
         let send = self.refuse(http::Response::from_parts(parts, ())).await?;
-        let mut rest = Rest(Some(send));
+        let mut rest = Rest {
+            send: Some(send),
+            left_behind: &self.handle.core.left_behind,
+        };
         while !body.is_end_stream() {
             let next = poll_fn(|cx| body.as_mut().poll_frame(cx));
             let data = match next.await.map(|frame| frame.map_err(drop)) {
@@ -261,7 +264,7 @@ impl SessionRequest {
                 rest.write(&reply::data(&data)).await?;
             }
         }
-        if let Some(send) = rest.0.take() {
+        if let Some(send) = rest.send.take() {
             self.finish(send);
         }
         Ok(())
@@ -333,21 +336,25 @@ impl SessionRequest {
 }
 
 /// The body of an answer; dropped before its end, it is reset: quinn would finish it.
-struct Rest(Option<quinn::SendStream>);
+struct Rest<'a> {
+    send: Option<quinn::SendStream>,
+    left_behind: &'a LeftBehind,
+}
 
-impl Rest {
+impl Rest<'_> {
     async fn write(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
-        match &mut self.0 {
+        match &mut self.send {
             Some(send) => reply::write(send, bytes).await,
             None => Ok(()),
         }
     }
 }
 
-impl Drop for Rest {
+impl Drop for Rest<'_> {
     fn drop(&mut self) {
-        if let Some(send) = &mut self.0 {
-            let _ = send.reset(wire::varint(code::H3_INTERNAL_ERROR));
+        if let Some(send) = &mut self.send {
+            let code = wire::varint(code::H3_INTERNAL_ERROR);
+            let _ = self.left_behind.reset(send, code);
         }
     }
 }
@@ -361,7 +368,10 @@ impl Drop for SessionRequest {
         if self.answering {
             // Part of an answer may be out, after which no other can begin.
             let code = code::H3_INTERNAL_ERROR;
-            wire::refuse(&mut streams.send, &mut streams.recv, code);
+            self.handle
+                .core
+                .left_behind
+                .refuse(&mut streams.send, &mut streams.recv, code);
             return;
         }
         let status = StatusCode::INTERNAL_SERVER_ERROR;

@@ -1,34 +1,23 @@
-use tokio::sync::watch;
+use tokio::sync::SetOnce;
 
 use crate::error::Close;
 
 /// A wish to close, which the first to ask sets.
 #[derive(Debug, Default)]
-pub(crate) struct Closing(watch::Sender<Option<Close>>);
+pub(crate) struct Closing(SetOnce<Close>);
 
 impl Closing {
     pub(crate) fn ask(&self, close: Close) {
-        self.0.send_if_modified(|asked| {
-            let first = asked.is_none();
-            asked.get_or_insert(close);
-            first
-        });
+        // The first to ask has said with what.
+        let _ = self.0.set(close);
     }
 
     pub(crate) fn get(&self) -> Option<Close> {
-        self.0.borrow().clone()
+        self.0.get().cloned()
     }
 
     /// Waits until somebody asks.
     pub(crate) async fn asked(&self) -> Close {
-        let mut asked = self.0.subscribe();
-        loop {
-            let now = asked.borrow_and_update().clone();
-            if let Some(close) = now {
-                return close;
-            }
-            // The sender lives as long as `self`.
-            let _ = asked.changed().await;
-        }
+        self.0.wait().await.clone()
     }
 }

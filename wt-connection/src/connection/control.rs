@@ -144,8 +144,22 @@ pub(crate) async fn attend(core: &Core, stream: &mut quinn::SendStream) -> Stop 
             Ok(never) => match never {},
             Err(stop) => stop,
         },
+        never = settle(core) => match never {},
         Ok(Some(_)) = stopped => Stop::Fault(CLOSED),
     }
+}
+
+/// Settles which requests this side still processes, once it is to drain: those that were on their
+/// way by then, whether the peer lets itself be told or not.
+async fn settle(core: &Core) -> Infallible {
+    core.goaway.asked().await;
+    if core.side == Side::Client {
+        // It processes none of the server's.
+        return std::future::pending().await;
+    }
+    sleep((2 * core.quinn.rtt()).min(LONGEST_ROUND_TRIP)).await;
+    core.goaway.cut_off(core.sessions.first_unseen());
+    std::future::pending().await
 }
 
 async fn send(core: &Core, stream: &mut quinn::SendStream) -> Result<Infallible, Stop> {
@@ -179,9 +193,7 @@ async fn drain(core: &Core, stream: &mut quinn::SendStream) -> Result<(), Stop> 
 
 async fn drain_server(core: &Core, stream: &mut quinn::SendStream) -> Result<(), Stop> {
     write(stream, &control::goaway(LAST_REQUEST)).await?;
-    sleep((2 * core.quinn.rtt()).min(LONGEST_ROUND_TRIP)).await;
-    let first = core.sessions.first_unseen();
-    core.goaway.cut_off(first);
+    let first = core.goaway.settled().await;
     write(stream, &control::goaway(first)).await
 }
 

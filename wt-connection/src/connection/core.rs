@@ -1,10 +1,9 @@
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::{Bytes, BytesMut};
 use http::uri::Authority;
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, SetOnce};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,6 +14,7 @@ use crate::connecting::Setup;
 use crate::connection::cancelled::CancelledConnects;
 use crate::connection::closing::Closing;
 use crate::connection::goaway::GoAway;
+use crate::connection::left_behind::LeftBehind;
 use crate::connection::peer::PeerSettings;
 use crate::connection::requests::{Queued, Requests};
 use crate::error::ConnectionError;
@@ -30,7 +30,7 @@ use crate::session::{Ask, SessionCore, SessionTask};
 use crate::sessions::Sessions;
 use crate::settings::Timing;
 use crate::state::{ConnectionState, StateCell};
-use crate::stream::{Lingering, is_stopped};
+use crate::stream::{Lingering, Sending, is_stopped};
 use crate::{trace, wire};
 
 /// What a connection's handles, sessions and driver share.
@@ -77,9 +77,9 @@ pub(crate) struct Core {
     pub(crate) cancelled: CancelledConnects,
     /// Asked for by a handle, or by the endpoint.
     pub(crate) closing: Closing,
-    /// What quinn keeps until the connection is over.
-    left_behind: AtomicU32,
-    faults: mpsc::Sender<ConnectionFault>,
+    pub(crate) left_behind: Arc<LeftBehind>,
+    /// What the connection has to end with: the first that is found.
+    fault: Arc<SetOnce<ConnectionFault>>,
     error: OnceLock<ConnectionError>,
     /// `None` once the connection is over.
     guards: Lock<Option<Guards>>,
@@ -88,13 +88,12 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// Makes the shared part, and gives the end at which the driver hears of faults.
     pub(crate) fn new(
         quinn: quinn::Connection,
         state: StateCell,
         id: ConnectionId,
         setup: Setup,
-    ) -> (Arc<Self>, mpsc::Receiver<ConnectionFault>) {
+    ) -> Arc<Self> {
         let Setup {
             limits,
             local_address,
@@ -103,15 +102,13 @@ impl Core {
             serves_http,
             ..
         } = setup;
-        // One is enough: the first ends the connection.
-        let (faults, faulted) = mpsc::channel(1);
         let side = match quinn.side() {
             quinn::Side::Client => Side::Client,
             quinn::Side::Server => Side::Server,
         };
         let sessions = Arc::new(Sessions::new(side, limits));
         let span = trace::connection(id, side, wire::canonical(quinn.remote_address()));
-        let core = Self {
+        Arc::new(Self {
             id,
             side,
             quinn,
@@ -138,13 +135,12 @@ impl Core {
             answers: Lock::default(),
             cancelled: CancelledConnects::default(),
             closing: Closing::default(),
-            left_behind: AtomicU32::new(0),
-            faults,
+            left_behind: Arc::default(),
+            fault: Arc::default(),
             error: OnceLock::new(),
             guards: Lock::new(Some(Guards::default())),
             over: CancellationToken::new(),
-        };
-        (Arc::new(core), faulted)
+        })
     }
 
     /// Makes a session whose CONNECT is answered, and lets its task run.
@@ -160,6 +156,7 @@ impl Core {
             send.id().into(),
             self.quinn.clone(),
             Arc::clone(&self.activity),
+            Arc::clone(&self.left_behind),
             Arc::clone(&self.room_for_datagrams),
             self.limits.received_datagrams,
         );
@@ -184,14 +181,15 @@ impl Core {
             rest,
             self.limits.flush_timeout,
         );
-        let faults = self.faults.clone();
+        let faults = Arc::clone(&self.fault);
         let run = async move {
             if let Err(fault) = task.run().await {
-                // A full queue holds a fault already, and one is enough.
-                let _ = faults.try_send(fault);
+                // The first ends the connection.
+                let _ = faults.set(fault);
             }
         };
-        self.tasks.spawn(run.instrument(span));
+        // Boxed, or its two kilobytes would be moved about several times.
+        self.tasks.spawn(Box::pin(run.instrument(span)));
         session
     }
 
@@ -199,7 +197,7 @@ impl Core {
     /// with.
     pub(crate) fn linger(&self, mut send: quinn::SendStream) {
         if !is_stopped(&mut send) {
-            self.answers.lock().push(send);
+            self.answers.lock().push(Sending::new(send));
         }
     }
 
@@ -223,8 +221,13 @@ impl Core {
 
     /// Reports what the connection has to end with.
     pub(crate) fn fail(&self, fault: ConnectionFault) {
-        // A full queue holds a fault already, and one is enough.
-        let _ = self.faults.try_send(fault);
+        // The first ends the connection.
+        let _ = self.fault.set(fault);
+    }
+
+    /// Waits until the connection has to end with something.
+    pub(crate) async fn failed(&self) -> ConnectionFault {
+        *self.fault.wait().await
     }
 
     pub(crate) fn set_peer(&self, settings: Settings) {
@@ -276,13 +279,6 @@ impl Core {
         self.admit_no_more();
         for session in self.sessions.all() {
             session.ask_drain();
-        }
-    }
-
-    /// Notes that something is kept until the connection is over, which ends soon if that is too much.
-    pub(crate) fn leave_behind(&self) {
-        if self.left_behind.fetch_add(1, Ordering::Relaxed) == MAX_LEFT_BEHIND {
-            self.drain();
         }
     }
 
@@ -403,6 +399,3 @@ impl Core {
         self.error().unwrap_or(ConnectionError::Closed)
     }
 }
-
-/// Of some 70 bytes each.
-const MAX_LEFT_BEHIND: u32 = 4096;

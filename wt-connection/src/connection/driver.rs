@@ -1,8 +1,6 @@
 use std::sync::Arc;
 use std::thread;
 
-use tokio::sync::mpsc;
-
 use crate::connection::demux::Demux;
 use crate::connection::stop::Stop;
 use crate::connection::{Core, Owner, control};
@@ -17,7 +15,6 @@ use crate::wire;
 pub(crate) struct Driver {
     core: Arc<Core>,
     owner: Owner,
-    faults: mpsc::Receiver<ConnectionFault>,
 }
 
 /// Why the work is done.
@@ -45,20 +42,12 @@ impl Drop for Guard {
 }
 
 impl Driver {
-    pub(crate) fn new(
-        core: Arc<Core>,
-        owner: Owner,
-        faults: mpsc::Receiver<ConnectionFault>,
-    ) -> Self {
-        Self {
-            core,
-            owner,
-            faults,
-        }
+    pub(crate) fn new(core: Arc<Core>, owner: Owner) -> Self {
+        Self { core, owner }
     }
 
     /// Runs until the connection is over.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(self) {
         let _guard = Guard(Arc::clone(&self.core));
         let mut demux = Demux::new(Arc::clone(&self.core));
         // The control streams of both sides must stay open as long as the connection: this side's
@@ -108,7 +97,7 @@ impl Driver {
         }
     }
 
-    async fn work(&mut self, demux: &mut Demux, control: &mut Option<quinn::SendStream>) -> End {
+    async fn work(&self, demux: &mut Demux, control: &mut Option<quinn::SendStream>) -> End {
         let core = Arc::clone(&self.core);
         let serve = async {
             let control = match control::open(&core).await {
@@ -125,7 +114,8 @@ impl Driver {
             close = core.closing.asked() => End::Asked(close),
             close = self.owner.closing() => End::Asked(close),
             () = core.released.cancelled() => End::Released,
-            Some(fault) = self.faults.recv() => End::Stop(Stop::Fault(fault)),
+            fault = core.failed() => End::Stop(Stop::Fault(fault)),
+            fault = heed(&core) => End::Stop(Stop::Fault(fault)),
             stop = serve => End::Stop(stop),
         }
     }
@@ -143,3 +133,14 @@ impl Driver {
         self.core.quinn.close(wire::varint(code), reason.as_bytes());
     }
 }
+
+/// Drains a connection on which much was given up, and ends one on which it does not stop.
+async fn heed(core: &Core) -> ConnectionFault {
+    core.left_behind.much().await;
+    core.drain();
+    core.left_behind.too_much().await;
+    GIVEN_UP
+}
+
+const GIVEN_UP: ConnectionFault =
+    ConnectionFault::new(code::H3_EXCESSIVE_LOAD, "too many streams were given up");

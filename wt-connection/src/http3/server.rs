@@ -21,7 +21,8 @@ use crate::wait;
 pub(crate) struct Server {
     core: Arc<Core>,
     arrived: Arc<Arrived>,
-    h3: Option<h3::server::Connection<Transport, Bytes>>,
+    /// Boxed: most connections carry none.
+    h3: Option<Box<h3::server::Connection<Transport, Bytes>>>,
 }
 
 /// A request whose headers are known.
@@ -85,7 +86,7 @@ impl Server {
     fn next(&mut self) -> Option<RequestResolver<Transport, Bytes>> {
         let h3 = match &mut self.h3 {
             Some(h3) => h3,
-            None => self.h3.insert(self.build()?),
+            None => self.h3.insert(Box::new(self.build()?)),
         };
         wait::at_once(pin!(h3.accept()))?.ok()?
     }

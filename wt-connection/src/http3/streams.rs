@@ -15,7 +15,7 @@ use crate::proto::code;
 use crate::proto::content_frames::{ContentFrames, Piece};
 use crate::proto::control::Side;
 use crate::proto::fault::Fault;
-use crate::{wait, wire};
+use crate::wire;
 
 /// The sending direction of a request's stream, or of a stream that leads nowhere.
 ///
@@ -90,17 +90,17 @@ impl<B> Send<B> {
 
 impl<B> Drop for Send<B> {
     fn drop(&mut self) {
-        let Some(stream) = self.stream.take() else {
+        let Some(mut stream) = self.stream.take() else {
             return;
         };
         match self.core.side {
             Side::Server if self.finished => self.core.linger(stream),
-            Side::Server => reset(&self.core, stream, code::H3_INTERNAL_ERROR),
+            Side::Server => reset(&self.core, &mut stream, code::H3_INTERNAL_ERROR),
             Side::Client => {
                 // A request that was given up before its headers were sent has left it there.
                 self.core.opened.take(stream.id().into());
                 if !self.finished {
-                    reset(&self.core, stream, code::H3_REQUEST_CANCELLED);
+                    reset(&self.core, &mut stream, code::H3_REQUEST_CANCELLED);
                 }
             }
         }
@@ -108,14 +108,9 @@ impl<B> Drop for Send<B> {
 }
 
 /// Gives up what is sent on a stream of which somebody waits whether the peer wants it.
-///
-/// For each that the peer still wanted, quinn keeps a few words as long as the connection lives.
-fn reset(core: &Core, mut stream: quinn::SendStream, code: u64) {
-    let wanted = wait::at_once(pin!(stream.stopped())).is_none();
-    let _ = stream.reset(wire::varint(code));
-    if wanted {
-        core.leave_behind();
-    }
+fn reset(core: &Core, stream: &mut quinn::SendStream, code: u64) {
+    // It may be closed already, which is what is wanted.
+    let _ = core.left_behind.reset(stream, wire::varint(code));
 }
 
 impl Recv {
@@ -220,8 +215,8 @@ impl<B: Buf> SendStream<B> for Send<B> {
     }
 
     fn reset(&mut self, reset_code: u64) {
-        if let Some(stream) = self.stream.take() {
-            reset(&self.core, stream, reset_code);
+        if let Some(mut stream) = self.stream.take() {
+            reset(&self.core, &mut stream, reset_code);
         }
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::activity::Activity;
+use crate::connection::LeftBehind;
 use crate::error::{SendDatagramError, SessionError};
 use crate::lock::Lock;
 use crate::proto::{code, datagram, stream_header};
@@ -16,7 +17,7 @@ use crate::session::incoming::IncomingStream;
 use crate::session::live::StreamKey;
 use crate::session::state::{Ask, State};
 use crate::session::unannounced::Unannounced;
-use crate::stream::{BiStream, Half, Received, RecvStream, SendStream, Sent, is_stopped};
+use crate::stream::{BiStream, Half, Received, RecvStream, SendStream, Sending, Sent, is_stopped};
 use crate::wait;
 
 /// What a session's handles, its task and the connection's driver share.
@@ -27,6 +28,7 @@ pub(crate) struct SessionCore {
     uni_header: Bytes,
     quinn: quinn::Connection,
     activity: Arc<Activity>,
+    left_behind: Arc<LeftBehind>,
     /// Where datagrams are put together, for all sessions of the connection.
     room: Arc<Lock<BytesMut>>,
     state: Lock<State>,
@@ -47,6 +49,7 @@ impl SessionCore {
         id: u64,
         quinn: quinn::Connection,
         activity: Arc<Activity>,
+        left_behind: Arc<LeftBehind>,
         room: Arc<Lock<BytesMut>>,
         received_datagrams: usize,
     ) -> Arc<Self> {
@@ -57,7 +60,8 @@ impl SessionCore {
             quinn,
             activity,
             room,
-            state: Lock::new(State::new(received_datagrams)),
+            state: Lock::new(State::new(received_datagrams, Arc::clone(&left_behind))),
+            left_behind,
             handle: OnceLock::new(),
             bi_arrived: Notify::new(),
             uni_arrived: Notify::new(),
@@ -233,18 +237,22 @@ impl SessionCore {
         }
     }
 
-    pub(crate) fn drop_send(&self, key: StreamKey, half: &Half<quinn::SendStream>, sent: Sent) {
-        let Some(mut stream) = half.take() else {
+    pub(crate) fn left_behind(&self) -> &LeftBehind {
+        &self.left_behind
+    }
+
+    pub(crate) fn drop_send(&self, key: StreamKey, half: &Half<Sending>, sent: Sent) {
+        let Some(mut sending) = half.take() else {
             return;
         };
         if sent == Sent::Some {
-            let _ = stream.finish();
+            let _ = sending.stream.finish();
         }
         // A stopped one takes up the peer's room until it is dropped, which resets it.
-        let settled = sent == Sent::Reset || is_stopped(&mut stream);
+        let settled = sent == Sent::Reset || is_stopped(&mut sending.stream);
         let mut state = self.state.lock();
         state.forget(key);
-        if !settled && state.linger(stream) {
+        if !settled && state.linger(sending) {
             drop(state);
             self.lingering.notify_one();
         }
@@ -345,7 +353,7 @@ impl SessionCore {
     pub(crate) fn end(&self, error: &SessionError) {
         let live = self.state.lock().end(error);
         let Some(live) = live else { return };
-        live.end(error);
+        live.end(error, &self.left_behind);
         self.changed.notify_waiters();
         // One after the other, each telling the next.
         self.bi_arrived.notify_one();

@@ -2,8 +2,9 @@ use std::sync::Arc;
 
 use slab::Slab;
 
+use crate::connection::LeftBehind;
 use crate::error::SessionError;
-use crate::stream::{Half, Received};
+use crate::stream::{Half, Received, Sending};
 
 /// The streams of a session that a handle uses.
 #[derive(Debug, Default)]
@@ -15,7 +16,7 @@ pub(crate) struct StreamKey(usize);
 
 #[derive(Debug)]
 pub(crate) enum LiveHalf {
-    Send(Arc<Half<quinn::SendStream>>),
+    Send(Arc<Half<Sending>>),
     Recv(Arc<Half<Received>>),
 }
 
@@ -30,18 +31,18 @@ impl Live {
     }
 
     /// Ends each with `error`.
-    pub(crate) fn end(self, error: &SessionError) {
+    pub(crate) fn end(self, error: &SessionError, left_behind: &LeftBehind) {
         for (_, half) in self.0 {
-            half.end(error);
+            half.end(error, left_behind);
         }
     }
 }
 
 impl LiveHalf {
-    fn end(&self, error: &SessionError) {
+    fn end(&self, error: &SessionError, left_behind: &LeftBehind) {
         match self {
-            Self::Send(half) => half.end(error),
-            Self::Recv(half) => half.end(error),
+            Self::Send(half) => half.end(error, left_behind),
+            Self::Recv(half) => half.end(error, left_behind),
         }
     }
 }

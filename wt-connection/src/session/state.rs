@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::connection::LeftBehind;
 use crate::error::{Close, SessionError};
 use crate::guards::Guards;
 use crate::session::datagrams::Datagrams;
 use crate::session::handle::SessionHandle;
 use crate::session::incoming::IncomingStream;
 use crate::session::live::{Live, LiveHalf, StreamKey};
-use crate::stream::{Abort, BiStream, Half, Lingering, Received, RecvStream, SendStream, outlives};
+use crate::stream::{
+    Abort, BiStream, Half, Lingering, Received, RecvStream, SendStream, Sending, outlives,
+};
+use crate::wire;
 
 /// How far a session is, and what it holds.
 #[derive(Debug)]
@@ -30,6 +34,7 @@ pub(crate) struct State {
     live: Live,
     lingering: Lingering,
     guards: Guards,
+    left_behind: Arc<LeftBehind>,
 }
 
 /// What is wanted of the session's task; the stronger wish goes first, and of equals the first.
@@ -64,7 +69,7 @@ impl Ask {
 }
 
 impl State {
-    pub(crate) fn new(received_datagrams: usize) -> Self {
+    pub(crate) fn new(received_datagrams: usize, left_behind: Arc<LeftBehind>) -> Self {
         Self {
             ask: Ask::Open,
             drain_asked: false,
@@ -77,6 +82,7 @@ impl State {
             live: Live::default(),
             lingering: Lingering::default(),
             guards: Guards::default(),
+            left_behind,
         }
     }
 
@@ -194,10 +200,10 @@ impl State {
         stream: quinn::SendStream,
     ) -> SendStream {
         let id = stream.id().into();
-        let half = Arc::new(Half::new(stream));
+        let half = Arc::new(Half::new(Sending::new(stream)));
         if let Some(ended) = &self.ended {
             // Its other direction outlives the session.
-            half.end(ended);
+            half.end(ended, &self.left_behind);
         }
         let key = self.live.insert(LiveHalf::Send(Arc::clone(&half)));
         SendStream::new(half, Arc::clone(handle), key, id)
@@ -216,9 +222,9 @@ impl State {
     }
 
     /// Keeps a finished stream until it is delivered; says whether it is the only one.
-    pub(crate) fn linger(&mut self, mut stream: quinn::SendStream) -> bool {
+    pub(crate) fn linger(&mut self, mut stream: Sending) -> bool {
         if self.ended.is_some() {
-            stream.abort();
+            stream.abort(&self.left_behind);
             return false;
         }
         let first = self.lingering.is_empty();
@@ -237,7 +243,7 @@ impl State {
     }
 
     /// Waits until every stream that lingers is delivered.
-    pub(crate) fn delivered(&self) -> impl Future<Output = ()> + Send + use<> {
+    pub(crate) fn delivered(&mut self) -> impl Future<Output = ()> + Send + use<> {
         self.lingering.delivered()
     }
 
@@ -257,12 +263,14 @@ impl State {
         }
         self.ended = Some(error.clone());
         self.datagrams.clear();
-        self.lingering.abort();
+        let left_behind = &self.left_behind;
+        self.lingering.abort(left_behind);
         self.bi.retain_mut(|(send, recv)| {
-            send.abort();
-            outlives_or_aborts(recv, error)
+            let _ = send.reset(wire::session_gone());
+            outlives_or_aborts(recv, error, left_behind)
         });
-        self.uni.retain_mut(|recv| outlives_or_aborts(recv, error));
+        self.uni
+            .retain_mut(|recv| outlives_or_aborts(recv, error, left_behind));
         Some(mem::take(&mut self.live))
     }
 
@@ -277,10 +285,10 @@ impl State {
 }
 
 /// Says whether a stream that nobody has accepted stays to be accepted.
-fn outlives_or_aborts(recv: &mut Received, error: &SessionError) -> bool {
-    let outlives = outlives(recv, error);
+fn outlives_or_aborts(recv: &mut Received, error: &SessionError, left_behind: &LeftBehind) -> bool {
+    let outlives = outlives(recv, error, left_behind);
     if !outlives {
-        recv.abort();
+        recv.abort(left_behind);
     }
     outlives
 }
@@ -295,7 +303,7 @@ mod tests {
 
     #[test]
     fn the_first_close_decides() {
-        let mut state = State::new(1);
+        let mut state = State::new(1, Arc::default());
 
         assert!(state.ask(closed(1)));
         assert!(!state.ask(closed(2)));
@@ -306,7 +314,7 @@ mod tests {
 
     #[test]
     fn an_explicit_close_hurries_a_release() {
-        let mut state = State::new(1);
+        let mut state = State::new(1, Arc::default());
 
         assert!(state.ask(Ask::Release));
         assert!(state.ask(closed(3)));
@@ -316,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_session_ends_once() {
-        let mut state = State::new(1);
+        let mut state = State::new(1, Arc::default());
         let first = SessionError::Aborted { code: 1 };
 
         assert!(state.end(&first).is_some());
@@ -327,7 +335,7 @@ mod tests {
 
     #[test]
     fn datagrams_of_an_ended_session_are_gone() {
-        let mut state = State::new(1);
+        let mut state = State::new(1, Arc::default());
         let error = SessionError::Aborted { code: 1 };
         state.push_datagram(Bytes::from_static(b"before"));
 

@@ -151,7 +151,9 @@ impl SessionTask {
     }
 
     fn abort(&mut self, code: u64) {
-        wire::refuse(&mut self.outbox.stream, &mut self.recv, code);
+        self.core
+            .left_behind()
+            .refuse(&mut self.outbox.stream, &mut self.recv, code);
     }
 }
 

@@ -1,8 +1,8 @@
 use std::task::{Context, Poll, Waker};
 
+use crate::connection::LeftBehind;
 use crate::error::SessionError;
 use crate::lock::Lock;
-use crate::wire;
 
 /// One direction of a stream, shared by its handle and its session, which may end it.
 #[derive(Debug)]
@@ -18,10 +18,10 @@ struct Shared<S> {
 
 /// A direction that ends when its session does.
 pub(crate) trait Abort {
-    fn abort(&mut self);
+    fn abort(&mut self, left_behind: &LeftBehind);
 
     /// Says whether it goes on though the peer has closed the session.
-    fn outlives(&mut self) -> bool {
+    fn outlives(&mut self, _left_behind: &LeftBehind) -> bool {
         false
     }
 }
@@ -75,16 +75,16 @@ impl<S: Abort> Half<S> {
     }
 
     /// Ends the stream with its session, unless it outlives that.
-    pub(crate) fn end(&self, error: &SessionError) {
+    pub(crate) fn end(&self, error: &SessionError, left_behind: &LeftBehind) {
         let mut shared = self.0.lock();
         if !shared
             .stream
             .as_mut()
-            .is_some_and(|stream| outlives(stream, error))
+            .is_some_and(|stream| outlives(stream, error, left_behind))
         {
             shared.ended = Some(error.clone());
             if let Some(stream) = &mut shared.stream {
-                stream.abort();
+                stream.abort(left_behind);
             }
         }
         let waker = shared.waker.take();
@@ -96,15 +96,12 @@ impl<S: Abort> Half<S> {
 }
 
 /// Says whether `stream` goes on though its session ends with `error`.
-pub(crate) fn outlives(stream: &mut impl Abort, error: &SessionError) -> bool {
-    matches!(error, SessionError::ClosedByPeer(_)) && stream.outlives()
-}
-
-impl Abort for quinn::SendStream {
-    fn abort(&mut self) {
-        // One that has been acknowledged needs no reset.
-        let _ = self.reset(wire::session_gone());
-    }
+pub(crate) fn outlives(
+    stream: &mut impl Abort,
+    error: &SessionError,
+    left_behind: &LeftBehind,
+) -> bool {
+    matches!(error, SessionError::ClosedByPeer(_)) && stream.outlives(left_behind)
 }
 
 /// `take` is called by the handle's `Drop` alone, after which nobody polls.

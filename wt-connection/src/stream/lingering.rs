@@ -1,21 +1,20 @@
 use std::mem;
 
-use quinn::SendStream;
-
-use crate::stream::Abort;
+use crate::connection::LeftBehind;
+use crate::stream::{Abort, Sending};
 
 /// Streams that were finished and let go of, until they are delivered or the peer wants no more.
 ///
 /// The peer's limit of open streams bounds them: twice as many at most.
 #[derive(Debug, Default)]
 pub(crate) struct Lingering {
-    streams: Vec<SendStream>,
+    streams: Vec<Sending>,
     sweep_at: usize,
 }
 
 impl Lingering {
     /// Keeps a stream that is finished.
-    pub(crate) fn push(&mut self, stream: SendStream) {
+    pub(crate) fn push(&mut self, stream: Sending) {
         if self.streams.len() >= self.sweep_at.max(SWEEP_FIRST) {
             self.sweep();
             // Twice what is left, so that each stream is looked at twice on average.
@@ -25,8 +24,8 @@ impl Lingering {
     }
 
     /// Waits until nothing of these lingers, whatever is pushed meanwhile.
-    pub(crate) fn delivered(&self) -> impl Future<Output = ()> + Send + use<> {
-        let stopped: Vec<_> = self.streams.iter().map(SendStream::stopped).collect();
+    pub(crate) fn delivered(&mut self) -> impl Future<Output = ()> + Send + use<> {
+        let stopped: Vec<_> = self.streams.iter_mut().map(Sending::stopped).collect();
         async move {
             for stopped in stopped {
                 // Stopped or lost is as good as delivered: nothing more will be.
@@ -38,7 +37,8 @@ impl Lingering {
     /// Lets go of those that are delivered, or were stopped: these take up the peer's room until they
     /// are dropped, which resets them.
     pub(crate) fn sweep(&mut self) {
-        self.streams.retain_mut(|stream| !is_settled(stream));
+        self.streams
+            .retain_mut(|sending| !is_settled(&mut sending.stream));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -52,9 +52,9 @@ impl Lingering {
     }
 
     /// Gives up what is not yet delivered.
-    pub(crate) fn abort(&mut self) {
+    pub(crate) fn abort(&mut self, left_behind: &LeftBehind) {
         for mut stream in mem::take(&mut self.streams) {
-            stream.abort();
+            stream.abort(left_behind);
         }
     }
 }
@@ -63,12 +63,12 @@ impl Lingering {
 ///
 /// Of an acknowledged stream quinn has forgotten the priority; `stopped` would tell both, and register
 /// a waker each time.
-fn is_settled(stream: &mut SendStream) -> bool {
+fn is_settled(stream: &mut quinn::SendStream) -> bool {
     stream.priority().is_err() || is_stopped(stream)
 }
 
 /// Says whether a stream that was finished before was stopped: only then quinn finishes it again.
-pub(crate) fn is_stopped(stream: &mut SendStream) -> bool {
+pub(crate) fn is_stopped(stream: &mut quinn::SendStream) -> bool {
     stream.finish().is_ok()
 }
 

@@ -5,6 +5,7 @@ mod half;
 mod lingering;
 mod recv;
 mod send;
+mod sending;
 
 pub use bi::BiStream;
 pub(crate) use half::{Abort, Half, outlives};
@@ -13,3 +14,4 @@ pub(crate) use recv::Received;
 pub use recv::RecvStream;
 pub use send::SendStream;
 pub(crate) use send::Sent;
+pub(crate) use sending::Sending;

@@ -7,7 +7,9 @@ use std::{fmt, io, mem};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
 
+use crate::connection::LeftBehind;
 use crate::error::{ReadError, ReadToEndError, SessionError};
 use crate::proto::code;
 use crate::session::{Ask, SessionHandle, StreamKey};
@@ -34,12 +36,20 @@ pub(crate) struct Received {
     rest: Bytes,
     /// What was taken out of quinn beside it.
     next: Bytes,
-    /// All that follows them, once it was taken out of quinn.
-    #[expect(clippy::box_collection, reason = "rare, and streams are moved about")]
-    tail: Option<Box<VecDeque<Bytes>>>,
+    /// All that follows them, once it was taken out of quinn. Boxed: rare, and streams are moved
+    /// about.
+    tail: Option<Box<Tail>>,
     end: Option<End>,
     /// Something was taken out of quinn since somebody looked here.
     fresh: bool,
+}
+
+/// What outlives the session, and no longer counts against QUIC's windows.
+#[derive(Debug)]
+struct Tail {
+    chunks: VecDeque<Bytes>,
+    /// Room for all of them.
+    kept: OwnedSemaphorePermit,
 }
 
 /// How a stream ended; quinn tells a reset, and a stop of ours, only once.
@@ -224,7 +234,10 @@ impl Received {
         if self.rest.is_empty()
             && let Some(tail) = &mut self.tail
         {
-            self.rest = tail.pop_front().unwrap_or_default();
+            self.rest = tail.chunks.pop_front().unwrap_or_default();
+            if tail.chunks.is_empty() {
+                self.tail = None;
+            }
         }
         !self.rest.is_empty()
     }
@@ -260,18 +273,39 @@ impl Received {
     }
 }
 
+impl Tail {
+    fn new(chunk: Bytes, kept: OwnedSemaphorePermit) -> Self {
+        Self {
+            chunks: [chunk].into(),
+            kept,
+        }
+    }
+
+    fn push(&mut self, chunk: Bytes, kept: OwnedSemaphorePermit) {
+        self.chunks.push_back(chunk);
+        self.kept.merge(kept);
+    }
+}
+
 impl Abort for Received {
-    fn abort(&mut self) {
+    fn abort(&mut self, _: &LeftBehind) {
         let _ = self.stop(wire::session_gone());
     }
 
-    /// It does if all of it has arrived, and the peer, which would have reset it, knows.
-    fn outlives(&mut self) -> bool {
+    /// It does if all of it has arrived, and the peer, which would have reset it, knows; and if there
+    /// is room for it beside what else outlives its session.
+    fn outlives(&mut self, left_behind: &LeftBehind) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         while self.end.is_none() {
             match pin!(self.stream.read_chunk(usize::MAX, true)).poll(&mut context) {
                 Poll::Ready(Ok(Some(chunk))) => {
-                    self.tail.get_or_insert_default().push_back(chunk.bytes);
+                    let Some(kept) = left_behind.keep(chunk.bytes.len()) else {
+                        return false;
+                    };
+                    match &mut self.tail {
+                        Some(tail) => tail.push(chunk.bytes, kept),
+                        None => self.tail = Some(Box::new(Tail::new(chunk.bytes, kept))),
+                    }
                 }
                 Poll::Ready(Ok(None)) => self.end = Some(End::Finished),
                 Poll::Ready(Err(_)) | Poll::Pending => return false,

@@ -11,6 +11,7 @@ use crate::error::WriteError;
 use crate::proto::code;
 use crate::session::{Ask, SessionHandle, StreamKey};
 use crate::stream::half::Half;
+use crate::stream::sending::Sending;
 use crate::wire;
 
 /// The sending direction of a stream.
@@ -21,7 +22,7 @@ use crate::wire;
 /// dropped looks complete.
 #[must_use = "dropping a stream finishes it"]
 pub struct SendStream {
-    half: Arc<Half<quinn::SendStream>>,
+    half: Arc<Half<Sending>>,
     session: Arc<SessionHandle>,
     key: StreamKey,
     id: u64,
@@ -39,7 +40,7 @@ pub(crate) enum Sent {
 
 impl SendStream {
     pub(crate) fn new(
-        half: Arc<Half<quinn::SendStream>>,
+        half: Arc<Half<Sending>>,
         session: Arc<SessionHandle>,
         key: StreamKey,
         id: u64,
@@ -126,7 +127,7 @@ impl SendStream {
     /// Fails if the stream was finished or reset before, or the session is over.
     pub fn finish(&mut self) -> Result<(), WriteError> {
         self.half
-            .with(quinn::SendStream::finish)?
+            .with(|sending| sending.stream.finish())?
             .map_err(|_| WriteError::Finished)?;
         self.sent = Sent::All;
         Ok(())
@@ -138,8 +139,9 @@ impl SendStream {
     ///
     /// Fails if all was delivered or the stream reset before, or the session is over.
     pub fn reset(&mut self, code: u32) -> Result<(), WriteError> {
+        let left_behind = self.session.core().left_behind();
         self.half
-            .with(|stream| stream.reset(wire::app_code(code)))?
+            .with(|sending| sending.reset(wire::app_code(code), left_behind))?
             .map_err(|_| WriteError::Finished)?;
         self.sent = Sent::Reset;
         Ok(())
@@ -158,7 +160,7 @@ impl SendStream {
     ///
     /// Cancel safe: the next call tells the same.
     pub async fn stopped(&mut self) -> Result<Option<u32>, WriteError> {
-        let stopped = self.half.with(|stream| stream.stopped())?;
+        let stopped = self.half.with(Sending::stopped)?;
         if self.sent == Sent::Reset {
             // quinn does not tell of the acknowledgement.
             return Err(WriteError::Finished);
@@ -188,7 +190,7 @@ impl SendStream {
     /// Fails if the stream is done, or the session is over.
     pub fn set_priority(&mut self, priority: i32) -> Result<(), WriteError> {
         self.half
-            .with(|stream| stream.set_priority(priority))?
+            .with(|sending| sending.stream.set_priority(priority))?
             .map_err(|_| WriteError::Finished)
     }
 
@@ -199,7 +201,7 @@ impl SendStream {
     /// Fails if the stream is done, or the session is over.
     pub fn priority(&self) -> Result<i32, WriteError> {
         self.half
-            .with(|stream| stream.priority())?
+            .with(|sending| sending.stream.priority())?
             .map_err(|_| WriteError::Finished)
     }
 
@@ -223,13 +225,17 @@ impl SendStream {
         ) -> Poll<Result<T, quinn::WriteError>>,
     ) -> Poll<Result<T, WriteError>> {
         let mut gone = false;
-        let polled = self.half.poll(cx, |stream, cx| match write(stream, cx) {
-            Poll::Ready(Err(quinn::WriteError::Stopped(code))) if code == wire::session_gone() => {
-                gone = true;
-                Poll::Pending
-            }
-            polled => polled.map_err(WriteError::from),
-        });
+        let polled = self
+            .half
+            .poll(cx, |sending, cx| match write(&mut sending.stream, cx) {
+                Poll::Ready(Err(quinn::WriteError::Stopped(code)))
+                    if code == wire::session_gone() =>
+                {
+                    gone = true;
+                    Poll::Pending
+                }
+                polled => polled.map_err(WriteError::from),
+            });
         if gone {
             self.session.core().ask(Ask::Gone);
         } else if polled.is_ready() {

@@ -1,0 +1,48 @@
+use quinn::{ClosedStream, StoppedError, VarInt};
+
+use crate::connection::LeftBehind;
+use crate::stream::half::Abort;
+use crate::wire;
+
+/// quinn's stream, and whether somebody has waited for its end, of which quinn keeps something.
+#[derive(Debug)]
+pub(crate) struct Sending {
+    pub(crate) stream: quinn::SendStream,
+    watched: bool,
+}
+
+impl Sending {
+    pub(crate) fn new(stream: quinn::SendStream) -> Self {
+        Self {
+            stream,
+            watched: false,
+        }
+    }
+
+    /// Waits until the peer has stopped the stream, or has all of it.
+    pub(crate) fn stopped(
+        &mut self,
+    ) -> impl Future<Output = Result<Option<VarInt>, StoppedError>> + Send + Sync + use<> {
+        self.watched = true;
+        self.stream.stopped()
+    }
+
+    pub(crate) fn reset(
+        &mut self,
+        code: VarInt,
+        left_behind: &LeftBehind,
+    ) -> Result<(), ClosedStream> {
+        if self.watched {
+            left_behind.reset(&mut self.stream, code)
+        } else {
+            self.stream.reset(code)
+        }
+    }
+}
+
+impl Abort for Sending {
+    fn abort(&mut self, left_behind: &LeftBehind) {
+        // One that has been acknowledged needs no reset.
+        let _ = self.reset(wire::session_gone(), left_behind);
+    }
+}
