@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
@@ -66,8 +67,17 @@ pub(crate) struct StateCell(Arc<Cell>);
 struct Cell {
     id: ConnectionId,
     state: watch::Sender<ConnectionState>,
+    /// What was asked for before it was connected; looked at under the lock of `state`, as the times
+    /// are.
+    early: Early,
     established: OnceLock<Moment>,
     over: OnceLock<Moment>,
+}
+
+#[derive(Debug, Default)]
+struct Early {
+    drain: AtomicBool,
+    close: AtomicBool,
 }
 
 /// A state, and when those that count were reached.
@@ -83,6 +93,7 @@ impl StateCell {
         Self(Arc::new(Cell {
             id,
             state: watch::Sender::new(ConnectionState::Idle),
+            early: Early::default(),
             established: OnceLock::new(),
             over: OnceLock::new(),
         }))
@@ -90,11 +101,19 @@ impl StateCell {
 
     /// Moves on to `next`; what would be a step back changes nothing.
     ///
-    /// What never was connected does not close: it fails once it is over.
+    /// What never was connected neither drains nor closes: the wish is remembered for when it is
+    /// connected, and it fails once it is over.
     pub(crate) fn advance(&self, next: ConnectionState) {
         self.step(|state| {
             let next = match next {
-                ConnectionState::Closing if !state.was_connected() => return None,
+                ConnectionState::Draining if !state.was_connected() => {
+                    self.0.early.drain.store(true, Ordering::Relaxed);
+                    return None;
+                }
+                ConnectionState::Closing if !state.was_connected() => {
+                    self.0.early.close.store(true, Ordering::Relaxed);
+                    return None;
+                }
                 ConnectionState::Closed if !state.was_connected() => ConnectionState::Failed,
                 next => next,
             };
@@ -103,13 +122,18 @@ impl StateCell {
         });
     }
 
-    /// Moves on to `Connected`; says whether it is not over already.
+    /// Moves on to `Connected`, and to `Draining` behind it if that was asked for before; says
+    /// whether it is neither over nor about to be.
     pub(crate) fn connect(&self) -> bool {
-        let mut over = false;
+        let (mut over, mut drain) = (false, false);
         self.step(|state| {
-            over = state.is_final();
-            (!state.was_connected()).then_some(ConnectionState::Connected)
+            over = state.is_final() || self.0.early.close.load(Ordering::Relaxed);
+            drain = self.0.early.drain.load(Ordering::Relaxed);
+            (!over && !state.was_connected()).then_some(ConnectionState::Connected)
         });
+        if drain && !over {
+            self.advance(ConnectionState::Draining);
+        }
         !over
     }
 
@@ -178,10 +202,51 @@ mod tests {
     fn a_state_never_steps_back() {
         let cell = StateCell::idle(ConnectionId::next());
 
+        assert!(cell.connect());
         cell.advance(ConnectionState::Draining);
         cell.advance(ConnectionState::Connected);
+        assert!(cell.connect());
 
         assert_eq!(cell.get(), ConnectionState::Draining);
+    }
+
+    #[test]
+    fn what_is_to_drain_before_it_is_connected_is_connected_first() {
+        // It drained without ever having been established.
+        let cell = StateCell::idle(ConnectionId::next());
+        cell.advance(ConnectionState::Connecting);
+
+        cell.advance(ConnectionState::Draining);
+        assert_eq!(cell.get(), ConnectionState::Connecting);
+        assert!(cell.connect());
+
+        let progress = cell.progress();
+        assert_eq!(progress.state, ConnectionState::Draining);
+        assert!(progress.established.is_some());
+    }
+
+    #[test]
+    fn what_is_to_drain_and_never_is_connected_fails() {
+        let cell = StateCell::idle(ConnectionId::next());
+        cell.advance(ConnectionState::Connecting);
+        cell.advance(ConnectionState::Draining);
+
+        cell.advance(ConnectionState::Closed);
+
+        let progress = cell.progress();
+        assert_eq!(progress.state, ConnectionState::Failed);
+        assert!(progress.established.is_none());
+    }
+
+    #[test]
+    fn what_is_closing_before_it_is_connected_is_connected_no_more() {
+        let cell = StateCell::idle(ConnectionId::next());
+        cell.advance(ConnectionState::Connecting);
+
+        cell.advance(ConnectionState::Closing);
+        assert!(!cell.connect());
+
+        assert_eq!(cell.get(), ConnectionState::Connecting);
     }
 
     #[test]
