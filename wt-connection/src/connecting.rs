@@ -168,7 +168,9 @@ impl Setup {
                 .ask(Close::new(0, "the server does not offer WebTransport"));
             return Err(ConnectError::NoWebTransport);
         }
-        if !core.state.connect() {
+        // Looked at again behind the step: what ends meanwhile may have been too late to prevent it.
+        let ends = || owner.is_closing() || core.is_closing() || core.error().is_some();
+        if ends() || !core.state.connect() || ends() {
             return Err(core.ended().await.into());
         }
         Ok(Connection::new(handle))

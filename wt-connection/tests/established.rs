@@ -11,7 +11,9 @@ use common::raw::{ENABLED, settings};
 use tokio_test::assert_pending;
 use tokio_test::task::{self, Spawn};
 use tower::Service;
-use wt_connection::{Connecting, ConnectionState, Connector};
+use wt_connection::{
+    Connecting, ConnectionState, Connector, DangerousNoVerification, Endpoint, Trust,
+};
 
 #[tokio::test]
 async fn a_server_that_drains_as_it_begins_was_connected_to() {
@@ -56,6 +58,24 @@ async fn what_is_given_up_before_it_is_connected_has_failed_though_the_server_dr
     .await;
 }
 
+#[tokio::test]
+async fn an_endpoint_that_closes_connects_no_more() {
+    // The SETTINGS had come, so it was connected for a moment.
+    within(async {
+        let client = client();
+        let (mut connecting, _peer) = waiting(Connector::new(client.clone()), &[]).await;
+
+        let closing = client.close(0, "");
+        let outcome = tokio::join!(&mut *connecting, closing).0;
+
+        assert!(outcome.is_err());
+        let info = connecting.info();
+        assert_eq!(info.state, ConnectionState::Failed);
+        assert_eq!(info.established_at, None);
+    })
+    .await;
+}
+
 /// An attempt that has yet to look at the server's SETTINGS, which have come with `more`.
 async fn waiting(mut connector: Connector, more: &[u8]) -> (Spawn<Connecting>, Peer) {
     let server = bare::server(Some(b"h3"));
@@ -80,6 +100,12 @@ async fn open_control(quic: &quinn::Connection, more: &[u8]) -> quinn::SendStrea
     let opening = [&[0x00], &settings(&ENABLED)[..], more].concat();
     control.write_all(&opening).await.unwrap();
     control
+}
+
+fn client() -> Endpoint {
+    let trust = Trust::from(DangerousNoVerification);
+    let builder = Endpoint::builder().address(common::LOOPBACK.parse().unwrap());
+    builder.trust(trust).bind().unwrap()
 }
 
 /// Whoever is connected to; the socket and the control stream have to be kept.

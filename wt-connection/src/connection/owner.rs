@@ -27,6 +27,11 @@ impl Owner {
         self.0.drivers.close();
     }
 
+    /// Says whether somebody has asked to close.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.0.closing.get().is_some()
+    }
+
     /// Waits until somebody has asked to close.
     pub(crate) async fn closing(&self) -> Close {
         self.0.closing.asked().await
