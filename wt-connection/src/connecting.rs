@@ -73,7 +73,7 @@ impl Connecting {
         self.attempt.state.get()
     }
 
-    /// Tells each change of the state, also once it is the connection's.
+    /// Tells that the state has changed, as [`Connection::states`], also once it is the connection's.
     #[must_use]
     pub fn states(&self) -> watch::Receiver<ConnectionState> {
         self.attempt.state.subscribe()

@@ -74,8 +74,8 @@
 //!
 //! **Figures.** [`Connection::info`] is a copy of what is known, readable also once the connection is
 //! over; [`Connection::summary`] is its short form. [`Connection::ping`] asks the peer, and
-//! [`Connection::diagnose`] judges both by [`Thresholds`]. [`Connection::states`] tells each change of
-//! the state. With the feature `serde`, figures are serialised.
+//! [`Connection::diagnose`] judges both by [`Thresholds`]. [`Connection::states`] tells that the state
+//! has changed. With the feature `serde`, figures are serialised.
 //!
 //! **Tracing.** Each attempt to connect, connection and session is a span of `tracing`, at the level
 //! `DEBUG`; the tasks of this crate and the handlers of a [`Server`] run inside them. Events tell
@@ -88,8 +88,9 @@
 //! bytes, and what belongs to a session never comes to h3. The control streams are this crate's for
 //! the same reason: SETTINGS announce WebTransport, GOAWAY counts sessions, and h3 cannot end the
 //! connection. What RFC 9114 calls a connection error still does, but for what follows a request's
-//! headers, and strings in them that h3 alone reads: these cost that request alone. h3 has no task: it is asked once for each request, and
-//! is shown no frame that it would have to hold without a bound.
+//! headers, and strings in them that h3 alone reads: these cost that request alone. h3 has no task:
+//! it is asked once for each request, and is shown no frame that it would have to hold without a
+//! bound.
 //!
 //! One driver task for each connection places streams and datagrams, and one for each session reads
 //! its CONNECT stream. A stream whose header is slow to come waits beside them and holds up nobody.

@@ -10,9 +10,11 @@ use crate::moment::Moment;
 /// How far a connection is.
 ///
 /// ```text
-/// Idle ─► Connecting ─► Connected ─► Draining ─► Closing ─► Closed
-///              │            └────────────┴──────────┴────► Failed
-///              └─────────────────────────────────────────► Failed
+/// Idle       ─► Connecting, Failed
+/// Connecting ─► Connected, Failed
+/// Connected  ─► Draining, Closing, Closed, Failed
+/// Draining   ─► Closing, Closed, Failed
+/// Closing    ─► Closed
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -23,7 +25,8 @@ pub enum ConnectionState {
     Connecting,
     /// Open for new sessions.
     Connected,
-    /// The peer takes no new sessions; those that are open go on.
+    /// Nothing new begins, by the peer's wish or by this side's
+    /// ([`Connection::drain`](crate::Connection::drain)); what is open goes on.
     Draining,
     /// This side is closing: sessions are told, what they sent is flushed.
     Closing,

@@ -213,7 +213,12 @@ impl Connection {
         self.core().state.get()
     }
 
-    /// Tells each change of the state; the receiver holds the newest.
+    /// Tells that the state has changed; the receiver holds the newest.
+    ///
+    /// Changes that follow one another faster than it is looked at are one: such a receiver goes from
+    /// [`Connecting`](ConnectionState::Connecting) to [`Draining`](ConnectionState::Draining), for
+    /// instance, though the connection was connected in between.
+    /// [`ConnectionInfo::established_at`] tells whether it was.
     #[must_use]
     pub fn states(&self) -> watch::Receiver<ConnectionState> {
         self.core().state.subscribe()
