@@ -323,7 +323,7 @@ impl Core {
     /// Notes how the connection ends; nothing more begins on it.
     pub(crate) fn set_error(&self, error: ConnectionError) {
         trace::connection_over(self, &error);
-        if !error.is_in_order() {
+        if error.is_failure() {
             self.activity.count_error();
         }
         // Only the driver ends the connection, and only once.
@@ -334,11 +334,11 @@ impl Core {
 
     /// Tells everybody who waits that the connection is over.
     pub(crate) fn finish(&self) {
-        let orderly = self.error().is_none_or(|error| error.is_in_order());
-        self.state.advance(if orderly {
-            ConnectionState::Closed
-        } else {
+        let failed = self.error().is_some_and(|error| error.is_failure());
+        self.state.advance(if failed {
             ConnectionState::Failed
+        } else {
+            ConnectionState::Closed
         });
         let guards = self.guards.lock().take();
         // Outside of the lock: a guard's drop is somebody else's code.

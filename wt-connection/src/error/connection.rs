@@ -52,9 +52,9 @@ impl ConnectionError {
         }
     }
 
-    /// Says whether either side closed the connection, as it should be.
-    pub(crate) fn is_in_order(&self) -> bool {
-        matches!(self, Self::Closed) || self.is_orderly()
+    /// Says whether something went wrong: neither side closed the connection as it should be.
+    pub(crate) fn is_failure(&self) -> bool {
+        !matches!(self, Self::Closed) && !self.is_orderly()
     }
 
     /// Says whether the peer ended the connection in order: it closed with `H3_NO_ERROR`.
