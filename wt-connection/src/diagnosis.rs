@@ -131,7 +131,16 @@ impl Issue {
     #[must_use]
     pub fn recommendation(&self) -> &'static str {
         match self {
-            Self::NotConnected { .. } => "connect anew, and see that the network leads there",
+            Self::NotConnected { state } => match state {
+                ConnectionState::Idle
+                | ConnectionState::Connecting
+                | ConnectionState::Connected => "wait until it is connected",
+                ConnectionState::Draining => "connect anew for what is to begin",
+                ConnectionState::Closing | ConnectionState::Closed => {
+                    "connect anew if it is still needed"
+                }
+                ConnectionState::Failed => "connect anew, and see that the network leads there",
+            },
             Self::ManyErrors { .. } => "look for what the peer sends that breaks rules or limits",
             Self::Stale { .. } => "close it if nobody needs it",
             Self::NothingReceived { .. } => {
@@ -311,6 +320,22 @@ mod tests {
 
         assert_eq!(issue.to_string(), "not used for 400s");
         assert_eq!(issue.recommendation(), "close it if nobody needs it");
+    }
+
+    #[test]
+    fn only_what_failed_is_to_be_looked_for_in_the_network() {
+        // It was said of what was closed or drained, too.
+        for (state, network) in [
+            (ConnectionState::Draining, false),
+            (ConnectionState::Closing, false),
+            (ConnectionState::Closed, false),
+            (ConnectionState::Failed, true),
+        ] {
+            let advice = Issue::NotConnected { state }.recommendation();
+
+            assert!(advice.starts_with("connect anew"), "{advice}");
+            assert_eq!(advice.contains("network"), network, "{advice}");
+        }
     }
 
     #[cfg(feature = "serde")]
