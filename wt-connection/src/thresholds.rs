@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-/// Beyond what [`Connection::diagnose`](crate::Connection::diagnose) finds a figure too high.
+/// What [`Connection::diagnose`](crate::Connection::diagnose) judges by: how high each figure may be
+/// before it is an issue.
 #[derive(Clone, Copy, Debug)]
 pub struct Thresholds {
     pub(crate) errors: u64,

@@ -75,11 +75,16 @@ use crate::{Body, Connection, Connections, Endpoint, Origins};
 ///
 /// # Shutdown
 ///
-/// Once [`shutdown_on`](Self::shutdown_on) says so, nobody else is let in, handshakes that are under
-/// way may end within a second (their clients may have begun to ask), every client is told to finish (GOAWAY, and DRAIN for each session), and whoever is not done after
-/// [`shutdown_timeout`](Self::shutdown_timeout) is cut off; a client that does not answer then costs
-/// up to twice [`Limits::flush_timeout`](crate::Limits::flush_timeout) more. The endpoint stays open:
-/// awaiting [`Endpoint::close`] lets go of its socket.
+/// Once [`shutdown_on`](Self::shutdown_on) says so:
+///
+/// - Nobody else is let in. Handshakes that are under way may end within a second, because their
+///   clients may have begun to ask.
+/// - Every client is told to finish: by GOAWAY, and by DRAIN for each session.
+/// - Whoever is not done after [`shutdown_timeout`](Self::shutdown_timeout) is cut off. A client
+///   that does not answer then costs up to twice
+///   [`Limits::flush_timeout`](crate::Limits::flush_timeout) more.
+///
+/// The endpoint stays open: awaiting [`Endpoint::close`] lets go of its socket.
 #[must_use = "a server serves only once `serve` is awaited"]
 pub struct Server {
     pub(super) endpoint: Endpoint,
