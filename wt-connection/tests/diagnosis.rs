@@ -5,9 +5,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::bounded::within;
+use common::bounded::{cancel, within};
 use common::path::Silent;
-use common::{connected, session};
+use common::{bare, connected, raw, session};
 use wt_connection::{ConnectionState, Issue, Limits, Thresholds};
 
 #[tokio::test]
@@ -38,6 +38,24 @@ async fn a_closed_connection_is_not_connected_and_not_pinged() {
         let state = ConnectionState::Closed;
         assert_eq!(diagnosis.issues, [Issue::NotConnected { state }]);
         assert_eq!(diagnosis.rtt, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_diagnosis_that_is_given_up_gives_its_ping_up() {
+    within(async {
+        // The control stream's, and one more.
+        let (client, (peer, _control)) = bare::peer(2).await;
+        let _client_s_control = peer.accept_uni().await.unwrap();
+
+        cancel(client.diagnose(Thresholds::default())).await;
+
+        let mut recv = peer.accept_uni().await.unwrap();
+        assert_eq!(raw::reset_code(&mut recv).await, raw::H3_NO_ERROR);
+        drop(recv);
+        let diagnosis = client.diagnose(Thresholds::default()).await;
+        assert!(diagnosis.is_healthy(), "{diagnosis:?}");
     })
     .await;
 }

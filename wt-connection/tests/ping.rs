@@ -3,7 +3,6 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use common::bounded::{cancel, within};
@@ -11,8 +10,7 @@ use common::path::Silent;
 use common::raw;
 use common::{bare, connected, session};
 use tokio::task::JoinSet;
-use tower::ServiceExt;
-use wt_connection::{Connection, ConnectionError, Limits, PingError};
+use wt_connection::{ConnectionError, Limits, PingError};
 
 #[tokio::test]
 async fn each_side_answers_the_other() {
@@ -31,7 +29,7 @@ async fn each_side_answers_the_other() {
 #[tokio::test]
 async fn a_peer_that_ignores_the_stream_answers_before_it_has_to() {
     within(async {
-        let (client, _peer) = bare_peer(256).await;
+        let (client, _peer) = bare::peer(256).await;
 
         let mut answered = Vec::new();
         for _ in 0..11 {
@@ -109,7 +107,7 @@ async fn a_path_without_a_way_back_times_the_ping_out_and_not_the_connection() {
 async fn a_ping_that_gets_no_stream_times_out() {
     within(async {
         // That of the control stream.
-        let (client, _peer) = bare_peer(1).await;
+        let (client, _peer) = bare::peer(1).await;
 
         let unanswered = client.ping(SHORT).await;
 
@@ -121,7 +119,7 @@ async fn a_ping_that_gets_no_stream_times_out() {
 #[tokio::test]
 async fn a_ping_that_is_dropped_resets_its_stream() {
     within(async {
-        let (client, (peer, _control)) = bare_peer(2).await;
+        let (client, (peer, _control)) = bare::peer(2).await;
         let _client_s_control = peer.accept_uni().await.unwrap();
 
         cancel(client.ping(LONG)).await;
@@ -180,18 +178,6 @@ async fn a_connection_that_is_over_is_not_pinged() {
         assert!(matches!(there, Err(PingError::Connection(error)) if error.is_orderly()));
     })
     .await;
-}
-
-/// A connection to a bare peer, which lets so many unidirectional streams be open and looks at none.
-async fn bare_peer(streams: u32) -> (Connection, (quinn::Connection, quinn::SendStream)) {
-    let mut config = quinn::ServerConfig::with_crypto(Arc::new(bare::server_crypto(Some(b"h3"))));
-    let mut transport = quinn::TransportConfig::default();
-    transport.max_concurrent_uni_streams(streams.into());
-    config.transport_config(Arc::new(transport));
-    let server = quinn::Endpoint::server(config, common::LOOPBACK.parse().unwrap()).unwrap();
-    let connect = bare::connector().oneshot(bare::target(&server));
-    let (client, peer) = tokio::join!(connect, bare::accept(&server, bare::WEBTRANSPORT));
-    (client.unwrap(), peer)
 }
 
 const LONG: Duration = Duration::from_secs(5);

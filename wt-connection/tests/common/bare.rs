@@ -10,7 +10,8 @@ use rustls::crypto::aws_lc_rs as crypto;
 #[cfg(feature = "ring")]
 use rustls::crypto::ring as crypto;
 use rustls::pki_types::CertificateDer;
-use wt_connection::{Connector, DangerousNoVerification, Endpoint, Target, Trust};
+use tower::ServiceExt;
+use wt_connection::{Connection, Connector, DangerousNoVerification, Endpoint, Target, Trust};
 
 use crate::common::LOOPBACK;
 
@@ -83,6 +84,19 @@ pub(crate) async fn accept(
     let connection = server.accept().await.unwrap().await.unwrap();
     let control = open_control(&connection, settings).await;
     (connection, control)
+}
+
+/// A connection of ours to a peer that lets so many unidirectional streams be open, and looks at
+/// none.
+pub(crate) async fn peer(streams: u32) -> (Connection, (quinn::Connection, quinn::SendStream)) {
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(server_crypto(Some(b"h3"))));
+    let mut transport = quinn::TransportConfig::default();
+    transport.max_concurrent_uni_streams(streams.into());
+    config.transport_config(Arc::new(transport));
+    let server = quinn::Endpoint::server(config, LOOPBACK.parse().unwrap()).unwrap();
+    let connect = connector().oneshot(target(&server));
+    let (client, peer) = tokio::join!(connect, accept(&server, WEBTRANSPORT));
+    (client.unwrap(), peer)
 }
 
 /// Opens a control stream, which has to be kept as long as the connection.
