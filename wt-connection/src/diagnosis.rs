@@ -62,6 +62,11 @@ pub enum Issue {
         /// How long was waited.
         timeout: Duration,
     },
+    /// No stream was free for a ping within [`Thresholds::ping_timeout`].
+    NoStreamForPing {
+        /// How long was waited.
+        timeout: Duration,
+    },
     /// The connection ended under a ping.
     PingFailed {
         /// How it ended.
@@ -103,6 +108,11 @@ impl Diagnosis {
             Some(Err(PingError::TimedOut)) => {
                 let timeout = thresholds.ping_timeout;
                 issues.push(Issue::PingTimedOut { timeout });
+                None
+            }
+            Some(Err(PingError::NoStream)) => {
+                let timeout = thresholds.ping_timeout;
+                issues.push(Issue::NoStreamForPing { timeout });
                 None
             }
             Some(Err(PingError::Connection(error))) => {
@@ -148,6 +158,9 @@ impl Issue {
             }
             Self::HighLatency { .. } => "look for congestion on the path, or load on the peer",
             Self::PingTimedOut { .. } => "connect anew: the peer may be gone",
+            Self::NoStreamForPing { .. } => {
+                "finish or reset unidirectional streams, or have the peer allow more of them"
+            }
             Self::PingFailed { .. } => "connect anew",
         }
     }
@@ -164,6 +177,9 @@ impl fmt::Display for Issue {
             }
             Self::HighLatency { rtt } => write!(f, "high latency: {rtt:?}"),
             Self::PingTimedOut { timeout } => write!(f, "no answer to a ping within {timeout:?}"),
+            Self::NoStreamForPing { timeout } => {
+                write!(f, "no stream was free for a ping within {timeout:?}")
+            }
             Self::PingFailed { error } => write!(f, "a ping failed: {error}"),
         }
     }
@@ -277,6 +293,15 @@ mod tests {
 
         let timeout = 5 * SECOND;
         assert_eq!(found, [Issue::PingTimedOut { timeout }]);
+    }
+
+    #[test]
+    fn a_ping_without_a_stream_says_nothing_of_the_peer() {
+        let found = issues(&connected(), SECOND, Some(Err(PingError::NoStream)));
+
+        let timeout = 5 * SECOND;
+        assert_eq!(found, [Issue::NoStreamForPing { timeout }]);
+        assert!(!found[0].recommendation().contains("gone"));
     }
 
     #[test]

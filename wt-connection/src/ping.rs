@@ -13,18 +13,19 @@ use crate::{wait, wire};
 
 /// Measures how long the peer takes to answer.
 pub(crate) async fn ping(core: &Core, limit: Duration) -> Result<Duration, PingError> {
-    match timeout(limit, measure(core)).await {
-        Ok(answered) => answered,
-        Err(_) => Err(PingError::TimedOut),
-    }
+    let mut lacking = PingError::NoStream;
+    let answered = timeout(limit, measure(core, &mut lacking)).await;
+    answered.unwrap_or(Err(lacking))
 }
 
-async fn measure(core: &Core) -> Result<Duration, PingError> {
+/// Notes in `lacking` what it waits for.
+async fn measure(core: &Core, lacking: &mut PingError) -> Result<Duration, PingError> {
     let lost = |error| PingError::from(core.lost(error));
     let mut stream = PingStream {
         stream: core.quinn.open_uni().await.map_err(lost)?,
         core,
     };
+    *lacking = PingError::TimedOut;
     let frames = core.quinn.stats().frame_tx.stream;
     let began = Instant::now();
     stream.send().map_err(lost)?;

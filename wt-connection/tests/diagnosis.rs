@@ -3,9 +3,10 @@
 
 mod common;
 
+use std::pin::pin;
 use std::time::Duration;
 
-use common::bounded::{cancel, within};
+use common::bounded::{cancel, once, within};
 use common::path::Silent;
 use common::{bare, connected, raw, session};
 use wt_connection::{ConnectionState, Issue, Limits, Thresholds};
@@ -56,6 +57,27 @@ async fn a_diagnosis_that_is_given_up_gives_its_ping_up() {
         drop(recv);
         let diagnosis = client.diagnose(Thresholds::default()).await;
         assert!(diagnosis.is_healthy(), "{diagnosis:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_application_that_holds_every_stream_does_not_make_the_peer_seem_gone() {
+    // The ping starved, and was taken for one without an answer.
+    within(async {
+        let pair = connected().await;
+        let (opened, _there) = session(&pair.client, &pair.server).await;
+        let mut held = Vec::new();
+        while let Some(stream) = once(pin!(opened.open_uni())).await {
+            held.push(stream.unwrap());
+        }
+
+        let timeout = Duration::from_millis(100);
+        let thresholds = Thresholds::default().ping_timeout(timeout);
+        let diagnosis = pair.client.diagnose(thresholds).await;
+
+        assert!(held.len() > 200, "{}", held.len());
+        assert_eq!(diagnosis.issues, [Issue::NoStreamForPing { timeout }]);
     })
     .await;
 }

@@ -104,14 +104,14 @@ async fn a_path_without_a_way_back_times_the_ping_out_and_not_the_connection() {
 }
 
 #[tokio::test]
-async fn a_ping_that_gets_no_stream_times_out() {
+async fn a_ping_that_gets_no_stream_says_so() {
     within(async {
         // That of the control stream.
         let (client, _peer) = bare::peer(1).await;
 
         let unanswered = client.ping(SHORT).await;
 
-        assert_eq!(unanswered, Err(PingError::TimedOut));
+        assert_eq!(unanswered, Err(PingError::NoStream));
     })
     .await;
 }

@@ -282,12 +282,13 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Fails with [`PingError::TimedOut`] without an answer after `timeout`, and once the connection
-    /// is over.
+    /// Fails with [`PingError::TimedOut`] without an answer after `timeout`, with
+    /// [`PingError::NoStream`] if no stream was free by then, and once the connection is over.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a ping that is given up leaves nothing behind.
+    /// Cancel safe: a ping that is given up resets its stream. QUIC's implementation may keep a few
+    /// words for it until the connection is over.
     pub async fn ping(&self, timeout: Duration) -> Result<Duration, PingError> {
         ping::ping(self.core(), timeout).await
     }
