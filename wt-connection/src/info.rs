@@ -51,6 +51,12 @@ pub struct ConnectionInfo {
     /// How many UDP datagrams arrived, whether or not they could be read; 0 by default. A server's
     /// count is without the client's first.
     pub packets_received: u64,
+    /// How many UDP datagrams were sent since one last arrived; 0 by default.
+    ///
+    /// Known as far as figures were read in the meantime: those that were sent between the last one
+    /// that arrived and the next read are not among them. Read regularly, it rises on a path that
+    /// has no way back.
+    pub unanswered_packets: u64,
     /// How often something went wrong; 0 by default.
     ///
     /// It counts, each once:
@@ -104,6 +110,7 @@ impl ConnectionInfo {
             bytes_received: 0,
             packets_sent: 0,
             packets_received: 0,
+            unanswered_packets: 0,
             error_count: 0,
             last_activity: None,
             rtt: Duration::ZERO,
@@ -124,6 +131,9 @@ impl ConnectionInfo {
             bytes_received: stats.udp_rx.bytes,
             packets_sent: stats.udp_tx.datagrams,
             packets_received: stats.udp_rx.datagrams,
+            unanswered_packets: core
+                .unanswered
+                .look(stats.udp_tx.datagrams, stats.udp_rx.datagrams),
             error_count: core.errors(),
             last_activity: Some(now.wall_at(core.activity.last())),
             rtt: stats.path.rtt,

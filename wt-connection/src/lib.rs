@@ -148,6 +148,7 @@ mod thresholds;
 mod tls;
 mod trace;
 mod transport;
+mod unanswered;
 mod upgrade;
 mod wait;
 mod wire;

@@ -38,7 +38,7 @@ impl Thresholds {
         self
     }
 
-    /// Sets how many packets may be sent with none received; 1,000 by default.
+    /// Sets how many packets may be sent since one was last received; 1,000 by default.
     #[must_use]
     pub fn unanswered_packets(mut self, unanswered_packets: u64) -> Self {
         self.unanswered_packets = unanswered_packets;

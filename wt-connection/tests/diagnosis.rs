@@ -99,6 +99,40 @@ async fn a_path_that_swallows_everything_lets_the_ping_time_out() {
 }
 
 #[tokio::test]
+async fn what_is_sent_without_an_answer_is_an_issue() {
+    // Only where no packet had ever come, which no connection is made without.
+    within(async {
+        let silent = Silent::connect(Limits::default()).await;
+        let session = session(&silent.client, &silent.server).await;
+        let thresholds = Thresholds::default()
+            .unanswered_packets(2)
+            .ping_timeout(Duration::from_millis(300));
+        let before = silent.client.diagnose(thresholds).await;
+        silent.path.swallow();
+
+        let ticks = async {
+            let mut ticks = tokio::time::interval(Duration::from_millis(20));
+            for _ in 0..5 {
+                ticks.tick().await;
+                session.0.send_datagram("anybody?").unwrap();
+            }
+        };
+        let (found, ()) = tokio::join!(silent.client.diagnose(thresholds), ticks);
+
+        assert!(before.is_healthy(), "{before:?}");
+        let [
+            Issue::NothingReceived { packets_sent },
+            Issue::PingTimedOut { .. },
+        ] = found.issues[..]
+        else {
+            panic!("{found:?}");
+        };
+        assert!((3..20).contains(&packets_sent), "{packets_sent}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_connection_that_nobody_uses_is_stale() {
     within(async {
         let pair = connected().await;

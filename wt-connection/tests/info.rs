@@ -228,11 +228,12 @@ fn assert_defaults(info: &ConnectionInfo) {
         info.bytes_received,
         info.packets_sent,
         info.packets_received,
+        info.unanswered_packets,
         info.error_count,
         info.congestion_window,
         info.lost_packets,
         info.mtu.into(),
     ];
-    assert_eq!(counts, [0; 8]);
+    assert_eq!(counts, [0; 9]);
     assert_eq!((info.rtt, info.uptime()), Default::default());
 }

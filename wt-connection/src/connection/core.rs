@@ -31,6 +31,7 @@ use crate::sessions::Sessions;
 use crate::settings::Timing;
 use crate::state::{ConnectionState, StateCell};
 use crate::stream::{Lingering, Sending, is_stopped};
+use crate::unanswered::Unanswered;
 use crate::{trace, wire};
 
 /// What a connection's handles, sessions and driver share.
@@ -50,6 +51,7 @@ pub(crate) struct Core {
     pub(crate) activity: Arc<Activity>,
     /// Where the sessions put their datagrams together.
     room_for_datagrams: Arc<Lock<BytesMut>>,
+    pub(crate) unanswered: Unanswered,
     /// What requests without an authority of their own are for.
     pub(crate) authority: Authority,
     /// How many more sessions the peer admits; closed once it admits none.
@@ -121,6 +123,7 @@ impl Core {
             sessions,
             activity: Arc::new(Activity::new(Instant::now())),
             room_for_datagrams: Arc::default(),
+            unanswered: Unanswered::default(),
             authority,
             room: Arc::new(Semaphore::new(0)),
             tasks: TaskTracker::new(),

@@ -315,6 +315,8 @@ impl Connection {
     ///
     /// As [`ping`](Self::ping).
     pub async fn diagnose(&self, thresholds: Thresholds) -> Diagnosis {
+        // What is sent from here on, a ping and more, should be answered by its end.
+        let _ = self.info();
         let ping = match self.state() {
             ConnectionState::Connected => Some(self.ping(thresholds.ping_timeout).await),
             _ => None,
