@@ -1,8 +1,10 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
+
+use crate::moment::Moment;
 
 /// When the application last used a connection: a stream, a datagram, a session or a request of it;
 /// and how often something went wrong.
@@ -10,11 +12,13 @@ use tokio::time::Instant;
 /// What keeps the path alive, such as a PING, is not activity.
 #[derive(Debug)]
 pub(crate) struct Activity {
-    since: Instant,
+    since: Moment,
     /// Microseconds after `since`; a lost race between two stamps is off by as much as they are.
     last: AtomicU64,
     /// How many requests are under way.
     requests: AtomicUsize,
+    /// What it was at the end of the connection, after which nothing uses that.
+    at_end: OnceLock<Instant>,
     /// Faults of the peer's, and what was shed, other than what is counted where it is refused.
     errors: AtomicU64,
 }
@@ -24,17 +28,19 @@ pub(crate) struct Activity {
 pub(crate) struct InUse(Arc<Activity>);
 
 impl Activity {
-    pub(crate) fn new(now: Instant) -> Self {
+    /// Begins with a use.
+    pub(crate) fn new(now: Moment) -> Self {
         Self {
             since: now,
             last: AtomicU64::new(0),
             requests: AtomicUsize::new(0),
+            at_end: OnceLock::new(),
             errors: AtomicU64::new(0),
         }
     }
 
     pub(crate) fn record(&self) {
-        let since = self.since.elapsed();
+        let since = self.since.at.elapsed();
         let micros = since.as_secs() * 1_000_000 + u64::from(since.subsec_micros());
         self.last.store(micros, Ordering::Relaxed);
     }
@@ -53,11 +59,25 @@ impl Activity {
         self.errors.load(Ordering::Relaxed)
     }
 
+    /// Lets nothing count as a use any more.
+    pub(crate) fn end(&self) {
+        self.at_end.get_or_init(|| self.newest());
+    }
+
     pub(crate) fn last(&self) -> Instant {
+        self.at_end.get().copied().unwrap_or_else(|| self.newest())
+    }
+
+    /// When that was by the clock on the wall, as this was set at the beginning.
+    pub(crate) fn last_on_wall(&self) -> SystemTime {
+        self.since.wall_at(self.last())
+    }
+
+    fn newest(&self) -> Instant {
         if self.requests.load(Ordering::Relaxed) > 0 {
             return Instant::now();
         }
-        self.since + Duration::from_micros(self.last.load(Ordering::Relaxed))
+        self.since.at + Duration::from_micros(self.last.load(Ordering::Relaxed))
     }
 }
 
@@ -74,7 +94,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_stamp_is_that_of_the_last_record() {
-        let activity = Activity::new(Instant::now());
+        let activity = Activity::new(Moment::now());
 
         tokio::time::advance(Duration::from_secs(3)).await;
         activity.record();
@@ -85,8 +105,24 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn nothing_is_a_use_after_the_end() {
+        let activity = Arc::new(Activity::new(Moment::now()));
+        let in_use = activity.begin();
+
+        tokio::time::advance(Duration::from_secs(3)).await;
+        activity.end();
+        let end = Instant::now();
+        tokio::time::advance(Duration::from_secs(3)).await;
+        activity.record();
+        drop(in_use);
+        activity.end();
+
+        assert_eq!(activity.last(), end);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_connection_is_in_use_as_long_as_a_request_is() {
-        let activity = Arc::new(Activity::new(Instant::now()));
+        let activity = Arc::new(Activity::new(Moment::now()));
         let in_use = activity.begin();
 
         tokio::time::advance(Duration::from_secs(3)).await;

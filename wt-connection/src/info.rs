@@ -78,7 +78,8 @@ pub struct ConnectionInfo {
     /// When the application last used the connection, as
     /// [`Connection::last_activity`](crate::Connection::last_activity); `None` by default.
     ///
-    /// Converted from a clock that only goes forward: who sets the clock on the wall moves it.
+    /// Converted from a clock that only goes forward, by what the clock on the wall said when the
+    /// connection was made: whoever sets that one later does not move it.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::time"))]
     pub last_activity: Option<SystemTime>,
     /// QUIC's estimate of the round-trip time, smoothed; 0 by default.
@@ -122,8 +123,12 @@ impl ConnectionInfo {
     }
 
     pub(crate) fn of(core: &Core) -> Self {
+        // Before what is counted: the end of a connection is counted before it is told.
+        let progress = core.state.progress();
         let stats = core.quinn.stats();
-        let now = Moment::now();
+        let last = core.activity.last_on_wall();
+        // The two were read off the clock on the wall at different times.
+        let last = progress.over.map_or(last, |over| last.min(over.wall));
         Self {
             local_address: core.local_address,
             remote_address: Some(core.remote_address()),
@@ -135,12 +140,12 @@ impl ConnectionInfo {
                 .unanswered
                 .look(stats.udp_tx.datagrams, stats.udp_rx.datagrams),
             error_count: core.errors(),
-            last_activity: Some(now.wall_at(core.activity.last())),
+            last_activity: Some(last),
             rtt: stats.path.rtt,
             congestion_window: stats.path.cwnd,
             lost_packets: stats.path.lost_packets,
             mtu: stats.path.current_mtu,
-            ..Self::of_attempt(core.id, core.state.progress(), now)
+            ..Self::of_attempt(core.id, progress, Moment::now())
         }
     }
 

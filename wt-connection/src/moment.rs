@@ -17,10 +17,10 @@ impl Moment {
         }
     }
 
-    /// What the clock on the wall would have said at `earlier`, had nobody set it since.
-    pub(crate) fn wall_at(&self, earlier: Instant) -> SystemTime {
-        let ago = self.at.saturating_duration_since(earlier);
-        self.wall.checked_sub(ago).unwrap_or(self.wall)
+    /// What the clock on the wall would say at `later`, were it set by nobody.
+    pub(crate) fn wall_at(&self, later: Instant) -> SystemTime {
+        let after = later.saturating_duration_since(self.at);
+        self.wall.checked_add(after).unwrap_or(self.wall)
     }
 
     /// How long after `earlier` this is.
@@ -36,15 +36,15 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn an_earlier_instant_is_as_much_earlier_on_the_wall() {
+    fn a_later_instant_is_as_much_later_on_the_wall() {
         let earlier = Moment::now();
-        let now = Moment {
+        let later = Moment {
             at: earlier.at + SECOND,
             wall: earlier.wall + SECOND,
         };
 
-        assert_eq!(now.wall_at(earlier.at), earlier.wall);
-        assert_eq!(now.since(earlier), SECOND);
+        assert_eq!(earlier.wall_at(later.at), later.wall);
+        assert_eq!(later.since(earlier), SECOND);
     }
 
     #[test]
@@ -68,6 +68,6 @@ mod tests {
         };
 
         assert_eq!(now.since(later), Duration::ZERO);
-        assert_eq!(now.wall_at(later.at), now.wall);
+        assert_eq!(later.wall_at(now.at), later.wall);
     }
 }

@@ -6,6 +6,7 @@ mod common;
 use std::time::{Duration, SystemTime};
 
 use common::bounded::within;
+use common::raw;
 use common::{connected, connections, connector, pair, server_builder, session, target};
 use tower::Service;
 use wt_connection::{Connection, ConnectionInfo, ConnectionState, Endpoint, Limits};
@@ -54,7 +55,7 @@ async fn a_quic_connection_of_ones_own_does_not_tell_its_local_address() {
     within(async {
         let (identity, builder) = server_builder();
         let server = builder.bind().unwrap();
-        let connect = common::raw::quic_client(&server, &identity);
+        let connect = raw::quic_client(&server, &identity);
         let accept = async { server.accept().await.unwrap().await.unwrap() };
         let client = async {
             let (quinn, socket) = connect.await;
@@ -216,6 +217,66 @@ async fn the_last_activity_is_told_by_the_clock_on_the_wall() {
         // The stamp is in whole microseconds.
         let precision = Duration::from_millis(1);
         assert!(before - precision < last && last < after + precision);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_last_activity_of_a_connection_that_nobody_uses_does_not_move() {
+    // It was converted by a fresh pair of clocks at each read.
+    within(async {
+        let pair = connected().await;
+
+        let first = pair.client.info();
+        for _ in 0..100 {
+            assert_eq!(pair.client.info().last_activity, first.last_activity);
+        }
+
+        // That of QUIC's connection, which was made before.
+        let precision = Duration::from_millis(100);
+        let established = first.established_at.unwrap();
+        assert!(first.last_activity.unwrap() < established + precision);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_used_after_its_end_was_last_used_before() {
+    within(async {
+        let pair = connected().await;
+        let (opened, accepted) = session(&pair.client, &pair.server).await;
+        let mut send = opened.open_uni().await.unwrap();
+        send.write_all(b"late").await.unwrap();
+        let mut recv = accepted.accept_uni().await.unwrap();
+        pair.client.close(0, "").await;
+        pair.server.closed().await;
+        let (over, last) = (pair.server.info(), pair.server.last_activity());
+
+        pair.server.record_activity();
+        let _ = recv.read_to_end(10).await;
+
+        assert!(over.last_activity <= over.closed_at);
+        assert_eq!(pair.server.info().last_activity, over.last_activity);
+        assert_eq!(pair.server.last_activity(), last);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_that_outlives_its_connection_uses_it_until_its_end() {
+    // Until now, whenever that was.
+    within(async {
+        let peer = raw::client(Limits::default()).await;
+        let (_endpoint, peer, server) = peer;
+        let (mut send, _recv) = peer.connect_stream().await;
+        send.write_all(&raw::connect("/")).await.unwrap();
+        let _request = server.accept().await.unwrap();
+
+        server.close(0, "").await;
+        let info = server.info();
+
+        assert!(info.last_activity <= info.closed_at);
+        assert_eq!(server.info().last_activity, info.last_activity);
     })
     .await;
 }

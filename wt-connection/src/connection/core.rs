@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::{Bytes, BytesMut};
 use http::uri::Authority;
 use tokio::sync::{Notify, Semaphore, SetOnce};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span};
@@ -23,6 +23,7 @@ use crate::http3::Opened;
 use crate::id::ConnectionId;
 use crate::limits::Limits;
 use crate::lock::Lock;
+use crate::moment::Moment;
 use crate::proto::control::Side;
 use crate::proto::fault::ConnectionFault;
 use crate::proto::settings::Settings;
@@ -121,7 +122,7 @@ impl Core {
             timing,
             requests: Requests::new(Arc::clone(&sessions)),
             sessions,
-            activity: Arc::new(Activity::new(Instant::now())),
+            activity: Arc::new(Activity::new(Moment::now())),
             room_for_datagrams: Arc::default(),
             unanswered: Unanswered::default(),
             authority,
@@ -337,6 +338,7 @@ impl Core {
 
     /// Tells everybody who waits that the connection is over.
     pub(crate) fn finish(&self) {
+        self.activity.end();
         let failed = self.error().is_some_and(|error| error.is_failure());
         self.state.advance(if failed {
             ConnectionState::Failed

@@ -326,9 +326,10 @@ impl Connection {
     }
 
     /// When the application last used the connection: a session, a stream, a datagram or a request of
-    /// it. A request that is under way uses it all the time.
+    /// it. A request that is under way uses it all the time, until the connection is over.
     ///
-    /// What keeps the path alive, such as a PING, does not count.
+    /// What keeps the path alive, such as a PING, does not count. Of a connection that was never
+    /// used, it is when QUIC's connection was made.
     #[must_use]
     pub fn last_activity(&self) -> Instant {
         self.core().activity.last()
