@@ -74,7 +74,8 @@ impl Activity {
     }
 
     fn newest(&self) -> Instant {
-        if self.requests.load(Ordering::Relaxed) > 0 {
+        // Whoever sees the last request gone sees its stamp, too.
+        if self.requests.load(Ordering::Acquire) > 0 {
             return Instant::now();
         }
         self.since.at + Duration::from_micros(self.last.load(Ordering::Relaxed))
@@ -84,7 +85,7 @@ impl Activity {
 impl Drop for InUse {
     fn drop(&mut self) {
         self.0.record();
-        self.0.requests.fetch_sub(1, Ordering::Relaxed);
+        self.0.requests.fetch_sub(1, Ordering::Release);
     }
 }
 
