@@ -49,11 +49,12 @@ impl Connecting {
             core: Arc::default(),
         };
         let connect = connect(attempt.clone());
+        let timed = attempt.clone();
         let future = async move {
-            match timeout(limit, connect).await {
-                Ok(connected) => connected,
-                Err(_) => Err(ConnectError::TimedOut),
-            }
+            timeout(limit, connect).await.unwrap_or_else(|_| {
+                timed.count_timeout();
+                Err(ConnectError::TimedOut)
+            })
         };
         Self {
             attempt,
@@ -128,6 +129,18 @@ pub(crate) struct Attempt {
     pub(crate) state: StateCell,
     /// Filled once there is a QUIC connection.
     core: Arc<OnceLock<Arc<Core>>>,
+}
+
+impl Attempt {
+    /// Counts that the peer was too slow, unless the connection ends anyway: that is counted where
+    /// it is a failure.
+    fn count_timeout(&self) {
+        if let Some(core) = self.core.get()
+            && core.error().is_none()
+        {
+            core.activity.count_error();
+        }
+    }
 }
 
 /// What a QUIC connection needs to become one of this crate's.

@@ -69,11 +69,14 @@ pub struct ConnectionInfo {
     ///   ([`Connection::refused_early`](crate::Connection::refused_early));
     /// - a received datagram that was dropped because nobody read it
     ///   ([`Session::dropped_datagrams`](crate::Session::dropped_datagrams));
-    /// - the end of the connection, unless it was in order: a timeout, a reset, a broken protocol.
+    /// - the end of the connection, unless it was in order: a timeout, a reset, a broken protocol;
+    /// - SETTINGS that did not come in time, of an attempt to connect.
     ///
     /// What an application does is no error: that it resets or stops streams, rejects or closes
     /// sessions, or answers with whatever status. Nor is what comes for a session that has just
-    /// ended, nor packets that QUIC sends again.
+    /// ended, nor packets that QUIC sends again. Not counted, because QUIC's implementation does not
+    /// tell, are datagrams that it drops by itself: received ones that come faster than they are
+    /// taken from it, and those to be sent that have no room left.
     pub error_count: u64,
     /// When the application last used the connection, as
     /// [`Connection::last_activity`](crate::Connection::last_activity); `None` by default.

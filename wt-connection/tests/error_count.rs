@@ -3,13 +3,18 @@
 
 mod common;
 
+use std::time::Duration;
+
+use common::bare;
 use common::bounded::{until, within};
 use common::path::Silent;
+use common::plain::{self, Exchange};
 use common::raw::{self, reset_code};
 use common::serve::{BoxError, Served, count, reply};
 use common::{connected, session};
 use http::Request;
-use wt_connection::{Body, Connection, Connections, Limits, OpenError};
+use tower::Service;
+use wt_connection::{Body, ConnectError, Connection, Connections, Limits, OpenError, RequestError};
 
 #[tokio::test]
 async fn a_malformed_request_is_an_error() {
@@ -132,6 +137,74 @@ async fn a_malformed_response_is_an_error_of_the_client_s() {
 
         assert!(matches!(opened, Err(OpenError::Malformed)), "{opened:?}");
         assert_eq!(errors(&client), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_that_is_slow_to_say_what_it_is_is_an_error() {
+    within(async {
+        let limits = Limits::default().header_timeout(Duration::from_secs(1));
+        let (_endpoint, peer, server) = raw::client(limits).await;
+
+        let mut half = peer.quic.open_uni().await.unwrap();
+        half.write_all(&[0x40]).await.unwrap();
+        raw::stop_code(&half).await;
+
+        assert_eq!(errors(&server), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_malformed_response_to_a_plain_request_is_an_error_of_the_client_s() {
+    within(async {
+        let (peer, client, _connector) = raw::server(&raw::ENABLED).await;
+        let answer = async {
+            let mut exchange = Exchange::accept(&peer).await;
+            exchange.end(&raw::headers(&[("no", "status")])).await;
+            exchange
+        };
+
+        let (response, _exchange) = tokio::join!(plain::ask(&client, plain::get("/")), answer);
+
+        assert!(matches!(response, Err(RequestError::Malformed)));
+        assert_eq!(errors(&client), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_subprotocol_that_was_not_offered_is_an_error_of_the_client_s() {
+    within(async {
+        let (peer, client, _connector) = raw::server(&raw::ENABLED).await;
+        let answer = async {
+            let mut exchange = Exchange::accept(&peer).await;
+            let chosen = [(":status", "200"), ("wt-protocol", "\"chat.v9\"")];
+            exchange.write(&raw::headers(&chosen)).await;
+            exchange
+        };
+
+        let (opened, _exchange) = tokio::join!(client.open("/"), answer);
+
+        assert!(matches!(opened, Err(OpenError::WrongProtocol(_))));
+        assert_eq!(errors(&client), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_never_sends_its_settings_is_an_error() {
+    within(async {
+        let server = bare::server(Some(b"h3"));
+        let connector = bare::connector().connect_timeout(Duration::from_secs(1));
+        let mut connecting = connector.clone().call(bare::target(&server));
+        let accept = async { server.accept().await.unwrap().await.unwrap() };
+
+        let (outcome, _quic) = tokio::join!(&mut connecting, accept);
+
+        assert!(matches!(outcome, Err(ConnectError::TimedOut)));
+        assert_eq!(connecting.info().error_count, 1);
     })
     .await;
 }
