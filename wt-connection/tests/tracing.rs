@@ -6,6 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use common::bounded::{until, within};
 use common::serve::{Served, reply};
@@ -141,11 +142,48 @@ async fn refusals_are_events_inside_their_connection() {
         peer.peer.uni(400, b"early").await.stopped().await.unwrap();
 
         for message in ["a request over a limit", "a stream came too early"] {
-            let events = log.events();
-            let event = events.iter().find(|event| event.message == message);
-            let parent = event.unwrap().parent.clone().unwrap();
+            let parent = log.event(message).parent.unwrap();
             assert_eq!(parent.name, "connection", "{message}");
         }
+        let refused = log.event("a request over a limit").fields;
+        assert_eq!(refused["limit"], "max_sessions");
+        assert_eq!(refused["stream"], u64::from(send.id()).to_string());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn requests_that_are_slow_or_large_are_events_inside_their_connection() {
+    // Those whose headers come late were read by a task without a span.
+    within(async {
+        let (log, _guard) = Log::start();
+        let limits = Limits::default().header_block(100);
+        let limits = limits.header_timeout(Duration::from_secs(1));
+        let (_endpoint, peer, _server) = raw::client(limits).await;
+
+        let (mut large, mut answer) = peer.connect_stream().await;
+        let request = raw::request("GET", "/", &[("long", &"a".repeat(200))]);
+        large.write_all(&request).await.unwrap();
+        let _ = answer.read_to_end(100).await;
+        let (mut slow, mut refused) = peer.connect_stream().await;
+        slow.write_all(&raw::connect("/")[..9]).await.unwrap();
+        raw::reset_code(&mut refused).await;
+
+        let events = log.events();
+        let over = events
+            .iter()
+            .filter(|event| event.message == "a request over a limit");
+        let over = over.map(|event| (&*event.fields["limit"], event.parent.as_deref()));
+        let over: Vec<_> = over
+            .map(|(limit, span)| (limit, span.unwrap().name))
+            .collect();
+        assert_eq!(
+            over,
+            [
+                ("header_block", "connection"),
+                ("header_timeout", "connection")
+            ]
+        );
     })
     .await;
 }
@@ -219,6 +257,13 @@ impl Log {
             .filter(|seen| seen.span.is_none())
             .cloned()
             .collect()
+    }
+
+    /// The first event of this message.
+    fn event(&self, message: &str) -> Seen {
+        let events = self.events();
+        let event = events.into_iter().find(|event| event.message == message);
+        event.unwrap_or_else(|| panic!("no event: {message}"))
     }
 
     fn text(&self) -> String {

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use crate::connection::arrival::{BiArrival, BiKind, UniArrival};
 use crate::connection::control::CriticalStreams;
@@ -95,7 +96,7 @@ impl Demux {
                 given_up = &mut cancelled => {
                     cancelled.set(core.cancelled.next());
                     let settled = given_up.settle(core.limits.header_timeout);
-                    self.late.spawn(async move {
+                    self.wait_late(async move {
                         settled.await;
                         Late::Done
                     });
@@ -160,7 +161,7 @@ impl Demux {
         }
         let limit = self.core.limits.header_timeout;
         let activity = Arc::clone(&self.core.activity);
-        self.late.spawn(async move {
+        self.wait_late(async move {
             match timeout(limit, arrival.read()).await {
                 Ok(kind) => Late::Uni(arrival, kind),
                 Err(_) => {
@@ -191,12 +192,12 @@ impl Demux {
         }
         let core = Arc::clone(&self.core);
         arrival.reading = Some(core.reading.token());
-        self.late.spawn(async move {
+        self.wait_late(async move {
             match timeout(core.limits.header_timeout, arrival.read(&core.limits)).await {
                 Ok(kind) => Late::Bi(arrival, kind),
                 Err(_) => {
                     core.sessions.remove(id);
-                    core.requests.count_refused();
+                    core.requests.count_refused(id, "header_timeout");
                     let code = code::H3_REQUEST_CANCELLED;
                     wire::refuse(&mut arrival.send, &mut arrival.recv, code);
                     Late::Done
@@ -204,6 +205,11 @@ impl Demux {
             }
         });
         Ok(())
+    }
+
+    /// Waits beside the streams that are placed at once.
+    fn wait_late(&mut self, late: impl Future<Output = Late> + Send + 'static) {
+        self.late.spawn(late.instrument(self.core.span.clone()));
     }
 
     fn place_uni(
@@ -274,7 +280,7 @@ impl Demux {
             },
             BiKind::Answer(status) => {
                 if status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE {
-                    self.core.requests.count_refused();
+                    self.core.requests.count_refused(id, "header_block");
                 }
                 if reply::at_once(&mut send, &mut recv, status) {
                     self.core.linger(send);

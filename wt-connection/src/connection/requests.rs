@@ -65,7 +65,7 @@ impl Requests {
             self.sessions.ask(id)
         };
         if !admitted {
-            self.count_refused();
+            self.count_refused(id, "max_sessions");
         }
         admitted
     }
@@ -133,10 +133,10 @@ impl Requests {
         }
     }
 
-    /// Counts a request that was refused because it was over a limit.
-    pub(crate) fn count_refused(&self) {
+    /// Counts a request that was refused because it was over the limit of this name.
+    pub(crate) fn count_refused(&self, stream: u64, limit: &'static str) {
         self.refused.fetch_add(1, Ordering::Relaxed);
-        tracing::debug!("a request over a limit");
+        tracing::debug!(stream, limit, "a request over a limit");
     }
 
     pub(crate) fn refused(&self) -> u64 {
