@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::uri::Authority;
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::connection::{Core, Driver, Handle, Owner};
 use crate::error::{Close, ConnectError};
@@ -33,6 +33,8 @@ use crate::{Connection, ConnectionId, ConnectionInfo, ConnectionState, Limits};
 #[must_use = "futures do nothing unless polled"]
 pub struct Connecting {
     attempt: Attempt,
+    /// What it does is traced inside of this.
+    span: Span,
     future: Pin<Box<dyn Future<Output = Result<Connection, ConnectError>> + Send>>,
 }
 
@@ -58,8 +60,15 @@ impl Connecting {
         };
         Self {
             attempt,
+            span: Span::none(),
             future: Box::pin(future),
         }
+    }
+
+    /// Traces what it does inside of `span`.
+    pub(crate) fn inside(mut self, span: Span) -> Self {
+        self.span = span;
+        self
     }
 
     /// Names the connection within this process.
@@ -96,11 +105,13 @@ impl Future for Connecting {
     type Output = Result<Connection, ConnectError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.attempt.state.advance(ConnectionState::Connecting);
-        let connected = ready!(self.future.as_mut().poll(cx));
+        let this = &mut *self;
+        let _inside = this.span.enter();
+        this.attempt.state.advance(ConnectionState::Connecting);
+        let connected = ready!(this.future.as_mut().poll(cx));
         if let Err(error) = &connected {
-            tracing::debug!(connection = %self.id(), error = error as &dyn Error, "no connection");
-            self.attempt.state.advance(ConnectionState::Failed);
+            tracing::debug!(connection = %this.id(), error = error as &dyn Error, "no connection");
+            this.attempt.state.give_up();
         }
         Poll::Ready(connected)
     }
@@ -108,6 +119,7 @@ impl Future for Connecting {
 
 impl Drop for Connecting {
     fn drop(&mut self) {
+        let _inside = self.span.enter();
         // Given up, or else it is past this state.
         self.attempt.state.give_up();
     }

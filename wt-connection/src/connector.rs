@@ -7,7 +7,6 @@ use std::time::Duration;
 use http::Uri;
 use quinn::congestion::ControllerFactory;
 use tower_service::Service;
-use tracing::Instrument;
 
 use crate::connecting::{Attempt, Setup};
 use crate::endpoint::Client;
@@ -222,10 +221,12 @@ impl Service<Target> for Connector {
 
     fn call(&mut self, target: Target) -> Connecting {
         let connector = self.clone();
-        Connecting::new(self.connect_timeout, |attempt| {
-            let span = trace::connect(attempt.id, &target);
-            connector.connect(target, attempt).instrument(span)
-        })
+        let to = target.clone();
+        let connecting = Connecting::new(self.connect_timeout, |attempt| {
+            connector.connect(to, attempt)
+        });
+        let span = trace::connect(connecting.id(), &target);
+        connecting.inside(span)
     }
 }
 

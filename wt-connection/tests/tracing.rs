@@ -12,6 +12,7 @@ use common::bounded::{until, within};
 use common::serve::{Served, reply};
 use common::{connected, raw, session};
 use http::Request;
+use tower::Service;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, set_default};
@@ -184,6 +185,27 @@ async fn requests_that_are_slow_or_large_are_events_inside_their_connection() {
                 ("header_timeout", "connection")
             ]
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_attempt_that_fails_is_an_event_inside_its_span() {
+    within(async {
+        let (log, _guard) = Log::start();
+        let (server, mut connector) = common::pair();
+        let connecting = connector.call(common::target(&server));
+        let id = connecting.id().to_string();
+        let refuse = async { server.accept().await.unwrap().refuse() };
+
+        let (outcome, ()) = tokio::join!(connecting, refuse);
+
+        assert!(outcome.is_err());
+        let failed = log.event("no connection");
+        assert_eq!(failed.fields["connection"], id);
+        let span = failed.parent.unwrap();
+        assert_eq!((span.name, &span.fields["id"]), ("connect", &id));
+        assert_eq!(span.fields["target"], common::target(&server).to_string());
     })
     .await;
 }

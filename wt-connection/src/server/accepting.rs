@@ -155,10 +155,8 @@ impl Accepting {
             return incoming.refuse();
         };
         self.handshakes.spawn(async move {
-            let connection = incoming.accept_to_serve().await;
-            let connection = connection
-                .inspect_err(|error| tracing::debug!(%error, "a handshake failed"))
-                .ok()?;
+            // Why it is none is told by the attempt.
+            let connection = incoming.accept_to_serve().await.ok()?;
             reservation.fill(&connection);
             Some(connection)
         });
