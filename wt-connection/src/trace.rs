@@ -28,7 +28,7 @@ pub(crate) fn connection(id: ConnectionId, side: Side, remote_address: SocketAdd
     debug_span!(parent: None, "connection", %id, side, %remote_address)
 }
 
-/// The span of a session that is asked for, whose id is known later.
+/// The span of a session that is asked for, whose id a client knows later.
 pub(crate) fn session(core: &Core, uri: &Uri) -> Span {
     // What is behind the path may be a secret, too.
     let authority = uri.authority().unwrap_or(&core.authority);
@@ -47,8 +47,9 @@ pub(crate) fn connection_over(core: &Core, error: &ConnectionError) {
             debug!(%connection, code, reason, "closing");
         }
         ConnectionError::ClosedByPeer { code, reason } => {
-            let reason = String::from_utf8_lossy(reason);
-            debug!(%connection, code, %reason, "closed by the peer");
+            // As text, which subscribers escape: it is whatever the peer likes.
+            let reason = &*String::from_utf8_lossy(reason);
+            debug!(%connection, code, reason, "closed by the peer");
         }
         ConnectionError::Protocol { code, reason } => {
             debug!(%connection, code, reason, "the peer broke the protocol");

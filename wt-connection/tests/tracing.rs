@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -211,6 +211,23 @@ async fn an_attempt_that_fails_is_an_event_inside_its_span() {
 }
 
 #[tokio::test]
+async fn what_the_peer_gives_as_its_reason_is_recorded_as_text() {
+    // It was shown as it came, whatever it does to a terminal.
+    within(async {
+        let (log, _guard) = Log::start();
+        let (_endpoint, peer, server) = raw::client(Limits::default()).await;
+
+        peer.quic.close(7_u8.into(), b"\x1b[31mred");
+        server.closed().await;
+
+        let closed = log.event("closed by the peer");
+        assert_eq!(closed.fields["reason"], "\x1b[31mred");
+        assert!(closed.texts.contains("reason"), "{closed:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn handlers_run_inside_their_connection() {
     within(async {
         let (log, _guard) = Log::start();
@@ -253,6 +270,8 @@ struct Seen {
     /// Of an event.
     message: String,
     fields: BTreeMap<&'static str, String>,
+    /// Those of them that were recorded as text, which subscribers escape.
+    texts: BTreeSet<&'static str>,
     parent: Option<Box<Self>>,
     span: Option<Id>,
 }
@@ -330,6 +349,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Log {
 impl Visit for Seen {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.fields.insert(field.name(), value.to_owned());
+        self.texts.insert(field.name());
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
