@@ -78,8 +78,9 @@
 //! has changed. With the feature `serde`, figures are serialised.
 //!
 //! **Tracing.** Each attempt to connect, connection and session is a span of `tracing`, at the level
-//! `DEBUG`; the tasks of this crate and the handlers of a [`Server`] run inside them. Events tell
-//! changes of the state, refusals and closes. Headers and queries are in none.
+//! `DEBUG`; the tasks of this crate and the handlers of a [`Server`] run inside them, those of a
+//! session inside the session's. Events tell changes of the state, refusals and closes. Headers and
+//! queries are in none.
 //!
 //! # Design
 //!

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use tracing::Span;
 
 use crate::activity::InUse;
 use crate::connection::{Handle, LeftBehind, Queued};
@@ -23,6 +24,8 @@ use crate::{Session, head, reply, trace, wire};
 pub struct SessionRequest {
     request: http::Request<()>,
     handle: Arc<Handle>,
+    /// The session's.
+    span: Span,
     streams: Option<Streams>,
     answering: bool,
     /// The subprotocols that the client offers.
@@ -48,9 +51,11 @@ impl SessionRequest {
             in_use,
         } = queued;
         let offered = subprotocol::offer(request.headers());
+        let span = trace::session(&handle.core, request.uri());
         Self {
             request,
             handle,
+            span,
             streams: Some(Streams { send, recv, rest }),
             answering: false,
             offered,
@@ -177,7 +182,7 @@ impl SessionRequest {
                 .or_insert(draft);
         }
         let Streams { send, recv, rest } = self.send(response).await?;
-        let span = trace::session(&self.handle.core, self.uri());
+        let span = self.span.clone();
         let session = self.handle.core.start_session(send, recv, rest, span);
         Ok(Session::new(SessionHandle::new(
             session,
@@ -297,6 +302,11 @@ impl SessionRequest {
                 let _ = stopped.await;
             }
         }
+    }
+
+    /// What serves the session is traced inside of this.
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
     }
 
     /// How long somebody may take to take the session.

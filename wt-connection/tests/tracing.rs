@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::bounded::{until, within};
-use common::serve::{Served, reply};
+use common::serve::{Served, get, reply};
 use common::{connected, raw, session};
 use http::Request;
 use tower::Service;
@@ -228,32 +228,52 @@ async fn what_the_peer_gives_as_its_reason_is_recorded_as_text() {
 }
 
 #[tokio::test]
-async fn handlers_run_inside_their_connection() {
+async fn handlers_run_inside_their_connection_and_what_serves_a_session_inside_that() {
     within(async {
         let (log, _guard) = Log::start();
-        let served = Served::by(async |mut request: Request<wt_connection::Body>| {
-            tracing::info!("handling");
-            if let Some(upgrade) = Upgrade::of(&mut request) {
-                let session = upgrade.session();
-                upgrade.spawn(async move {
-                    tracing::info!("serving");
-                    drop(session.await);
-                });
+        let served = Served::by(|mut request: Request<wt_connection::Body>| {
+            let upgrade = Upgrade::of(&mut request);
+            let called = if upgrade.is_some() {
+                "session"
+            } else {
+                "plain"
+            };
+            tracing::info!("called for {called}");
+            async move {
+                if let Some(upgrade) = upgrade {
+                    tracing::info!("accepting");
+                    let session = upgrade.session();
+                    upgrade.spawn(async move {
+                        tracing::info!("serving");
+                        drop(session.await);
+                    });
+                } else {
+                    tracing::info!("handling");
+                }
+                Ok(reply(""))
             }
-            Ok(reply(""))
         });
         let client = served.client().await;
 
-        let opened = client.open("/").await.unwrap();
+        get(&client, "/").await.unwrap();
+        let opened = client.open("/chat").await.unwrap();
         opened.closed().await;
         until(|| log.events().iter().any(|event| event.message == "serving")).await;
 
-        for message in ["handling", "serving"] {
-            let events = log.events();
-            let event = events.iter().find(|event| event.message == message);
-            let parent = event.unwrap().parent.clone().unwrap();
-            assert_eq!(parent.name, "connection", "{message}");
-            assert_eq!(parent.fields["side"], "server");
+        for message in ["called for plain", "handling"] {
+            let connection = log.event(message).parent.unwrap();
+            assert_eq!(connection.name, "connection");
+            assert_eq!(connection.fields["side"], "server");
+        }
+        for message in ["called for session", "accepting", "serving"] {
+            let session = log.event(message).parent.unwrap();
+            assert_eq!(
+                (session.name, &*session.fields["path"]),
+                ("session", "/chat")
+            );
+            let connection = session.parent.unwrap();
+            assert_eq!(connection.name, "connection");
+            assert_eq!(connection.fields["side"], "server");
         }
     })
     .await;

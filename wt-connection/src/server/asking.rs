@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use http_body::Body as HttpBody;
 use tokio::time::timeout;
+use tracing::Span;
 
 use crate::connection::{Handle, Queued};
 use crate::error::SessionError;
@@ -18,6 +19,8 @@ pub(crate) struct Asking {
     /// `None` once it is answered.
     request: Option<SessionRequest>,
     cell: Arc<Cell>,
+    /// The session's.
+    span: Span,
 }
 
 impl Asking {
@@ -26,14 +29,21 @@ impl Asking {
         let cell = Arc::<Cell>::default();
         let handlers = handle.core.handlers.clone();
         let asked = SessionRequest::new(queued, handle).aborted_on_drop();
+        let span = asked.span().clone();
         let upgrade = Upgrade::new(Arc::clone(&cell), asked.protocols().to_vec(), handlers);
         let mut request = asked.request().clone().map(|()| Body::empty());
         request.extensions_mut().insert(upgrade);
         let asking = Self {
             request: Some(asked),
             cell,
+            span,
         };
         (request, asking)
+    }
+
+    /// What handles the request is traced inside of this.
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
     }
 
     /// Rejects it as one of a page that may open no session.

@@ -147,7 +147,8 @@ where
         match next {
             Next::Connect(queued) if !self.site.origins.admits(&queued.request) => {
                 let (_, asking) = Asking::new(*queued, self.connection.handle());
-                self.handling.spawn(asking.forbid().in_current_span());
+                let span = asking.span().clone();
+                self.handling.spawn(asking.forbid().instrument(span));
             }
             next => self.waiting = Some(next),
         }
@@ -210,9 +211,10 @@ where
             }
             Next::Connect(queued) => {
                 let (request, asking) = Asking::new(*queued, self.connection.handle());
-                if let Some(response) = self.call(request) {
+                let span = asking.span().clone();
+                if let Some(response) = span.in_scope(|| self.call(request)) {
                     self.handling
-                        .spawn(asking.conclude(response).in_current_span());
+                        .spawn(asking.conclude(response).instrument(span));
                 }
             }
         }

@@ -124,6 +124,9 @@ impl Upgrade {
 
     /// Runs a task that serves the session; a [`Server`](crate::Server) that shuts down waits for
     /// it, as it does for the session.
+    ///
+    /// It runs inside the span of `tracing` that this is called in: the session's, or one of the
+    /// handler's own inside that.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.offer.tasks.spawn(task.in_current_span());
     }
