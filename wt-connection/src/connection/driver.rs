@@ -35,7 +35,8 @@ impl Drop for Guard {
             let reason = b"internal error";
             let code = wire::varint(code::H3_INTERNAL_ERROR);
             self.0.quinn.close(code, reason);
-            self.0.set_error(ConnectionError::Closed);
+            self.0.set_error(ConnectionError::Internal);
+            self.0.sessions.arrivals().close();
             self.0.finish();
         }
     }
@@ -144,3 +145,43 @@ async fn heed(core: &Core) -> ConnectionFault {
 
 const GIVEN_UP: ConnectionFault =
     ConnectionFault::new(code::H3_EXCESSIVE_LOAD, "too many streams were given up");
+
+#[cfg(all(test, feature = "self-signed"))]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use tokio_test::{assert_ready, task};
+
+    use super::*;
+    use crate::{Connector, Endpoint, Identity, Trust};
+
+    #[tokio::test]
+    async fn a_driver_that_panics_fails_its_connection_and_lets_nobody_wait() {
+        // The connection ended as if this side had closed it.
+        let identity = Identity::self_signed(["localhost"]).unwrap();
+        let trust = Trust::hashes([identity.certificate_hash()]);
+        let server = Endpoint::server("[::1]:0".parse().unwrap(), identity).unwrap();
+        let target = server.local_address().unwrap().into();
+        let mut connector = Connector::new(Endpoint::client(trust).unwrap());
+        let connecting = tower_service::Service::call(&mut connector, target);
+        let accept = async { server.accept().await.unwrap().await.unwrap() };
+        let (client, there) = tokio::join!(connecting, accept);
+        let client = client.unwrap();
+
+        let core = Arc::clone(client.core());
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let _guard = Guard(Arc::clone(&core));
+            panic!("as a driver might");
+        }));
+
+        assert!(panicked.is_err());
+        assert_ready!(task::spawn(core.sessions.arrivals().placed()).poll());
+        assert_eq!(client.closed().await, ConnectionError::Internal);
+        let info = client.info();
+        assert_eq!((info.state, info.error_count), (ConnectionState::Failed, 1));
+        let ConnectionError::ClosedByPeer { code, .. } = there.closed().await else {
+            panic!("closed otherwise");
+        };
+        assert_eq!(code, code::H3_INTERNAL_ERROR);
+    }
+}

@@ -34,6 +34,10 @@ pub enum ConnectionError {
         /// Which rule it was.
         reason: &'static str,
     },
+    /// This side failed: the task of the connection has panicked. The peer is told
+    /// `H3_INTERNAL_ERROR`.
+    #[error("an internal error of this side")]
+    Internal,
     /// QUIC itself failed, on either side.
     #[error("the transport failed: {reason}")]
     Transport {
