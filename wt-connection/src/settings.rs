@@ -20,6 +20,21 @@ pub struct ConnectionSettings {
     /// sides' holds; `None` if this side leaves it to the peer, or if the transport is quinn's own
     /// type, which cannot be read.
     pub max_idle_timeout: Option<Duration>,
+    /// [`Transport::max_bi_streams`](crate::Transport::max_bi_streams), to which room for
+    /// [`max_sessions`](Self::max_sessions) is added; `None` if the transport is quinn's own type,
+    /// which cannot be read.
+    pub max_bi_streams: Option<u32>,
+    /// [`Transport::max_uni_streams`](crate::Transport::max_uni_streams), to which room for HTTP/3's
+    /// own is added; `None` if the transport is quinn's own type, which cannot be read.
+    pub max_uni_streams: Option<u32>,
+    /// How many bytes of one stream the peer may send ahead of the application, the first of
+    /// [`Transport::receive_windows`](crate::Transport::receive_windows); `None` if the transport is
+    /// quinn's own type, which cannot be read.
+    pub stream_receive_window: Option<u32>,
+    /// How many bytes of all streams together the peer may send ahead of the application, the second
+    /// of [`Transport::receive_windows`](crate::Transport::receive_windows); `None` if the transport
+    /// is quinn's own type, which cannot be read.
+    pub receive_window: Option<u32>,
     /// [`Limits::max_sessions`](crate::Limits::max_sessions).
     pub max_sessions: u32,
     /// [`Limits::early_streams`](crate::Limits::early_streams).
@@ -53,6 +68,11 @@ pub(crate) struct Timing {
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) keep_alive_interval: Option<Duration>,
     pub(crate) max_idle_timeout: Option<Duration>,
+    pub(crate) max_bi_streams: Option<u32>,
+    pub(crate) max_uni_streams: Option<u32>,
+    pub(crate) stream_receive_window: Option<u32>,
+    /// Of the whole connection.
+    pub(crate) receive_window: Option<u32>,
 }
 
 impl ConnectionSettings {
@@ -62,6 +82,10 @@ impl ConnectionSettings {
             connect_timeout: timing.connect_timeout,
             keep_alive_interval: timing.keep_alive_interval,
             max_idle_timeout: timing.max_idle_timeout,
+            max_bi_streams: timing.max_bi_streams,
+            max_uni_streams: timing.max_uni_streams,
+            stream_receive_window: timing.stream_receive_window,
+            receive_window: timing.receive_window,
             max_sessions: limits.max_sessions,
             early_streams: limits.early_streams,
             early_datagrams: limits.early_datagrams,

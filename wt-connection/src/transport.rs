@@ -2,8 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use quinn::IdleTimeout;
 use quinn::congestion::ControllerFactory;
-use quinn::{IdleTimeout, VarInt};
 
 use crate::limits::Limits;
 use crate::settings::Timing;
@@ -27,8 +27,8 @@ struct Ours {
     max_idle_timeout: Option<Duration>,
     max_bi_streams: u32,
     max_uni_streams: u32,
-    stream_receive_window: VarInt,
-    receive_window: VarInt,
+    stream_receive_window: u32,
+    receive_window: u32,
     congestion_controller: Option<Arc<dyn ControllerFactory + Send + Sync>>,
     #[cfg(feature = "qlog")]
     qlog: Option<Arc<std::path::Path>>,
@@ -47,8 +47,8 @@ impl Default for Ours {
             max_idle_timeout: Some(Duration::from_secs(30)),
             max_bi_streams: 256,
             max_uni_streams: 256,
-            stream_receive_window: VarInt::from_u32(1_250_000),
-            receive_window: VarInt::from_u32(16 << 20),
+            stream_receive_window: 1_250_000,
+            receive_window: 16 << 20,
             congestion_controller: None,
             #[cfg(feature = "qlog")]
             qlog: None,
@@ -114,8 +114,8 @@ impl Transport {
     #[must_use]
     pub fn receive_windows(self, stream: u32, connection: u32) -> Self {
         self.set(|ours| {
-            ours.stream_receive_window = stream.into();
-            ours.receive_window = connection.into();
+            ours.stream_receive_window = stream;
+            ours.receive_window = connection;
         })
     }
 
@@ -160,6 +160,10 @@ impl Transport {
                 connect_timeout: None,
                 keep_alive_interval: ours.keep_alive_interval,
                 max_idle_timeout: ours.max_idle_timeout,
+                max_bi_streams: Some(ours.max_bi_streams),
+                max_uni_streams: Some(ours.max_uni_streams),
+                stream_receive_window: Some(ours.stream_receive_window),
+                receive_window: Some(ours.receive_window),
             },
             Source::Yours(_) => Timing::default(),
         }
@@ -186,8 +190,8 @@ impl Ours {
                     .saturating_add(limits.max_sessions)
                     .into(),
             )
-            .stream_receive_window(self.stream_receive_window)
-            .receive_window(self.receive_window)
+            .stream_receive_window(self.stream_receive_window.into())
+            .receive_window(self.receive_window.into())
             .max_concurrent_uni_streams(self.max_uni_streams.saturating_add(HTTP3_STREAMS).into());
         if let Some(factory) = &self.congestion_controller {
             config.congestion_controller_factory(Arc::clone(factory) as _);
@@ -210,6 +214,8 @@ impl fmt::Debug for Transport {
                 .field("max_idle_timeout", &ours.max_idle_timeout)
                 .field("max_bi_streams", &ours.max_bi_streams)
                 .field("max_uni_streams", &ours.max_uni_streams)
+                .field("stream_receive_window", &ours.stream_receive_window)
+                .field("receive_window", &ours.receive_window)
                 .finish_non_exhaustive(),
         }
     }

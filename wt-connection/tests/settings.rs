@@ -9,13 +9,17 @@ use std::time::Duration;
 use common::bounded::within;
 use common::raw;
 use common::{connected, connections, connector, server_builder};
-use wt_connection::{Connector, Endpoint, Limits, Transport};
+use wt_connection::{ConnectionSettings, Connector, Endpoint, Limits, Transport};
 
 #[tokio::test]
 async fn the_settings_are_those_that_were_set() {
     within(async {
         let (identity, builder) = server_builder();
-        let transport = Transport::default().keep_alive_interval(Some(SECOND));
+        let transport = Transport::default()
+            .keep_alive_interval(Some(SECOND))
+            .max_bi_streams(17)
+            .max_uni_streams(18)
+            .receive_windows(19_000, 20_000);
         let server = builder.limits(limits(1)).transport(transport);
         let server = server.bind().unwrap();
         let connector = connector(&identity)
@@ -33,6 +37,10 @@ async fn the_settings_are_those_that_were_set() {
         assert_eq!(theirs.connect_timeout, None);
         assert_eq!(theirs.keep_alive_interval, Some(SECOND));
         assert_eq!(theirs.max_idle_timeout, Some(30 * SECOND));
+        assert_eq!(streams(&theirs), (Some(17), Some(18)));
+        assert_eq!(windows(&theirs), (Some(19_000), Some(20_000)));
+        assert_eq!(streams(&ours), (Some(256), Some(256)));
+        assert_eq!(windows(&ours), (Some(1_250_000), Some(16 << 20)));
         for (settings, first) in [(ours, 100), (theirs, 1)] {
             assert_eq!(settings.max_sessions as usize, first);
             assert_eq!(settings.early_streams, first + 1);
@@ -90,9 +98,19 @@ async fn a_transport_of_quinn_s_own_type_is_not_read() {
         for settings in [client.settings(), there.settings()] {
             assert_eq!(settings.keep_alive_interval, None);
             assert_eq!(settings.max_idle_timeout, None);
+            assert_eq!(streams(&settings), (None, None));
+            assert_eq!(windows(&settings), (None, None));
         }
     })
     .await;
+}
+
+fn streams(settings: &ConnectionSettings) -> (Option<u32>, Option<u32>) {
+    (settings.max_bi_streams, settings.max_uni_streams)
+}
+
+fn windows(settings: &ConnectionSettings) -> (Option<u32>, Option<u32>) {
+    (settings.stream_receive_window, settings.receive_window)
 }
 
 fn limits(first: usize) -> Limits {
