@@ -4,7 +4,11 @@ use crate::ConnectionState;
 use crate::connections::table::Counts;
 
 /// How many connections a [`Connections`](crate::Connections) has, and has had.
+///
+/// With the feature `serde` it is serialised; `states` then has how many are in each state that any
+/// is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ConnectionsStats {
     /// In it now.
@@ -43,5 +47,40 @@ impl ConnectionsStats {
     #[must_use]
     pub fn in_state(&self, state: ConnectionState) -> usize {
         self.states.get(&state).copied().unwrap_or(0)
+    }
+}
+
+#[cfg(all(test, feature = "serde"))]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn its_json_is_what_monitors_read() {
+        let counts = Counts {
+            open: 3,
+            reserved: 0,
+            max: 6,
+            high_water: 4,
+            added: 7,
+            ended: 2,
+            refused: 1,
+        };
+        let connected = ConnectionState::Connected;
+        let states = [connected, ConnectionState::Draining, connected];
+
+        let stats = ConnectionsStats::new(counts, states.into_iter());
+
+        let expected = json!({
+            "open": 3,
+            "high_water": 4,
+            "added": 7,
+            "ended": 2,
+            "refused": 1,
+            "max_connections": 6,
+            "states": { "connected": 2, "draining": 1 },
+        });
+        assert_eq!(serde_json::to_value(&stats).unwrap(), expected);
     }
 }
