@@ -8,8 +8,9 @@ use crate::{ConnectionId, ConnectionInfo, ConnectionState};
 /// What is wrong with a connection, as [`Connection::diagnose`](crate::Connection::diagnose) finds
 /// it.
 ///
-/// With the feature `serde` it is serialised: an issue as its text and its recommendation, the
-/// round-trip time in seconds.
+/// With the feature `serde` it is serialised, durations in seconds. An issue has its `kind`, which is
+/// the variant's name in snake case, the variant's field by its own name, and for people `issue`, a
+/// sentence, and `recommendation`.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -365,7 +366,7 @@ mod tests {
 
     #[cfg(feature = "serde")]
     #[test]
-    fn its_json_has_the_issues_as_text() {
+    fn its_json_is_what_monitors_read() {
         let mut info = connected();
         info.error_count = 11;
         let rtt = Some(Ok(Duration::from_millis(250)));
@@ -377,6 +378,8 @@ mod tests {
             "id": info.id.to_string(),
             "state": "connected",
             "issues": [{
+                "kind": "many_errors",
+                "errors": 11,
                 "issue": "many errors: 11",
                 "recommendation": "look for what the peer sends that breaks rules or limits",
             }],
