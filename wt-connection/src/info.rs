@@ -217,4 +217,63 @@ mod tests {
         assert_eq!(info.established_at, None);
         assert_eq!(info.closed_at, Some(over.wall));
     }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn its_json_is_what_monitors_read() {
+        let at = |millis| Some(SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
+        let begun = Moment::now();
+        let info = ConnectionInfo {
+            local_address: Some("127.0.0.1:4433".parse().unwrap()),
+            remote_address: Some("[::1]:4434".parse().unwrap()),
+            established_at: at(1500),
+            closed_at: at(2500),
+            bytes_sent: 1,
+            bytes_received: 2,
+            packets_sent: 3,
+            packets_received: 4,
+            unanswered_packets: 5,
+            error_count: 6,
+            last_activity: at(2250),
+            rtt: Duration::from_millis(250),
+            congestion_window: 7,
+            lost_packets: 8,
+            mtu: 1200,
+            ..of(Some(begun), Some(after(begun, SECOND)), begun)
+        };
+        let never = of(None, None, begun);
+
+        let json = serde_json::to_value(&info).unwrap();
+        let never = serde_json::to_value(&never).unwrap();
+
+        let expected = serde_json::json!({
+            "id": info.id.to_string(),
+            "state": "connected",
+            "local_address": "127.0.0.1:4433",
+            "remote_address": "[::1]:4434",
+            "established_at": 1.5,
+            "closed_at": 2.5,
+            "bytes_sent": 1,
+            "bytes_received": 2,
+            "packets_sent": 3,
+            "packets_received": 4,
+            "unanswered_packets": 5,
+            "error_count": 6,
+            "last_activity": 2.25,
+            "rtt": 0.25,
+            "congestion_window": 7,
+            "lost_packets": 8,
+            "mtu": 1200,
+            "uptime": 1.0,
+        });
+        assert_eq!(json, expected);
+        for field in [
+            "local_address",
+            "remote_address",
+            "established_at",
+            "last_activity",
+        ] {
+            assert!(never[field].is_null(), "{field}");
+        }
+    }
 }
