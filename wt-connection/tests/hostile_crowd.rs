@@ -33,9 +33,8 @@ async fn a_crowd_that_does_its_worst_costs_one_good_connection_no_call() {
         let socket = socket.clone();
         crowd.spawn(async move {
             let quic = connecting.await.unwrap();
-            // How it ends does not matter: others must not feel it.
             let attack = timeout(Duration::from_secs(5), attack(number % 16, quic, socket));
-            let _ = attack.await;
+            attack.await.is_ok()
         });
     }
 
@@ -45,7 +44,8 @@ async fn a_crowd_that_does_its_worst_costs_one_good_connection_no_call() {
         good.await.expect("a call is answered in time");
         calls += 1;
         while let Some(done) = crowd.try_join_next() {
-            attacked += usize::from(done.is_ok());
+            // Those that did not come to their end are no measure of what the server bears.
+            attacked += usize::from(matches!(done, Ok(true)));
         }
     }
 
@@ -79,42 +79,15 @@ async fn attack(number: usize, quic: quinn::Connection, socket: quinn::Endpoint)
 async fn worst(number: usize, round: usize, peer: &mut Raw) {
     match number {
         5 => drop(peer.uni(4 * round as u64 + (1 << 40), &[7; 1000]).await),
-        6 => {
-            let (mut send, _recv) = peer.connect_stream().await;
-            send.write_all(&raw::connect("/")).await.unwrap();
-            send.reset(7_u8.into()).unwrap();
-        }
-        7 => {
-            let (mut send, _recv) = peer.connect_stream().await;
-            send.write_all(&frame(0x01, &[0, 0, 0x80])).await.unwrap();
-        }
-        8 => {
-            let mut beside = Beside::open(peer).await;
-            let drains = data(&drain_capsule()).repeat(1000);
-            beside.send.write_all(&drains).await.unwrap();
-        }
+        6 => give_up(peer).await,
+        7 => ask(peer, &frame(0x01, &[0, 0, 0x80])).await,
+        8 => open(peer, &data(&drain_capsule()).repeat(1000)).await,
         9 => {
-            let mut beside = Beside::open(peer).await;
             let claim = [varint(0x17), varint((1 << 62) - 1)].concat();
-            let endless = [data(&claim), data(&[7; 50_000])].concat();
-            beside.send.write_all(&endless).await.unwrap();
+            open(peer, &[data(&claim), data(&[7; 50_000])].concat()).await;
         }
-        10 => {
-            let mut beside = Beside::open(peer).await;
-            let close = close_capsule(7, &[0xff; 2000]);
-            beside.send.write_all(&data(&close)).await.unwrap();
-        }
-        11 => {
-            // As many streams as there may be, none of which says what it is.
-            let mut uni = peer.quic.open_uni().await.unwrap();
-            uni.write_all(&[0x40]).await.unwrap();
-            let (mut bi, recv) = peer.quic.open_bi().await.unwrap();
-            bi.write_all(&[0x40]).await.unwrap();
-            tokio::spawn(async move {
-                let _ = tokio::join!(uni.stopped(), bi.stopped());
-                drop(recv);
-            });
-        }
+        10 => open(peer, &data(&close_capsule(7, &[0xff; 2000]))).await,
+        11 => keep_back(peer).await,
         12 => {
             for id in 0..100 {
                 peer.datagram(4 * id, &[7; 1000]);
@@ -122,22 +95,50 @@ async fn worst(number: usize, round: usize, peer: &mut Raw) {
             tokio::task::yield_now().await;
         }
         13 => {
-            let (mut send, mut recv) = peer.connect_stream().await;
             let bomb = [&[0, 0][..], &[0xd1; 15_000]].concat();
-            send.write_all(&frame(0x01, &bomb)).await.unwrap();
-            let _ = recv.read_to_end(1000).await;
+            ask(peer, &frame(0x01, &bomb)).await;
         }
         14 => {
-            let (mut send, mut recv) = peer.connect_stream().await;
             let bad = [raw::request("POST", "/", &[]), frame(0x06, &[0; 8])].concat();
-            send.write_all(&bad).await.unwrap();
-            let _ = recv.read_to_end(1000).await;
+            ask(peer, &bad).await;
         }
         _ => {
             let flood = [goaway(0).repeat(10_000), frame(0x21, &[7; 10_000])].concat();
             peer.control.write_all(&flood).await.unwrap();
         }
     }
+}
+
+/// Asks for a session, and gives it up.
+async fn give_up(peer: &Raw) {
+    let (mut send, _recv) = peer.connect_stream().await;
+    send.write_all(&raw::connect("/")).await.unwrap();
+    send.reset(7_u8.into()).unwrap();
+}
+
+/// Sends this as a request, and waits for what comes of it.
+async fn ask(peer: &Raw, request: &[u8]) {
+    let (mut send, mut recv) = peer.connect_stream().await;
+    send.write_all(request).await.unwrap();
+    let _ = recv.read_to_end(1000).await;
+}
+
+/// Opens a session, and sends this on its stream.
+async fn open(peer: &Raw, content: &[u8]) {
+    let mut session = Beside::open(peer).await;
+    session.send.write_all(content).await.unwrap();
+}
+
+/// Opens streams that do not say what they are: in the end as many as there may be.
+async fn keep_back(peer: &Raw) {
+    let mut uni = peer.quic.open_uni().await.unwrap();
+    uni.write_all(&[0x40]).await.unwrap();
+    let (mut bi, recv) = peer.quic.open_bi().await.unwrap();
+    bi.write_all(&[0x40]).await.unwrap();
+    tokio::spawn(async move {
+        let _ = tokio::join!(uni.stopped(), bi.stopped());
+        drop(recv);
+    });
 }
 
 /// Writes this as a control stream, and waits until that ends the connection.
