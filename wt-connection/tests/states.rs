@@ -131,19 +131,22 @@ async fn a_process_that_ends_in_order_is_noticed_at_once() {
         if serve_if_child().await {
             return;
         }
-        let mut server = Child::start(NAME, common::LOOPBACK.parse().unwrap(), false).await;
-        let client = connect(&server).await;
-        let _session = client.open("/").await.unwrap();
-        let mut states = client.states();
+        let mut noticed = Vec::new();
+        for _ in 0..5 {
+            let mut server = Child::start(NAME, common::LOOPBACK.parse().unwrap(), false).await;
+            let client = connect(&server).await;
+            let _session = client.open("/").await.unwrap();
+            let mut states = client.states();
+            let began = Instant::now();
 
-        let began = Instant::now();
-        server.end();
-        let over = next(&mut states).await;
+            server.end();
+            assert_eq!(next(&mut states).await, ConnectionState::Closed);
 
-        assert_eq!(over, ConnectionState::Closed);
-        // The process has to wake up, too.
-        assert!(began.elapsed() < 3 * AT_ONCE, "{:?}", began.elapsed());
-        assert!(client.closed().await.is_orderly());
+            noticed.push(began.elapsed());
+            assert!(client.closed().await.is_orderly());
+        }
+        noticed.sort();
+        assert!(noticed[2] < AT_ONCE, "{noticed:?}");
     })
     .await;
 }
