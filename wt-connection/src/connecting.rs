@@ -83,7 +83,8 @@ impl Connecting {
         self.attempt.state.get()
     }
 
-    /// Tells that the state has changed, as [`Connection::states`], also once it is the connection's.
+    /// Tells that the state has changed, as [`Connection::states`], also once it is the
+    /// connection's.
     #[must_use]
     pub fn states(&self) -> watch::Receiver<ConnectionState> {
         self.attempt.state.subscribe()
@@ -193,7 +194,7 @@ impl Setup {
                 .ask(Close::new(0, "the server does not offer WebTransport"));
             return Err(ConnectError::NoWebTransport);
         }
-        // Looked at again behind the step: what ends meanwhile may have been too late to prevent it.
+        // Looked at again behind the step, which an end that began meanwhile could not prevent.
         let ends = || owner.is_closing() || core.is_closing() || core.error().is_some();
         if ends() || !core.state.connect() || ends() {
             return Err(core.ended().await.into());

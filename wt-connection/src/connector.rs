@@ -35,8 +35,8 @@ use crate::{Connecting, Connection, Endpoint, Limits, Session, Target, Transport
 /// ```
 ///
 /// Host names are resolved, and all their addresses raced
-/// ([RFC 8305](https://www.rfc-editor.org/rfc/rfc8305)): each begins 250 ms after the one before, or
-/// at once when that one has failed.
+/// ([RFC 8305](https://www.rfc-editor.org/rfc/rfc8305)): each begins 250 ms after the one before,
+/// or at once when that one has failed.
 ///
 /// It is always ready. A clone shares the endpoint, and has settings of its own.
 #[derive(Clone, Debug)]
@@ -233,8 +233,8 @@ impl Service<Target> for Connector {
 /// Opens a session at a URL: `https://host:port/path`, verified by the system's root certificates,
 /// with every setting at its default.
 ///
-/// For more than one connection, or any setting, keep a [`Connector`]. Before the process ends, close
-/// the connection and wait: `session.connection().close(0, "").await`.
+/// For more than one connection, or any setting, keep a [`Connector`]. Before the process ends,
+/// close the connection and wait: `session.connection().close(0, "").await`.
 ///
 /// # Errors
 ///

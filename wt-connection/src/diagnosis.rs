@@ -8,9 +8,9 @@ use crate::{ConnectionId, ConnectionInfo, ConnectionState};
 /// What is wrong with a connection, as [`Connection::diagnose`](crate::Connection::diagnose) finds
 /// it.
 ///
-/// With the feature `serde` it is serialised, durations in seconds. An issue has its `kind`, which is
-/// the variant's name in snake case, the variant's field by its own name, and for people `issue`, a
-/// sentence, and `recommendation`.
+/// With the feature `serde` it is serialised, durations in seconds. An issue has its `kind`, which
+/// is the variant's name in snake case, the variant's field by its own name, and for people
+/// `issue`, a sentence, and `recommendation`.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

@@ -11,8 +11,8 @@ use crate::{ConnectionId, ConnectionState};
 /// They stay readable once the connection is over. Those of a [`Connecting`](crate::Connecting)
 /// without a QUIC connection yet, or that never came to have one, are the ones named as defaults.
 ///
-/// With the feature `serde` it is serialised, the uptime as one more field: names as text, durations
-/// in seconds, times in seconds since the Unix epoch.
+/// With the feature `serde` it is serialised, the uptime as one more field: names as text,
+/// durations in seconds, times in seconds since the Unix epoch.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -25,8 +25,8 @@ pub struct ConnectionInfo {
     /// [`Connection::from_quinn`](crate::Connection::from_quinn), which knows no port.
     ///
     /// The port is the endpoint's. The IP address is the one that the client reached, or that this
-    /// machine's routes lead to the server from; the endpoint's own, which may be the wildcard, where
-    /// the system does not tell.
+    /// machine's routes lead to the server from; the endpoint's own, which may be the wildcard,
+    /// where the system does not tell.
     pub local_address: Option<SocketAddr>,
     /// The peer's address, which changes when the peer migrates; `None` by default.
     pub remote_address: Option<SocketAddr>,
@@ -74,9 +74,9 @@ pub struct ConnectionInfo {
     ///
     /// What an application does is no error: that it resets or stops streams, rejects or closes
     /// sessions, or answers with whatever status. Nor is what comes for a session that has just
-    /// ended, nor packets that QUIC sends again. Not counted, because QUIC's implementation does not
-    /// tell, are datagrams that it drops by itself: received ones that come faster than they are
-    /// taken from it, and those to be sent that have no room left.
+    /// ended, nor packets that QUIC sends again. Not counted, because QUIC's implementation does
+    /// not tell, are datagrams that it drops by itself: received ones that come faster than they
+    /// are taken from it, and those to be sent that have no room left.
     pub error_count: u64,
     /// When the application last used the connection, as
     /// [`Connection::last_activity`](crate::Connection::last_activity); `None` by default.

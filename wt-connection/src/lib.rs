@@ -1,9 +1,9 @@
 //! A WebTransport connection as a tower service, client and server.
 //!
 //! For servers and clients that carry many sessions over one HTTP/3 connection, beside plain
-//! requests; for axum and other tower services that are to serve both on one port; and for stacks of
-//! tower layers over the opening of sessions. Not for raw QUIC, for which there is quinn, nor for
-//! HTTP/3 to servers without WebTransport.
+//! requests; for axum and other tower services that are to serve both on one port; and for stacks
+//! of tower layers over the opening of sessions. Not for raw QUIC, for which there is quinn, nor
+//! for HTTP/3 to servers without WebTransport.
 //!
 //! ```text
 //!                       Endpoint                 one UDP socket with TLS
@@ -72,15 +72,15 @@
 //! connection, its sessions and their streams closes QUIC with `H3_NO_ERROR`. A process that ends
 //! awaits [`Endpoint::close`] first, or its peers hear nothing of all that.
 //!
-//! **Figures.** [`Connection::info`] is a copy of what is known, readable also once the connection is
-//! over; [`Connection::summary`] is its short form. [`Connection::ping`] asks the peer, and
-//! [`Connection::diagnose`] judges both by [`Thresholds`]. [`Connection::states`] tells that the state
-//! has changed. With the feature `serde`, figures are serialised.
+//! **Figures.** [`Connection::info`] is a copy of what is known, readable also once the connection
+//! is over; [`Connection::summary`] is its short form. [`Connection::ping`] asks the peer, and
+//! [`Connection::diagnose`] judges both by [`Thresholds`]. [`Connection::states`] tells that the
+//! state has changed. With the feature `serde`, figures are serialised.
 //!
-//! **Tracing.** Each attempt to connect, connection and session is a span of `tracing`, at the level
-//! `DEBUG`; the tasks of this crate and the handlers of a [`Server`] run inside them, those of a
-//! session inside the session's. Events tell changes of the state, refusals and closes. Headers and
-//! queries are in none.
+//! **Tracing.** Each attempt to connect, connection and session is a span of `tracing`, at the
+//! level `DEBUG`; the tasks of this crate and the handlers of a [`Server`] run inside them, those
+//! of a session inside the session's. Events tell changes of the state, refusals and closes.
+//! Headers and queries are in none.
 //!
 //! # Design
 //!

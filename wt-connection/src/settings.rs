@@ -9,31 +9,31 @@ use crate::proto::settings::Settings;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectionSettings {
-    /// [`Connector::connect_timeout`](crate::Connector::connect_timeout); `None` for a connection that
-    /// was accepted, or made by [`Connection::from_quinn`](crate::Connection::from_quinn): there it is
-    /// [`header_timeout`](Self::header_timeout) that counts.
+    /// [`Connector::connect_timeout`](crate::Connector::connect_timeout); `None` for a connection
+    /// that was accepted, or made by [`Connection::from_quinn`](crate::Connection::from_quinn):
+    /// there it is [`header_timeout`](Self::header_timeout) that counts.
     pub connect_timeout: Option<Duration>,
-    /// [`Transport::keep_alive_interval`](crate::Transport::keep_alive_interval); `None` if no PING is
-    /// sent, or if the transport is quinn's own type, which cannot be read.
+    /// [`Transport::keep_alive_interval`](crate::Transport::keep_alive_interval); `None` if no PING
+    /// is sent, or if the transport is quinn's own type, which cannot be read.
     pub keep_alive_interval: Option<Duration>,
-    /// [`Transport::max_idle_timeout`](crate::Transport::max_idle_timeout), of which the lower of both
-    /// sides' holds; `None` if this side leaves it to the peer, or if the transport is quinn's own
-    /// type, which cannot be read.
+    /// [`Transport::max_idle_timeout`](crate::Transport::max_idle_timeout), of which the lower of
+    /// both sides' holds; `None` if this side leaves it to the peer, or if the transport is quinn's
+    /// own type, which cannot be read.
     pub max_idle_timeout: Option<Duration>,
     /// [`Transport::max_bi_streams`](crate::Transport::max_bi_streams), to which room for
     /// [`max_sessions`](Self::max_sessions) is added; `None` if the transport is quinn's own type,
     /// which cannot be read.
     pub max_bi_streams: Option<u32>,
-    /// [`Transport::max_uni_streams`](crate::Transport::max_uni_streams), to which room for HTTP/3's
-    /// own is added; `None` if the transport is quinn's own type, which cannot be read.
+    /// [`Transport::max_uni_streams`](crate::Transport::max_uni_streams), to which room for
+    /// HTTP/3's own is added; `None` if the transport is quinn's own type, which cannot be read.
     pub max_uni_streams: Option<u32>,
     /// How many bytes of one stream the peer may send ahead of the application, the first of
-    /// [`Transport::receive_windows`](crate::Transport::receive_windows); `None` if the transport is
-    /// quinn's own type, which cannot be read.
-    pub stream_receive_window: Option<u32>,
-    /// How many bytes of all streams together the peer may send ahead of the application, the second
-    /// of [`Transport::receive_windows`](crate::Transport::receive_windows); `None` if the transport
+    /// [`Transport::receive_windows`](crate::Transport::receive_windows); `None` if the transport
     /// is quinn's own type, which cannot be read.
+    pub stream_receive_window: Option<u32>,
+    /// How many bytes of all streams together the peer may send ahead of the application, the
+    /// second of [`Transport::receive_windows`](crate::Transport::receive_windows); `None` if the
+    /// transport is quinn's own type, which cannot be read.
     pub receive_window: Option<u32>,
     /// [`Limits::max_sessions`](crate::Limits::max_sessions).
     pub max_sessions: u32,

@@ -70,8 +70,8 @@ pub(crate) struct StateCell(Arc<Cell>);
 struct Cell {
     id: ConnectionId,
     state: watch::Sender<ConnectionState>,
-    /// What was asked for before it was connected; looked at under the lock of `state`, as the times
-    /// are.
+    /// What was asked for before it was connected; looked at under the lock of `state`, as the
+    /// times are.
     early: Early,
     established: OnceLock<Moment>,
     over: OnceLock<Moment>,

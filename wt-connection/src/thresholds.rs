@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-/// What [`Connection::diagnose`](crate::Connection::diagnose) judges by: how high each figure may be
-/// before it is an issue.
+/// What [`Connection::diagnose`](crate::Connection::diagnose) judges by: how high each figure may
+/// be before it is an issue.
 #[derive(Clone, Copy, Debug)]
 pub struct Thresholds {
     pub(crate) errors: u64,

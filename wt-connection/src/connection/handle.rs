@@ -175,8 +175,8 @@ impl Connection {
         }
     }
 
-    /// Begins nothing new on the connection, and asks the peer for the same: it is told by a GOAWAY,
-    /// and each session by a DRAIN capsule. What is open goes on.
+    /// Begins nothing new on the connection, and asks the peer for the same: it is told by a
+    /// GOAWAY, and each session by a DRAIN capsule. What is open goes on.
     ///
     /// On a client, the connection is no longer ready. On a server, sessions and requests that were
     /// on their way when the client was told are still taken, those behind them refused unprocessed
@@ -215,9 +215,9 @@ impl Connection {
 
     /// Tells that the state has changed; the receiver holds the newest.
     ///
-    /// Changes that follow one another faster than it is looked at are one: such a receiver goes from
-    /// [`Connecting`](ConnectionState::Connecting) to [`Draining`](ConnectionState::Draining), for
-    /// instance, though the connection was connected in between.
+    /// Changes that follow one another faster than it is looked at are one: such a receiver goes
+    /// from [`Connecting`](ConnectionState::Connecting) to [`Draining`](ConnectionState::Draining),
+    /// for instance, though the connection was connected in between.
     /// [`ConnectionInfo::established_at`] tells whether it was.
     #[must_use]
     pub fn states(&self) -> watch::Receiver<ConnectionState> {
@@ -226,8 +226,8 @@ impl Connection {
 
     /// The open sessions, the one that was asked for first ahead.
     ///
-    /// They are handles like any other: a session lives as long as one of them is kept. One whose last
-    /// handle is gone is not here, though it may still be delivering what was sent.
+    /// They are handles like any other: a session lives as long as one of them is kept. One whose
+    /// last handle is gone is not here, though it may still be delivering what was sent.
     #[must_use]
     pub fn sessions(&self) -> Vec<Session> {
         let mut open = self.core().sessions.all();
@@ -242,8 +242,8 @@ impl Connection {
         self.sessions().into_iter().next()
     }
 
-    /// Counts as a use of the connection by the application, which puts the end of an idle connection
-    /// off; for what this crate does not see as one.
+    /// Counts as a use of the connection by the application, which puts the end of an idle
+    /// connection off; for what this crate does not see as one.
     pub fn record_activity(&self) {
         self.core().activity.record();
     }
@@ -271,14 +271,14 @@ impl Connection {
     /// Asks the peer for an answer, and measures how long it takes.
     ///
     /// Every peer that speaks HTTP/3 answers. The figure is one sample, not smoothed as
-    /// [`ConnectionInfo::rtt`] is: the way there and back, and what both sides' machines take to look
-    /// at a packet. It contains the wait for congestion control to let the packet out, and, where
-    /// packets are lost, the time until they are sent again; not the wait for a stream, which
+    /// [`ConnectionInfo::rtt`] is: the way there and back, and what both sides' machines take to
+    /// look at a packet. It contains the wait for congestion control to let the packet out, and,
+    /// where packets are lost, the time until they are sent again; not the wait for a stream, which
     /// counts for `timeout` alone.
     ///
-    /// It takes one unidirectional stream of those that the peer allows, until the peer has answered,
-    /// and a few small packets. It is no activity ([`last_activity`](Self::last_activity)) on either
-    /// side.
+    /// It takes one unidirectional stream of those that the peer allows, until the peer has
+    /// answered, and a few small packets. It is no activity
+    /// ([`last_activity`](Self::last_activity)) on either side.
     ///
     /// # Errors
     ///
@@ -325,8 +325,8 @@ impl Connection {
         Diagnosis::new(&self.info(), idle, ping, thresholds)
     }
 
-    /// When the application last used the connection: a session, a stream, a datagram or a request of
-    /// it. A request that is under way uses it all the time, until the connection is over.
+    /// When the application last used the connection: a session, a stream, a datagram or a request
+    /// of it. A request that is under way uses it all the time, until the connection is over.
     ///
     /// What keeps the path alive, such as a PING, does not count. Of a connection that was never
     /// used, it is when QUIC's connection was made.

@@ -17,7 +17,8 @@ use crate::{wait, wire};
 
 /// The requests of the peer's that nobody has looked at yet.
 ///
-/// The session limit bounds how many ask for a session, the peer's limit of open streams the others.
+/// The session limit bounds how many ask for a session, the peer's limit of open streams the
+/// others.
 #[derive(Debug)]
 pub(crate) struct Requests {
     sessions: Arc<Sessions>,

@@ -102,8 +102,8 @@ impl Upgrade {
         &self.offer.protocols
     }
 
-    /// Chooses the subprotocol of the session: the first of `supported` that the client offers; none
-    /// if it offers none of them.
+    /// Chooses the subprotocol of the session: the first of `supported` that the client offers;
+    /// none if it offers none of them.
     ///
     /// It goes out with a response of 2xx, in place of a `WT-Protocol` that is there.
     #[must_use]
