@@ -4,7 +4,7 @@
 mod common;
 
 use common::bounded::within;
-use common::hostile::{Bystander, ROLES, Rig};
+use common::hostile::{Bystander, H3_FRAME_ERROR, ROLES, Rig, claim, code};
 use common::raw::{
     H3_MESSAGE_ERROR, H3_REQUEST_CANCELLED, close_capsule, data, drain_capsule, frame, headers,
     reset_code, settings, stop_code, varint,
@@ -12,7 +12,6 @@ use common::raw::{
 use common::serve::H3_FRAME_UNEXPECTED;
 use wt_connection::Limits;
 
-const H3_FRAME_ERROR: u64 = 0x106;
 const DATA: u64 = 0x00;
 const CLOSE: u64 = 0x2843;
 const DRAIN: u64 = 0x78ae;
@@ -194,12 +193,4 @@ async fn a_close_in_a_frame_for_each_byte_is_read() {
         bystander.unharmed().await;
     })
     .await;
-}
-
-fn claim(ty: u64, length: u64) -> Vec<u8> {
-    [varint(ty), varint(length)].concat()
-}
-
-fn code(code: u64) -> quinn::VarInt {
-    quinn::VarInt::from_u64(code).unwrap()
 }

@@ -5,7 +5,9 @@ mod common;
 
 use common::bare::goaway;
 use common::bounded::within;
-use common::hostile::{Bystander, Foe, ROLES, Role};
+use common::hostile::{
+    Bystander, Foe, H3_FRAME_ERROR, H3_ID_ERROR, H3_SETTINGS_ERROR, ROLES, Role, claim,
+};
 use common::raw::{
     self, ENABLED, H3_CLOSED_CRITICAL_STREAM, H3_MISSING_SETTINGS, H3_STREAM_CREATION_ERROR, frame,
     settings, varint,
@@ -13,9 +15,6 @@ use common::raw::{
 use common::serve::{H3_EXCESSIVE_LOAD, H3_FRAME_UNEXPECTED};
 use wt_connection::Limits;
 
-const H3_FRAME_ERROR: u64 = 0x106;
-const H3_ID_ERROR: u64 = 0x108;
-const H3_SETTINGS_ERROR: u64 = 0x109;
 const H3_DATAGRAM_ERROR: u64 = 0x33;
 const QPACK_ENCODER_STREAM_ERROR: u64 = 0x201;
 const QPACK_DECODER_STREAM_ERROR: u64 = 0x202;
@@ -282,9 +281,4 @@ async fn begun(bystander: &Bystander, role: Role) -> Foe {
         let _ = control.finish();
     });
     foe
-}
-
-/// The header of a frame that says it is so long.
-fn claim(ty: u64, length: u64) -> Vec<u8> {
-    [varint(ty), varint(length)].concat()
 }

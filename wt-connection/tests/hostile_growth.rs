@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::address;
 use common::bare;
-use common::hostile::{Beside, Bystander, ROLES, Rig, Role};
+use common::hostile::{Beside, Bystander, ROLES, Rig, Role, code};
 use common::raw::{self, H3_REQUEST_CANCELLED, data};
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
@@ -214,10 +214,6 @@ fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
     pages * 4096
-}
-
-fn code(code: u64) -> quinn::VarInt {
-    quinn::VarInt::from_u64(code).unwrap()
 }
 
 /// Memory is the whole process's, so that its tests take turns.

@@ -4,7 +4,7 @@
 mod common;
 
 use common::bounded::within;
-use common::hostile::Bystander;
+use common::hostile::{Bystander, H3_FRAME_ERROR, claim};
 use common::plain::Exchange;
 use common::raw::{
     self, H3_MESSAGE_ERROR, Raw, data, frame, reset_code, settings, stop_code, varint,
@@ -13,7 +13,6 @@ use common::serve::{H3_EXCESSIVE_LOAD, H3_FRAME_UNEXPECTED};
 use wt_connection::{Connection, Limits, OpenError};
 
 const HEADERS: u64 = 0x01;
-const H3_FRAME_ERROR: u64 = 0x106;
 const QPACK_DECOMPRESSION_FAILED: u64 = 0x200;
 
 /// Blocks that no decoder without a dynamic table can make anything of.
@@ -311,7 +310,7 @@ fn bombs() -> Vec<Vec<u8>> {
         frame(HEADERS, &compressed),
         raw::headers(&[("x", &long)]),
         raw::headers(&[(&long, "x")]),
-        [varint(HEADERS), varint((1 << 62) - 1)].concat(),
+        claim(HEADERS, (1 << 62) - 1),
     ]
 }
 

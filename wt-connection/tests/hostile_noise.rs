@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use common::bounded::within;
 use common::hostile::{Bystander, echoed};
+use common::path::stand_between;
 use common::{LOOPBACK, address, target};
 use tokio::net::UdpSocket;
 use tower::ServiceExt;
@@ -18,7 +19,7 @@ use wt_connection::{ConnectionState, Connector, DangerousNoVerification, Endpoin
 async fn a_session_goes_on_amid_packets_that_are_not_its_own() {
     within(async {
         let bystander = Bystander::new(Limits::default()).await;
-        let path = Path::to(address(&bystander.served.endpoint)).await;
+        let path = Noisy::to(address(&bystander.served.endpoint)).await;
         let connector = bystander.connector.clone();
 
         let client = connector.oneshot(path.address.into()).await.unwrap();
@@ -67,7 +68,7 @@ async fn a_session_goes_on_while_strangers_write_to_both_sockets() {
 }
 
 /// A path on which each packet is followed by some that look like it.
-struct Path {
+struct Noisy {
     address: SocketAddr,
     /// From here on also with what a client that has heard nothing yet would have to believe.
     live: Arc<AtomicBool>,
@@ -75,43 +76,21 @@ struct Path {
     sent: Arc<AtomicUsize>,
 }
 
-impl Path {
+impl Noisy {
     async fn to(server: SocketAddr) -> Self {
-        let front = UdpSocket::bind(LOOPBACK).await.unwrap();
-        let back = UdpSocket::bind(LOOPBACK).await.unwrap();
-        back.connect(server).await.unwrap();
-        let path = Self {
-            address: front.local_addr().unwrap(),
-            live: Arc::default(),
-            sent: Arc::default(),
+        let (live, sent) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let (is_live, count) = (Arc::clone(&live), Arc::clone(&sent));
+        let mut noise = Noise::new();
+        let pass = move |packet: &[u8], _| {
+            let mut packets = noise.like(packet, is_live.load(Ordering::Relaxed));
+            count.fetch_add(packets.len(), Ordering::Relaxed);
+            packets.insert(0, packet.to_vec());
+            packets
         };
-        let (live, sent) = (Arc::clone(&path.live), Arc::clone(&path.sent));
-        tokio::spawn(forward(front, back, live, sent));
-        path
-    }
-}
-
-async fn forward(front: UdpSocket, back: UdpSocket, live: Arc<AtomicBool>, sent: Arc<AtomicUsize>) {
-    let (mut up, mut down) = ([0; 65_536], [0; 65_536]);
-    let mut client = None;
-    let mut noise = Noise::new();
-    loop {
-        let (packet, to_server) = tokio::select! {
-            Ok((length, from)) = front.recv_from(&mut up) => {
-                client = Some(from);
-                (&up[..length], true)
-            }
-            Ok(length) = back.recv(&mut down) => (&down[..length], false),
-        };
-        let live = live.load(Ordering::Relaxed);
-        let made_up = noise.like(packet, live);
-        sent.fetch_add(made_up.len(), Ordering::Relaxed);
-        for packet in std::iter::once(packet).chain(made_up.iter().map(|packet| &packet[..])) {
-            if to_server {
-                let _ = back.send(packet).await;
-            } else if let Some(client) = client {
-                let _ = front.send_to(packet, client).await;
-            }
+        Self {
+            address: stand_between(server, pass).await,
+            live,
+            sent,
         }
     }
 }

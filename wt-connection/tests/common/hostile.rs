@@ -97,6 +97,20 @@ impl Bystander {
 /// Settings of a server that admits a hundred sessions.
 const MANY: [(u64, u64); 4] = [(0x08, 1), (0x33, 1), (0x2b60_3742, 1), (0xc671_706a, 100)];
 
+pub(crate) const H3_FRAME_ERROR: u64 = 0x106;
+pub(crate) const H3_ID_ERROR: u64 = 0x108;
+pub(crate) const H3_SETTINGS_ERROR: u64 = 0x109;
+
+/// The header of a frame, or of a capsule, that says it is so long.
+pub(crate) fn claim(ty: u64, length: u64) -> Vec<u8> {
+    [raw::varint(ty), raw::varint(length)].concat()
+}
+
+/// A code as quinn takes it.
+pub(crate) fn code(code: u64) -> quinn::VarInt {
+    quinn::VarInt::from_u64(code).unwrap()
+}
+
 /// What of ours a peer attacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {

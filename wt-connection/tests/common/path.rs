@@ -27,18 +27,19 @@ struct Losses {
 
 impl Path {
     pub(crate) async fn to(server: SocketAddr) -> Self {
-        let front = UdpSocket::bind(LOOPBACK).await.unwrap();
-        let back = UdpSocket::bind(LOOPBACK).await.unwrap();
-        back.connect(server).await.unwrap();
-        let path = Self {
-            address: front.local_addr().unwrap(),
-            losses: Arc::new(Losses {
-                all: AtomicBool::new(false),
-                passing_up: AtomicUsize::new(usize::MAX),
-            }),
+        let losses = Arc::new(Losses {
+            all: AtomicBool::new(false),
+            passing_up: AtomicUsize::new(usize::MAX),
+        });
+        let lost = Arc::clone(&losses);
+        let pass = move |packet: &[u8], way| match lost.passes(way) {
+            true => vec![packet.to_vec()],
+            false => Vec::new(),
         };
-        tokio::spawn(forward(front, back, Arc::clone(&path.losses)));
-        path
+        Self {
+            address: stand_between(server, pass).await,
+            losses,
+        }
     }
 
     pub(crate) fn swallow(&self) {
@@ -52,39 +53,54 @@ impl Path {
 }
 
 impl Losses {
-    fn passes(&self) -> bool {
-        !self.all.load(Ordering::Relaxed)
-    }
-
-    fn passes_up(&self) -> bool {
+    fn passes(&self, way: Way) -> bool {
         let one_less = |left: usize| left.checked_sub(1);
-        let passing = &self.passing_up;
-        self.passes()
-            && passing
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
-                .is_ok()
+        let counted = || {
+            let passing = &self.passing_up;
+            passing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+        };
+        !self.all.load(Ordering::Relaxed) && (way == Way::Down || counted().is_ok())
     }
 }
 
-/// Passes packets on between the one client of `front` and the server behind `back`.
-async fn forward(front: UdpSocket, back: UdpSocket, losses: Arc<Losses>) {
-    let (mut up, mut down) = ([0; 65_536], [0; 65_536]);
-    let mut client = None;
-    loop {
-        tokio::select! {
-            Ok((length, from)) = front.recv_from(&mut up) => {
-                client = Some(from);
-                if losses.passes_up() {
-                    let _ = back.send(&up[..length]).await;
+/// Which way a packet goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Up,
+    Down,
+}
+
+/// Stands between one client and a server: `pass` says what goes on in place of each packet. Gives
+/// the address for the client.
+pub(crate) async fn stand_between(
+    server: SocketAddr,
+    mut pass: impl FnMut(&[u8], Way) -> Vec<Vec<u8>> + Send + 'static,
+) -> SocketAddr {
+    let front = UdpSocket::bind(LOOPBACK).await.unwrap();
+    let back = UdpSocket::bind(LOOPBACK).await.unwrap();
+    back.connect(server).await.unwrap();
+    let address = front.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut up, mut down) = ([0; 65_536], [0; 65_536]);
+        let mut client = None;
+        loop {
+            let (packet, way) = tokio::select! {
+                Ok((length, from)) = front.recv_from(&mut up) => {
+                    client = Some(from);
+                    (&up[..length], Way::Up)
                 }
-            }
-            Ok(length) = back.recv(&mut down) => {
-                if let Some(client) = client && losses.passes() {
-                    let _ = front.send_to(&down[..length], client).await;
+                Ok(length) = back.recv(&mut down) => (&down[..length], Way::Down),
+            };
+            for packet in pass(packet, way) {
+                match (way, client) {
+                    (Way::Up, _) => drop(back.send(&packet).await),
+                    (Way::Down, Some(client)) => drop(front.send_to(&packet, client).await),
+                    (Way::Down, None) => {}
                 }
             }
         }
-    }
+    });
+    address
 }
 
 /// A connection whose peer can be made silent.
