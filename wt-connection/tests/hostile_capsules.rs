@@ -33,6 +33,11 @@ async fn capsules_that_break_the_rules_cost_their_session_alone() {
         data(&close_capsule(7, "é".as_bytes().split_at(1).0)),
         data(&frame(CLOSE, &[])),
         data(&frame(CLOSE, &[0, 0, 0])),
+        data(&frame(DRAIN, b"x")),
+        data(&claim(DRAIN, LARGEST)),
+        // Of HTTP/2's alone: WT_MAX_STREAM_DATA and WT_STREAM_DATA_BLOCKED.
+        data(&frame(0x190b_4d3e, &[0, 0])),
+        data(&claim(0x190b_4d42, LARGEST)),
         late(b"x"),
         late(&drain_capsule()),
         late(&close_capsule(7, b"over")),
@@ -141,7 +146,6 @@ async fn what_means_nothing_is_passed_over_without_an_end() {
         for role in ROLES {
             for (begin, more) in [
                 (data(&claim(UNKNOWN, LARGEST)), data(&[7; 1000])),
-                (data(&claim(DRAIN, LARGEST)), data(&[7; 1])),
                 (claim(DATA, LARGEST), frame(UNKNOWN, &[7; 100])),
                 (claim(0x21, LARGEST), vec![7; 1000]),
                 (Vec::new(), frame(0x21, &[])),

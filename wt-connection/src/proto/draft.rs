@@ -65,3 +65,6 @@ pub const TOKEN_15: &str = "webtransport-h3";
 pub const CLOSE_CAPSULE: u64 = 0x2843;
 /// The capsule that asks to end a session soon; since draft 06.
 pub const DRAIN_CAPSULE: u64 = 0x78ae;
+/// The capsules that speak of one stream, which only WebTransport over HTTP/2 has; since draft 12
+/// they are an error.
+pub const STREAM_CAPSULES: [u64; 2] = [0x190b_4d3e, 0x190b_4d42];

@@ -37,8 +37,8 @@ impl CapsuleReader {
     ///
     /// # Errors
     ///
-    /// Fails on the stream if a capsule is malformed or follows CLOSE, and for the whole connection
-    /// if a frame comes that may not.
+    /// Fails on the stream if a capsule is malformed, follows CLOSE or is one of HTTP/2's alone, and
+    /// for the whole connection if a frame comes that may not.
     pub fn next(&mut self) -> Result<Option<Capsule>, Fault> {
         loop {
             if let Some(capsule) = self.read()? {
@@ -79,11 +79,17 @@ impl CapsuleReader {
             if header.ty == draft::CLOSE_CAPSULE {
                 return self.read_close(start, header.len);
             }
-            self.content.advance(start);
-            self.skip = header.len;
-            if header.ty == draft::DRAIN_CAPSULE {
-                return Ok(Some(Capsule::Drain));
+            if draft::STREAM_CAPSULES.contains(&header.ty) {
+                return Err(MALFORMED);
             }
+            self.content.advance(start);
+            if header.ty == draft::DRAIN_CAPSULE {
+                return match header.len {
+                    0 => Ok(Some(Capsule::Drain)),
+                    _ => Err(MALFORMED),
+                };
+            }
+            self.skip = header.len;
         }
     }
 
@@ -208,11 +214,21 @@ mod tests {
     }
 
     #[test]
-    fn payload_of_drain_is_dropped() {
+    fn drain_has_no_payload() {
         let mut content = Vec::new();
         frame::put(&mut content, draft::DRAIN_CAPSULE, b"to come");
 
-        assert_eq!(read_content(&content), (vec![Capsule::Drain], Ok(())));
+        assert_eq!(read_content(&content), (vec![], Err(MALFORMED)));
+    }
+
+    #[test]
+    fn capsules_of_http_2_alone_fail_the_stream() {
+        for ty in [0x190b_4d3e, 0x190b_4d42] {
+            let mut content = Vec::new();
+            FrameHeader { ty, len: 2 }.encode(&mut content);
+
+            assert_eq!(read_content(&content), (vec![], Err(MALFORMED)));
+        }
     }
 
     #[test]
