@@ -6,11 +6,11 @@ mod common;
 use common::bare::goaway;
 use common::bounded::within;
 use common::hostile::{
-    Bystander, Foe, H3_FRAME_ERROR, H3_ID_ERROR, H3_SETTINGS_ERROR, ROLES, Role, claim,
+    Beside, Bystander, Foe, H3_FRAME_ERROR, H3_ID_ERROR, H3_SETTINGS_ERROR, ROLES, Role, claim,
 };
 use common::raw::{
-    self, ENABLED, H3_CLOSED_CRITICAL_STREAM, H3_MISSING_SETTINGS, H3_STREAM_CREATION_ERROR, frame,
-    settings, varint,
+    self, ENABLED, H3_CLOSED_CRITICAL_STREAM, H3_MISSING_SETTINGS, H3_STREAM_CREATION_ERROR, Raw,
+    frame, settings, varint,
 };
 use common::serve::{H3_EXCESSIVE_LOAD, H3_FRAME_UNEXPECTED};
 use wt_connection::Limits;
@@ -31,6 +31,7 @@ async fn settings_that_break_the_rules_end_that_connection_alone() {
         vec![
             (settings(&[(0x33, 1), (0x33, 1)]), H3_SETTINGS_ERROR),
             (settings(&[(0x4242, 1), (0x4242, 2)]), H3_SETTINGS_ERROR),
+            (settings(&[(0x00, 0)]), H3_SETTINGS_ERROR),
             (settings(&[(0x02, 0)]), H3_SETTINGS_ERROR),
             (settings(&[(0x03, 100)]), H3_SETTINGS_ERROR),
             (settings(&[(0x04, 65_535)]), H3_SETTINGS_ERROR),
@@ -44,6 +45,31 @@ async fn settings_that_break_the_rules_end_that_connection_alone() {
             (settings(&many), H3_EXCESSIVE_LOAD),
             (claim(SETTINGS, LARGEST), H3_EXCESSIVE_LOAD),
         ]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn settings_that_are_reserved_to_mean_nothing_are_passed_over() {
+    let meaningless = [0, 1, 1000, (LARGEST - 0x21) / 0x1f].map(|n| (0x1f * n + 0x21, LARGEST));
+    let all = [&ENABLED[..], &meaningless].concat();
+    within(async {
+        let bystander = Bystander::new(Limits::default()).await;
+        for role in ROLES {
+            let foe = bystander.foe(role).await;
+            let control = foe.control(&settings(&all)).await;
+            let peer = Raw::new(foe.quic, foe.socket, control);
+
+            match foe.client {
+                None => Beside::open(&peer).await.lives(&peer).await,
+                Some(connecting) => {
+                    let client = connecting.await.unwrap().unwrap();
+                    let (session, exchange) = common::plain::session(&client, &peer).await;
+                    common::plain::converse(&session, &exchange, &peer).await;
+                }
+            }
+        }
+        bystander.unharmed().await;
     })
     .await;
 }

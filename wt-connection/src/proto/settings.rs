@@ -132,8 +132,8 @@ impl Settings {
 
     fn admit(&self, id: u64, value: u64) -> Result<(), SettingsError> {
         let boolean = matches!(id, draft::ENABLE_CONNECT_PROTOCOL | draft::H3_DATAGRAM);
-        if matches!(id, 0x02..=0x05) {
-            Err(SettingsError::Http2(id))
+        if matches!(id, 0x00 | 0x02..=0x05) {
+            Err(SettingsError::Reserved(id))
         } else if self.get(id).is_some() {
             Err(SettingsError::Duplicate(id))
         } else if boolean && value > 1 {
@@ -156,9 +156,10 @@ pub enum SettingsError {
     /// An id came twice.
     #[error("setting {0:#x} came twice")]
     Duplicate(u64),
-    /// The id belongs to HTTP/2.
-    #[error("setting {0:#x} is reserved for HTTP/2")]
-    Http2(u64),
+    /// The id is one of HTTP/2's that HTTP/3 has no use for
+    /// ([RFC 9114 §11.2.2](https://www.rfc-editor.org/rfc/rfc9114#section-11.2.2)).
+    #[error("setting {0:#x} is reserved")]
+    Reserved(u64),
     /// The value is neither 0 nor 1.
     #[error("setting {0:#x} is neither 0 nor 1")]
     Invalid(u64),
@@ -174,7 +175,7 @@ impl SettingsError {
     /// Names what to close the connection with.
     pub const fn code(&self) -> u64 {
         match self {
-            Self::Duplicate(_) | Self::Http2(_) | Self::Invalid(_) => code::H3_SETTINGS_ERROR,
+            Self::Duplicate(_) | Self::Reserved(_) | Self::Invalid(_) => code::H3_SETTINGS_ERROR,
             Self::Truncated => code::H3_FRAME_ERROR,
             Self::TooMany => code::H3_EXCESSIVE_LOAD,
         }
@@ -185,7 +186,7 @@ impl From<SettingsError> for ConnectionFault {
     fn from(error: SettingsError) -> Self {
         let reason = match error {
             SettingsError::Duplicate(_) => "a setting came twice",
-            SettingsError::Http2(_) => "a setting is reserved for HTTP/2",
+            SettingsError::Reserved(_) => "a setting is reserved",
             SettingsError::Invalid(_) => "a setting is neither 0 nor 1",
             SettingsError::Truncated => "settings end inside a pair",
             SettingsError::TooMany => "too many settings",
@@ -282,8 +283,13 @@ mod tests {
                 code::H3_SETTINGS_ERROR,
             ),
             (
+                vec![(0, 1)],
+                SettingsError::Reserved(0),
+                code::H3_SETTINGS_ERROR,
+            ),
+            (
                 vec![(4, 1)],
-                SettingsError::Http2(4),
+                SettingsError::Reserved(4),
                 code::H3_SETTINGS_ERROR,
             ),
             (
