@@ -190,6 +190,9 @@ const SPECIFIC: [HeaderName; 5] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
+/// How many interim responses are passed over before the final one.
+pub(crate) const MAX_INTERIM: usize = 32;
+
 /// What HTTP/3 counts for each field, beside its name and its value.
 const OVERHEAD: usize = 32;
 

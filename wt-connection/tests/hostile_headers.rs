@@ -166,6 +166,33 @@ async fn answers_over_the_limit_cost_their_request_alone() {
 }
 
 #[tokio::test]
+async fn interim_answers_without_end_cost_their_request_alone() {
+    // Each was passed over, for as long as they came.
+    within(async {
+        let bystander = Bystander::new(Limits::default()).await;
+        let (peer, client, session, exchange) = bystander.server().await;
+        let interim = raw::response("103");
+
+        let (opened, mut answered) = answer(&client, &peer, &interim.repeat(33)).await;
+
+        assert!(matches!(opened, OpenError::Malformed), "{opened:?}");
+        assert_eq!(stop_code(&answered.send).await, H3_EXCESSIVE_LOAD);
+        assert_eq!(answered.reset().await, H3_EXCESSIVE_LOAD);
+        let most = [interim.repeat(32), raw::response("200")].concat();
+        let answer = async {
+            let mut exchange = Exchange::accept(&peer).await;
+            exchange.write(&most).await;
+            exchange
+        };
+        let (opened, _answered) = tokio::join!(client.open("/"), answer);
+        opened.unwrap();
+        common::plain::converse(&session, &exchange, &peer).await;
+        bystander.unharmed().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn requests_without_end_before_their_headers_cost_their_stream_alone() {
     within(async {
         let bystander = Bystander::new(Limits::default()).await;

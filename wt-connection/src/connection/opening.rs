@@ -6,6 +6,7 @@ use http::header::HeaderName;
 use http::uri::Scheme;
 use http::{HeaderValue, Uri};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::coop::consume_budget;
 use tracing::Span;
 
 use crate::connection::cancelled::Cancelled;
@@ -15,7 +16,7 @@ use crate::proto::fault::Fault;
 use crate::proto::headers_frame::HeadersReader;
 use crate::proto::{code, draft, frame, message, qpack, subprotocol};
 use crate::session::{SessionCore, SessionHandle};
-use crate::{Protocols, Session, trace, wire};
+use crate::{Protocols, Session, head, trace, wire};
 
 /// Asks for a session, and waits for the answer.
 pub(crate) async fn open(
@@ -127,17 +128,20 @@ impl<'a> Connect<'a> {
             }
             Err(_) => return Err(OpenError::Malformed),
         }
-        loop {
+        for _ in 0..=head::MAX_INTERIM {
             let response = self.response().await?;
             if !response.status().is_informational() {
                 return Ok(response);
             }
+            // Others have their turn, however many there are.
+            consume_budget().await;
             let rest = mem::replace(
                 &mut self.reader,
                 HeadersReader::new(self.core.limits.header_block),
             );
             self.reader.push(rest.into_rest());
         }
+        Err(self.fail(Fault::TooLarge))
     }
 
     async fn response(&mut self) -> Result<http::Response<()>, OpenError> {

@@ -113,7 +113,7 @@ async fn exchange(
             break response;
         }
         interim += 1;
-        if interim > MAX_INTERIM {
+        if interim > head::MAX_INTERIM {
             recv.stop_sending(Code::H3_EXCESSIVE_LOAD);
             return Err(RequestError::Malformed);
         }
@@ -215,8 +215,5 @@ fn give_up(error: &StreamError, core: &Core) -> RequestError {
 fn has_no_content(method: &Method, status: StatusCode) -> bool {
     method == Method::HEAD || head::has_no_content(status)
 }
-
-/// How many interim responses are passed over before the final one.
-const MAX_INTERIM: usize = 32;
 
 const SINKS: &str = "the streams that h3 opens lead nowhere, and are ready at once";
