@@ -6,8 +6,8 @@ mod common;
 use common::bounded::within;
 use common::hostile::{Bystander, H3_FRAME_ERROR, ROLES, Rig, claim, code};
 use common::raw::{
-    H3_MESSAGE_ERROR, H3_REQUEST_CANCELLED, close_capsule, data, drain_capsule, frame, headers,
-    reset_code, settings, stop_code, varint,
+    H3_MESSAGE_ERROR, H3_REQUEST_CANCELLED, SESSION_GONE, close_capsule, data, drain_capsule,
+    frame, headers, reset_code, settings, stop_code, varint,
 };
 use common::serve::H3_FRAME_UNEXPECTED;
 use wt_connection::Limits;
@@ -59,6 +59,59 @@ async fn capsules_that_break_the_rules_cost_their_session_alone() {
                 assert_eq!(code, H3_MESSAGE_ERROR, "{role:?} {case_start:x?}");
                 rig.other_lives().await;
             }
+        }
+        bystander.unharmed().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn data_that_comes_later_than_a_close_is_a_fault_of_that_session_alone() {
+    // Only what had arrived with the close was looked at.
+    within(async {
+        let bystander = Bystander::new(Limits::default()).await;
+        for role in ROLES {
+            for late in [
+                data(b"x"),
+                data(&drain_capsule()),
+                data(&close_capsule(7, b"over")),
+                [frame(0x21, b"x"), data(&[]), data(&claim(UNKNOWN, LARGEST))].concat(),
+            ] {
+                let mut rig = Rig::new(&bystander, role).await;
+                closed(&mut rig).await;
+
+                rig.send.write_all(&late).await.unwrap();
+
+                let code = reset_code(&mut rig.recv).await;
+                assert_eq!(code, H3_MESSAGE_ERROR, "{role:?} {late:x?}");
+                assert_eq!(stop_code(&rig.send).await, H3_MESSAGE_ERROR, "{role:?}");
+                rig.other_lives().await;
+            }
+            let mut rig = Rig::new(&bystander, role).await;
+            closed(&mut rig).await;
+            rig.send.write_all(&frame(0x03, &[0])).await.unwrap();
+            assert_eq!(rig.peer.close_code().await, H3_FRAME_UNEXPECTED);
+        }
+        bystander.unharmed().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_end_may_come_later_than_a_close() {
+    within(async {
+        let bystander = Bystander::new(Limits::default()).await;
+        for role in ROLES {
+            let mut rig = Rig::new(&bystander, role).await;
+            closed(&mut rig).await;
+
+            let rest = [frame(0x21, b"x"), data(&[]), headers(&[("x", "y")])].concat();
+            rig.send.write_all(&rest).await.unwrap();
+            rig.send.finish().unwrap();
+
+            assert_eq!(rig.recv.read_to_end(10).await.unwrap(), b"", "{role:?}");
+            assert_eq!(rig.send.stopped().await, Ok(None), "{role:?}");
+            rig.other_lives().await;
         }
         bystander.unharmed().await;
     })
@@ -197,4 +250,12 @@ async fn a_close_in_a_frame_for_each_byte_is_read() {
         bystander.unharmed().await;
     })
     .await;
+}
+
+/// Closes the session, and waits until the other side has ended it.
+async fn closed(rig: &mut Rig) {
+    let (_send, mut recv) = rig.peer.bi(rig.id(), b"x").await;
+    let close = data(&close_capsule(7, b"over"));
+    rig.send.write_all(&close).await.unwrap();
+    assert_eq!(reset_code(&mut recv).await, SESSION_GONE);
 }

@@ -198,15 +198,11 @@ impl<'a> Connect<'a> {
 
     /// Ends the stream, or the connection, over a fault of the server's.
     fn fail(&mut self, fault: Fault) -> OpenError {
-        let code = match fault {
-            Fault::Stream(code) => code,
-            Fault::TooLarge => code::H3_EXCESSIVE_LOAD,
-            Fault::Connection(fault) => {
-                self.core.fail(fault);
-                return OpenError::Connection(ConnectionError::fault(fault));
-            }
-        };
-        self.give_up(code);
+        if let Fault::Connection(fault) = fault {
+            self.core.fail(fault);
+            return OpenError::Connection(ConnectionError::fault(fault));
+        }
+        self.give_up(fault.code());
         self.core.activity.count_error();
         OpenError::Malformed
     }

@@ -1,5 +1,7 @@
 //! What a peer did wrong, and how much has to go for it.
 
+use crate::proto::code;
+
 /// A violation that ends the whole connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
@@ -31,10 +33,20 @@ pub enum Fault {
     TooLarge,
 }
 
+impl Fault {
+    /// Names what to reset the stream with, or to close the connection with.
+    pub const fn code(&self) -> u64 {
+        match self {
+            Self::Stream(code) => *code,
+            Self::Connection(fault) => fault.code,
+            Self::TooLarge => code::H3_EXCESSIVE_LOAD,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::code;
 
     #[test]
     fn fault_prints_its_reason_once() {

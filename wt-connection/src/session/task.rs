@@ -21,7 +21,8 @@ use crate::{trace, wire};
 /// open ─► (flushing, once the last handle is gone) ─► ended ─► over
 /// ```
 ///
-/// Ended, no stream passes; over, the peer knows, and its count of sessions has one less.
+/// Ended, no stream passes; over, the peer knows, and its count of sessions has one less. Of what
+/// the peer has closed, only the end of the stream is still to come then.
 pub(crate) struct SessionTask {
     core: Arc<SessionCore>,
     sessions: Arc<Sessions>,
@@ -86,14 +87,15 @@ impl SessionTask {
                 self.sessions.arrivals().placed().await;
                 self.core.end(&error);
                 self.sessions.remove(self.core.id());
+                // The application has no part in what follows.
+                self.core.finish();
                 match error {
-                    SessionError::Aborted { .. } => self.abort(code::H3_REQUEST_CANCELLED),
-                    _ => {
-                        let _ = self.outbox.stream.finish();
-                        let _ = self.recv.stop(wire::varint(code::H3_NO_ERROR));
+                    SessionError::Aborted { .. } => {
+                        self.abort(code::H3_REQUEST_CANCELLED);
+                        None
                     }
+                    _ => self.answer().await,
                 }
-                None
             }
             End::Fault(fault) => self.punish(fault),
             End::Lost(error) => {
@@ -133,21 +135,36 @@ impl SessionTask {
         }
     }
 
-    fn punish(&mut self, fault: Fault) -> Option<ConnectionFault> {
-        if !matches!(fault, Fault::Connection(_)) {
-            self.core.count_error();
+    /// Ends this direction once the peer has ended its own, which is due at once: nothing may come
+    /// before. A peer that does not is answered all the same.
+    async fn answer(&mut self) -> Option<ConnectionFault> {
+        let limit = END_GRACE.min(self.flush_timeout);
+        let ended = timeout(limit, finished(&mut self.recv, &mut self.capsules)).await;
+        if let Ok(Err(fault)) = ended {
+            return self.reset(fault);
         }
-        let (code, fault) = match fault {
-            Fault::Stream(code) => (code, None),
-            Fault::Connection(fault) => (fault.code, Some(fault)),
-            Fault::TooLarge => (code::H3_EXCESSIVE_LOAD, None),
-        };
-        let error = SessionError::Protocol { code };
+        let _ = self.outbox.stream.finish();
+        let _ = self.recv.stop(wire::varint(code::H3_NO_ERROR));
+        None
+    }
+
+    /// Ends the session over a fault of the peer's.
+    fn punish(&mut self, fault: Fault) -> Option<ConnectionFault> {
+        let error = SessionError::Protocol { code: fault.code() };
         trace::session_over(&error);
         self.core.end(&error);
         self.sessions.remove(self.core.id());
-        self.abort(code);
-        fault
+        self.reset(fault)
+    }
+
+    /// Ends the stream over a fault of the peer's; gives it if the connection has to end, too.
+    fn reset(&mut self, fault: Fault) -> Option<ConnectionFault> {
+        self.abort(fault.code());
+        if let Fault::Connection(fault) = fault {
+            return Some(fault);
+        }
+        self.core.count_error();
+        None
     }
 
     fn abort(&mut self, code: u64) {
@@ -207,6 +224,20 @@ async fn read(
     }
 }
 
+/// Reads to the stream's end, behind a capsule that nothing may follow.
+async fn finished(recv: &mut quinn::RecvStream, capsules: &mut CapsuleReader) -> Result<(), Fault> {
+    loop {
+        capsules.next()?;
+        consume_budget().await;
+        match recv.read_chunk(usize::MAX, true).await {
+            Ok(Some(chunk)) => capsules.push(chunk.bytes),
+            Ok(None) => return capsules.finish(),
+            // Reset or lost: nothing follows.
+            Err(_) => return Ok(()),
+        }
+    }
+}
+
 /// Tells the peer that this side would like the session to end soon, once that is asked for; ends
 /// only with the connection.
 async fn drain(core: &SessionCore, outbox: &mut Outbox) -> End {
@@ -242,6 +273,9 @@ async fn wish(core: &SessionCore, flush_timeout: Duration) -> End {
         };
     }
 }
+
+/// How long the end of a stream may come after the close in it.
+const END_GRACE: Duration = Duration::from_secs(1);
 
 /// How long a close may come after the resets of the streams that it ends.
 const GONE_GRACE: Duration = Duration::from_secs(1);
