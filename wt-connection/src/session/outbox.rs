@@ -1,7 +1,8 @@
 use bytes::{Buf, BytesMut};
 
 use crate::proto::capsule::Capsule;
-use crate::proto::frame;
+use crate::proto::{code, frame};
+use crate::wire;
 
 /// The sending direction of a CONNECT stream, which carries capsules.
 #[derive(Debug)]
@@ -33,5 +34,15 @@ impl Outbox {
             self.pending.advance(written);
         }
         Ok(())
+    }
+
+    /// Ends the direction; where that would cut off what was pushed, it is reset.
+    pub(crate) fn finish(&mut self) {
+        // It may be closed already, which is what is wanted.
+        if self.pending.has_remaining() {
+            let _ = self.stream.reset(wire::varint(code::H3_NO_ERROR));
+        } else {
+            let _ = self.stream.finish();
+        }
     }
 }

@@ -143,7 +143,7 @@ impl SessionTask {
         if let Ok(Err(fault)) = ended {
             return self.reset(fault);
         }
-        let _ = self.outbox.stream.finish();
+        self.outbox.finish();
         let _ = self.recv.stop(wire::varint(code::H3_NO_ERROR));
         None
     }
