@@ -48,7 +48,8 @@ impl Limits {
 
     /// Sets how many streams are kept for sessions that are not yet known; 64 by default.
     ///
-    /// A stream beyond it is refused with `WT_BUFFERED_STREAM_REJECTED` (`0x3994bd84`).
+    /// A stream beyond it is refused with `WT_BUFFERED_STREAM_REJECTED` (`0x3994bd84`), and so is one
+    /// whose session has not come within `header_timeout`, once another comes early.
     #[must_use]
     pub fn early_streams(mut self, early_streams: usize) -> Self {
         self.early_streams = early_streams;
@@ -56,6 +57,8 @@ impl Limits {
     }
 
     /// Sets how many datagrams are kept for sessions that are not yet known; 64 by default.
+    ///
+    /// Each takes up its own length, and no more time than an early stream does.
     #[must_use]
     pub fn early_datagrams(mut self, early_datagrams: usize) -> Self {
         self.early_datagrams = early_datagrams;

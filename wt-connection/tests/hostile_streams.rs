@@ -9,7 +9,10 @@ use std::time::Duration;
 use common::bare::goaway;
 use common::bounded::{once, within};
 use common::hostile::{Bystander, ROLES, Rig, Role};
-use common::raw::{H3_REQUEST_CANCELLED, SESSION_GONE, frame, reset_code, stop_code};
+use common::raw::{
+    self, BUFFERED_STREAM_REJECTED, H3_REQUEST_CANCELLED, SESSION_GONE, frame, reset_code,
+    stop_code,
+};
 use tokio::time::{Instant, interval};
 use wt_connection::Limits;
 
@@ -105,6 +108,78 @@ async fn streams_of_a_session_that_is_over_are_refused_and_the_other_lives() {
 
             rig.other_lives().await;
         }
+        bystander.unharmed().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn datagrams_of_a_session_that_is_over_are_dropped_and_the_other_lives() {
+    within(async {
+        let limits = Limits::default().early_datagrams(1);
+        let bystander = Bystander::new(limits).await;
+        for role in ROLES {
+            let mut rig = Rig::new(&bystander, role).await;
+            rig.send.finish().unwrap();
+            rig.recv.read_to_end(10).await.unwrap();
+
+            for _ in 0..600 {
+                rig.peer.datagram(rig.id(), b"x");
+            }
+
+            rig.other_lives().await;
+            if role == Role::Server {
+                // They have taken nobody's place.
+                let (mut send, _recv) = rig.peer.connect_stream().await;
+                rig.peer.datagram(send.id().into(), b"early");
+                rig.other_lives().await;
+                send.write_all(&raw::connect("/")).await.unwrap();
+                let echo = rig.peer.quic.read_datagram().await.unwrap();
+                assert_eq!(&echo[1..], b"early");
+            }
+        }
+        bystander.unharmed().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_comes_for_sessions_that_never_come_makes_room_in_time() {
+    // It was kept as long as the connection.
+    within(async {
+        let limits = Limits::default()
+            .early_datagrams(2)
+            .early_streams(2)
+            .header_timeout(Duration::from_millis(200));
+        let bystander = Bystander::new(limits).await;
+        let rig = Rig::new(&bystander, Role::Server).await;
+        let mut kept = Vec::new();
+        for n in 0..2 {
+            let never = (1 << 60) + 4 * n;
+            rig.peer.datagram(never, b"x");
+            kept.push(rig.peer.uni(never, b"x").await);
+        }
+        let refused = rig.peer.uni(1 << 60, b"x").await;
+        assert_eq!(stop_code(&refused).await, BUFFERED_STREAM_REJECTED);
+
+        // As long as a stream may keep its header back.
+        let (mut silent, _recv) = rig.peer.quic.open_bi().await.unwrap();
+        silent.write_all(&[0x40]).await.unwrap();
+        assert_eq!(stop_code(&silent).await, H3_REQUEST_CANCELLED);
+        let (mut send, _recv) = rig.peer.connect_stream().await;
+        rig.peer.datagram(send.id().into(), b"early");
+        let (mut early, mut echo) = rig.peer.bi(send.id().into(), b"early").await;
+        early.finish().unwrap();
+        rig.other_lives().await;
+        send.write_all(&raw::connect("/")).await.unwrap();
+
+        let datagram = rig.peer.quic.read_datagram().await.unwrap();
+        assert_eq!(&datagram[1..], b"early");
+        assert_eq!(echo.read_to_end(10).await.unwrap(), b"early");
+        for stream in &kept {
+            assert_eq!(stop_code(stream).await, BUFFERED_STREAM_REJECTED);
+        }
+        rig.other_lives().await;
         bystander.unharmed().await;
     })
     .await;

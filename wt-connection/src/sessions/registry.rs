@@ -1,6 +1,7 @@
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::limits::Limits;
 use crate::lock::Lock;
@@ -8,14 +9,16 @@ use crate::proto::code;
 use crate::proto::control::Side;
 use crate::session::{IncomingStream, SessionCore};
 use crate::sessions::arrivals::Arrivals;
-use crate::sessions::table::{Early, Place, Table};
+use crate::sessions::table::{Place, Table};
 
 /// The sessions of one connection, shared by its driver and its handles.
 #[derive(Debug)]
 pub(crate) struct Sessions {
-    table: Lock<Table<Arc<SessionCore>, IncomingStream>>,
+    table: Lock<SessionTable>,
     arrivals: Arrivals,
 }
+
+type SessionTable = Table<Arc<SessionCore>, IncomingStream>;
 
 impl Sessions {
     pub(crate) fn new(side: Side, limits: Limits) -> Self {
@@ -70,54 +73,36 @@ impl Sessions {
     /// Forgets a session, or a stream that turned out to be none.
     pub(crate) fn remove(&self, id: u64) {
         let early = self.table.lock().remove(id);
-        Self::refuse(early);
+        Self::refuse(early.streams, code::WT_SESSION_GONE);
     }
 
     pub(crate) fn stream(&self, id: u64, stream: IncomingStream) {
-        let place = self.table.lock().stream(id, stream);
-        Self::put(id, place);
+        Self::place(self.table.lock(), id, stream);
+    }
+
+    pub(crate) fn datagram(&self, id: u64, datagram: Bytes) {
+        let mut table = self.table.lock();
+        if let Some(session) = table.session(id) {
+            drop(table);
+            return session.push_datagram(datagram);
+        }
+        let now = Instant::now();
+        let late = table.forget(now);
+        let place = table.datagram(id, datagram, now);
+        drop(table);
+        if let Place::Refuse(_, code::WT_BUFFERED_STREAM_REJECTED) = place {
+            tracing::trace!(session = id, "a datagram came too early");
+        }
+        Self::refuse(late, code::WT_BUFFERED_STREAM_REJECTED);
     }
 
     /// Takes in a stream of the client's, `stream_id`, which is no session then.
     pub(crate) fn client_stream(&self, stream_id: u64, id: u64, stream: IncomingStream) {
         let mut table = self.table.lock();
         let early = table.see_stream(stream_id);
-        let place = table.stream(id, stream);
-        drop(table);
-        Self::refuse(early);
-        Self::put(id, place);
+        Self::place(table, id, stream);
+        Self::refuse(early.streams, code::WT_SESSION_GONE);
     }
-
-    fn put(id: u64, place: Place<Arc<SessionCore>, IncomingStream>) {
-        match place {
-            Place::Deliver(session, stream) => session.push_stream(stream),
-            Place::Kept => {}
-            Place::Refuse(stream, code) => {
-                if code == code::WT_BUFFERED_STREAM_REJECTED {
-                    tracing::trace!(session = id, "a stream came too early");
-                }
-                stream.refuse(code);
-            }
-        }
-    }
-
-    fn refuse(early: Early<IncomingStream>) {
-        for stream in early.streams {
-            stream.refuse(code::WT_SESSION_GONE);
-        }
-    }
-
-    pub(crate) fn datagram(&self, id: u64, datagram: Bytes) {
-        let place = self.table.lock().datagram(id, datagram);
-        match place {
-            Place::Deliver(session, datagram) => session.push_datagram(datagram),
-            Place::Refuse(_, code::WT_BUFFERED_STREAM_REJECTED) => {
-                tracing::trace!(session = id, "a datagram came too early");
-            }
-            Place::Kept | Place::Refuse(..) => {}
-        }
-    }
-
     /// The open sessions.
     pub(crate) fn all(&self) -> Vec<Arc<SessionCore>> {
         self.table.lock().all()
@@ -126,5 +111,29 @@ impl Sessions {
     /// How many early streams and datagrams were refused.
     pub(crate) fn refused(&self) -> u64 {
         self.table.lock().refused()
+    }
+
+    fn place(mut table: MutexGuard<'_, SessionTable>, id: u64, stream: IncomingStream) {
+        if let Some(session) = table.session(id) {
+            drop(table);
+            return session.push_stream(stream);
+        }
+        let now = Instant::now();
+        let late = table.forget(now);
+        let place = table.stream(id, stream, now);
+        drop(table);
+        if let Place::Refuse(stream, code) = place {
+            if code == code::WT_BUFFERED_STREAM_REJECTED {
+                tracing::trace!(session = id, "a stream came too early");
+            }
+            stream.refuse(code);
+        }
+        Self::refuse(late, code::WT_BUFFERED_STREAM_REJECTED);
+    }
+
+    fn refuse(streams: Vec<IncomingStream>, code: u64) {
+        for stream in streams {
+            stream.refuse(code);
+        }
     }
 }

@@ -3,6 +3,7 @@ use std::collections::btree_map::Entry;
 use std::mem;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::limits::Limits;
 use crate::proto::code;
@@ -12,7 +13,8 @@ use crate::proto::control::Side;
 ///
 /// A server hears of a session when its CONNECT arrives, and streams and datagrams may overtake
 /// that; a client knows its own, and keeps what arrives before the answer. What is kept is bounded
-/// over the whole connection. `C` is an open session, `S` a stream.
+/// over the whole connection, and where nothing of a session arrives but this, also in time. `C` is
+/// an open session, `S` a stream.
 #[derive(Debug)]
 pub(crate) struct Table<C, S> {
     slots: BTreeMap<u64, Slot<C, S>>,
@@ -23,6 +25,8 @@ pub(crate) struct Table<C, S> {
     count: u32,
     /// Slots of streams of which it is not known yet what they are.
     unknown: usize,
+    /// Since when the first of those that may be forgotten has been kept, or before.
+    oldest: Option<Instant>,
     kept_streams: usize,
     kept_datagrams: usize,
     refused_streams: u64,
@@ -31,8 +35,9 @@ pub(crate) struct Table<C, S> {
 
 #[derive(Debug)]
 enum Slot<C, S> {
-    /// Something of it has arrived, and not all of its header.
-    Unknown(Early<S>),
+    /// Something of it has arrived, and not all of its header; of the stream itself nothing, if this
+    /// says since when.
+    Unknown(Early<S>, Option<Instant>),
     /// Its CONNECT waits for an answer.
     Asked(Early<S>),
     Open(C),
@@ -47,8 +52,7 @@ pub(crate) struct Early<S> {
 
 /// What becomes of a stream or a datagram.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Place<C, T> {
-    Deliver(C, T),
+pub(crate) enum Place<T> {
     Kept,
     /// Refused with this code of HTTP/3's.
     Refuse(T, u64),
@@ -66,6 +70,7 @@ impl<C: Clone, S> Table<C, S> {
             },
             count: 0,
             unknown: 0,
+            oldest: None,
             kept_streams: 0,
             kept_datagrams: 0,
             refused_streams: 0,
@@ -85,9 +90,16 @@ impl<C: Clone, S> Table<C, S> {
 
     /// Keeps what arrives for `id` until its header is read.
     pub(crate) fn expect(&mut self, id: u64) {
-        if let Entry::Vacant(slot) = self.slots.entry(id) {
-            slot.insert(Slot::Unknown(Early::default()));
-            self.unknown += 1;
+        match self.slots.entry(id) {
+            Entry::Vacant(slot) => {
+                slot.insert(Slot::Unknown(Early::default(), None));
+                self.unknown += 1;
+            }
+            Entry::Occupied(mut slot) => {
+                if let Slot::Unknown(_, since) = slot.get_mut() {
+                    *since = None;
+                }
+            }
         }
     }
 
@@ -105,7 +117,7 @@ impl<C: Clone, S> Table<C, S> {
         self.see(id);
         self.expect(id);
         if let Some(slot) = self.slots.get_mut(&id)
-            && let Slot::Unknown(early) = slot
+            && let Slot::Unknown(early, _) = slot
         {
             *slot = Slot::Asked(mem::take(early));
             self.unknown -= 1;
@@ -126,7 +138,7 @@ impl<C: Clone, S> Table<C, S> {
     pub(crate) fn open(&mut self, id: u64, session: C) -> Early<S> {
         match self.slots.insert(id, Slot::Open(session)) {
             Some(Slot::Asked(early)) => self.release(early),
-            Some(Slot::Unknown(_) | Slot::Open(_)) | None => {
+            Some(Slot::Unknown(..) | Slot::Open(_)) | None => {
                 debug_assert!(false, "a session is asked for once before it opens");
                 Early::default()
             }
@@ -137,7 +149,7 @@ impl<C: Clone, S> Table<C, S> {
     pub(crate) fn remove(&mut self, id: u64) -> Early<S> {
         match self.slots.remove(&id) {
             None => Early::default(),
-            Some(Slot::Unknown(early)) => {
+            Some(Slot::Unknown(early, _)) => {
                 self.unknown -= 1;
                 self.release(early)
             }
@@ -152,10 +164,16 @@ impl<C: Clone, S> Table<C, S> {
         }
     }
 
-    pub(crate) fn stream(&mut self, id: u64, stream: S) -> Place<C, S> {
-        if let Some(Slot::Open(session)) = self.slots.get(&id) {
-            return Place::Deliver(session.clone(), stream);
+    /// The session, if it is open.
+    pub(crate) fn session(&self, id: u64) -> Option<C> {
+        match self.slots.get(&id)? {
+            Slot::Open(session) => Some(session.clone()),
+            Slot::Unknown(..) | Slot::Asked(_) => None,
         }
+    }
+
+    /// Places a stream of a session that is not open.
+    pub(crate) fn stream(&mut self, id: u64, stream: S, now: Instant) -> Place<S> {
         if !self.may_come(id) {
             return Place::Refuse(stream, code::WT_SESSION_GONE);
         }
@@ -164,16 +182,14 @@ impl<C: Clone, S> Table<C, S> {
             return Place::Refuse(stream, code::WT_BUFFERED_STREAM_REJECTED);
         }
         self.kept_streams += 1;
-        if let Some(early) = self.early(id) {
+        if let Some(early) = self.early(id, now) {
             early.streams.push(stream);
         }
         Place::Kept
     }
 
-    pub(crate) fn datagram(&mut self, id: u64, datagram: Bytes) -> Place<C, Bytes> {
-        if let Some(Slot::Open(session)) = self.slots.get(&id) {
-            return Place::Deliver(session.clone(), datagram);
-        }
+    /// Places a datagram of a session that is not open; it is copied out of what arrived with it.
+    pub(crate) fn datagram(&mut self, id: u64, datagram: Bytes, now: Instant) -> Place<Bytes> {
         if !self.may_come(id) {
             return Place::Refuse(datagram, code::WT_SESSION_GONE);
         }
@@ -182,17 +198,41 @@ impl<C: Clone, S> Table<C, S> {
             return Place::Refuse(datagram, code::WT_BUFFERED_STREAM_REJECTED);
         }
         self.kept_datagrams += 1;
-        if let Some(early) = self.early(id) {
-            early.datagrams.push(datagram);
+        if let Some(early) = self.early(id, now) {
+            early.datagrams.push(Bytes::copy_from_slice(&datagram));
         }
         Place::Kept
+    }
+
+    /// Forgets what has been kept for as long as a header may take, for sessions of which nothing
+    /// else has come, and gives its streams.
+    pub(crate) fn forget(&mut self, now: Instant) -> Vec<S> {
+        let limit = self.limits.header_timeout;
+        let is_late = |since: Instant| now.saturating_duration_since(since) >= limit;
+        if !self.oldest.is_some_and(is_late) {
+            return Vec::new();
+        }
+        let ages = self.slots.iter().filter_map(|(id, slot)| match slot {
+            Slot::Unknown(_, Some(since)) => Some((*id, *since)),
+            Slot::Unknown(_, None) | Slot::Asked(_) | Slot::Open(_) => None,
+        });
+        let (late, young): (Vec<_>, Vec<_>) = ages.partition(|(_, since)| is_late(*since));
+        self.oldest = young.into_iter().map(|(_, since)| since).min();
+        let mut streams = Vec::new();
+        for (id, _) in late {
+            let early = self.remove(id);
+            self.refused_streams += early.streams.len() as u64;
+            self.refused_datagrams += early.datagrams.len() as u64;
+            streams.extend(early.streams);
+        }
+        streams
     }
 
     /// The open sessions.
     pub(crate) fn all(&self) -> Vec<C> {
         let open = |slot: &Slot<C, S>| match slot {
             Slot::Open(session) => Some(session.clone()),
-            Slot::Unknown(_) | Slot::Asked(_) => None,
+            Slot::Unknown(..) | Slot::Asked(_) => None,
         };
         self.slots.values().filter_map(open).collect()
     }
@@ -206,10 +246,14 @@ impl<C: Clone, S> Table<C, S> {
         id >= self.seen || self.slots.contains_key(&id)
     }
 
-    fn early(&mut self, id: u64) -> Option<&mut Early<S>> {
-        self.expect(id);
-        match self.slots.get_mut(&id)? {
-            Slot::Unknown(early) | Slot::Asked(early) => Some(early),
+    fn early(&mut self, id: u64, now: Instant) -> Option<&mut Early<S>> {
+        let slot = self.slots.entry(id).or_insert_with(|| {
+            self.unknown += 1;
+            self.oldest.get_or_insert(now);
+            Slot::Unknown(Early::default(), Some(now))
+        });
+        match slot {
+            Slot::Unknown(early, _) | Slot::Asked(early) => Some(early),
             Slot::Open(_) => None,
         }
     }
@@ -232,7 +276,15 @@ impl<S> Default for Early<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn now() -> Instant {
+        Instant::now()
+    }
 
     fn table() -> Table<&'static str, u32> {
         Table::new(
@@ -240,7 +292,8 @@ mod tests {
             Limits::default()
                 .max_sessions(2)
                 .early_streams(2)
-                .early_datagrams(1),
+                .early_datagrams(1)
+                .header_timeout(SECOND),
         )
     }
 
@@ -248,38 +301,41 @@ mod tests {
     fn what_arrives_early_is_delivered_when_the_session_opens() {
         let mut table = table();
 
-        assert_eq!(table.stream(4, 7), Place::Kept);
-        assert_eq!(table.datagram(4, Bytes::from_static(b"x")), Place::Kept);
+        assert_eq!(table.stream(4, 7, now()), Place::Kept);
+        assert_eq!(
+            table.datagram(4, Bytes::from_static(b"x"), now()),
+            Place::Kept
+        );
         assert!(table.ask(4));
-        assert_eq!(table.stream(4, 8), Place::Kept);
+        assert_eq!(table.stream(4, 8, now()), Place::Kept);
         let early = table.open(4, "four");
 
         assert_eq!(early.streams, [7, 8]);
         assert_eq!(early.datagrams.len(), 1);
-        assert_eq!(table.stream(4, 9), Place::Deliver("four", 9));
+        assert_eq!(table.session(4), Some("four"));
     }
 
     #[test]
     fn the_bound_on_early_streams_holds_over_all_sessions() {
         let mut table = table();
 
-        assert_eq!(table.stream(0, 1), Place::Kept);
-        assert_eq!(table.stream(4, 2), Place::Kept);
+        assert_eq!(table.stream(0, 1, now()), Place::Kept);
+        assert_eq!(table.stream(4, 2, now()), Place::Kept);
 
         let refused = code::WT_BUFFERED_STREAM_REJECTED;
-        assert_eq!(table.stream(8, 3), Place::Refuse(3, refused));
+        assert_eq!(table.stream(8, 3, now()), Place::Refuse(3, refused));
         assert_eq!(table.refused(), 1);
     }
 
     #[test]
     fn room_for_early_streams_comes_back() {
         let mut table = table();
-        table.stream(0, 1);
-        table.stream(0, 2);
+        table.stream(0, 1, now());
+        table.stream(0, 2, now());
 
         assert_eq!(table.remove(0).streams, [1, 2]);
 
-        assert_eq!(table.stream(4, 3), Place::Kept);
+        assert_eq!(table.stream(4, 3, now()), Place::Kept);
     }
 
     #[test]
@@ -289,9 +345,15 @@ mod tests {
         table.open(4, "four");
         table.remove(4);
 
-        assert_eq!(table.stream(4, 1), Place::Refuse(1, code::WT_SESSION_GONE));
-        assert_eq!(table.stream(0, 1), Place::Refuse(1, code::WT_SESSION_GONE));
-        assert_eq!(table.stream(8, 1), Place::Kept);
+        assert_eq!(
+            table.stream(4, 1, now()),
+            Place::Refuse(1, code::WT_SESSION_GONE)
+        );
+        assert_eq!(
+            table.stream(0, 1, now()),
+            Place::Refuse(1, code::WT_SESSION_GONE)
+        );
+        assert_eq!(table.stream(8, 1, now()), Place::Kept);
     }
 
     #[test]
@@ -300,7 +362,7 @@ mod tests {
         table.expect(0);
         table.see(0);
 
-        assert_eq!(table.stream(0, 1), Place::Kept);
+        assert_eq!(table.stream(0, 1, now()), Place::Kept);
     }
 
     #[test]
@@ -322,5 +384,44 @@ mod tests {
         table.remove(0);
 
         assert!(table.ask(8));
+    }
+
+    #[test]
+    fn what_never_becomes_a_session_is_forgotten_in_time() {
+        let (mut table, start) = (table(), now());
+        table.stream(8, 1, start);
+        table.datagram(12, Bytes::from_static(b"x"), start);
+        table.stream(16, 2, start + SECOND / 2);
+
+        assert!(table.forget(start + SECOND / 2).is_empty());
+        assert_eq!(table.forget(start + SECOND), [1]);
+        assert_eq!(table.refused(), 2);
+        assert!(table.forget(start + SECOND).is_empty());
+        assert_eq!(table.forget(start + 2 * SECOND), [2]);
+
+        assert_eq!(table.stream(8, 3, start + 2 * SECOND), Place::Kept);
+        assert_eq!(table.stream(12, 4, start + 2 * SECOND), Place::Kept);
+    }
+
+    #[test]
+    fn what_may_still_become_a_session_is_not_forgotten() {
+        let (mut table, start) = (table(), now());
+        table.stream(0, 1, start);
+        table.expect(0);
+        table.stream(4, 2, start);
+        table.ask(4);
+
+        assert!(table.forget(start + 2 * SECOND).is_empty());
+        assert_eq!(table.open(4, "four").streams, [2]);
+    }
+
+    #[test]
+    fn an_early_datagram_holds_nothing_of_what_arrived_with_it() {
+        let mut table = table();
+        let arrived = Bytes::from(vec![7; 60_000]);
+
+        table.datagram(4, arrived.slice(..1), now());
+
+        assert!(arrived.is_unique());
     }
 }
