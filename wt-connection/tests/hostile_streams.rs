@@ -10,8 +10,8 @@ use common::bare::goaway;
 use common::bounded::{once, within};
 use common::hostile::{Bystander, ROLES, Rig, Role};
 use common::raw::{
-    self, BUFFERED_STREAM_REJECTED, H3_REQUEST_CANCELLED, SESSION_GONE, frame, reset_code,
-    stop_code,
+    self, BUFFERED_STREAM_REJECTED, H3_REQUEST_CANCELLED, H3_REQUEST_INCOMPLETE, SESSION_GONE,
+    frame, reset_code, stop_code,
 };
 use tokio::time::{Instant, interval};
 use wt_connection::Limits;
@@ -77,10 +77,13 @@ async fn streams_that_end_before_their_header_cost_nothing() {
                 let mut uni = rig.peer.quic.open_uni().await.unwrap();
                 uni.write_all(start).await.unwrap();
                 uni.finish().unwrap();
+                // Read to its end, and nothing said about it.
+                assert_eq!(uni.stopped().await, Ok(None), "{role:?} {start:x?}");
                 let (mut bi, mut recv) = rig.peer.quic.open_bi().await.unwrap();
                 bi.write_all(start).await.unwrap();
                 bi.finish().unwrap();
-                reset_code(&mut recv).await;
+                let code = reset_code(&mut recv).await;
+                assert_eq!(code, H3_REQUEST_INCOMPLETE, "{role:?} {start:x?}");
                 rig.other_lives().await;
             }
         }

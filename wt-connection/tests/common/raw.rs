@@ -15,6 +15,7 @@ pub(crate) const H3_CLOSED_CRITICAL_STREAM: u64 = 0x104;
 pub(crate) const H3_MISSING_SETTINGS: u64 = 0x10a;
 pub(crate) const H3_REQUEST_REJECTED: u64 = 0x10b;
 pub(crate) const H3_REQUEST_CANCELLED: u64 = 0x10c;
+pub(crate) const H3_REQUEST_INCOMPLETE: u64 = 0x10d;
 pub(crate) const H3_MESSAGE_ERROR: u64 = 0x10e;
 pub(crate) const BUFFERED_STREAM_REJECTED: u64 = 0x3994_bd84;
 pub(crate) const ALPN_ERROR: u64 = 0x0817_b3dd;
