@@ -67,7 +67,9 @@ impl Limits {
 
     /// Sets how many datagrams a session keeps until they are read; 256 by default.
     ///
-    /// The oldest gives way to the newest, and is counted.
+    /// The oldest gives way to the newest, and is counted. Each takes up its own length; eight at most
+    /// also hold what came from the network with them, up to 64 KiB each, so that a reader who keeps
+    /// up costs no copy.
     ///
     /// # Panics
     ///

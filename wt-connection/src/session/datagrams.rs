@@ -3,6 +3,9 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 /// Datagrams received and not yet read: bounded, the oldest gives way.
+///
+/// Each comes as a part of what quinn has received at once. Behind the first few they are copied out
+/// of that, or a few bytes here and there would hold all of it.
 #[derive(Debug)]
 pub(crate) struct Datagrams {
     queue: VecDeque<Bytes>,
@@ -26,7 +29,11 @@ impl Datagrams {
             self.queue.pop_front();
             self.dropped += 1;
         }
-        self.queue.push_back(datagram);
+        let behind = self.queue.len() >= AS_RECEIVED;
+        self.queue.push_back(match behind {
+            true => Bytes::copy_from_slice(&datagram),
+            false => datagram,
+        });
         full
     }
 
@@ -47,6 +54,9 @@ impl Datagrams {
     }
 }
 
+/// How many wait as they were received: about as many as arrive at once for a reader who keeps up.
+const AS_RECEIVED: usize = 8;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,5 +73,30 @@ mod tests {
         assert_eq!(datagrams.pop().as_deref(), Some(&[3][..]));
         assert_eq!(datagrams.pop().as_deref(), Some(&[4][..]));
         assert_eq!(datagrams.pop(), None);
+    }
+
+    #[test]
+    fn what_waits_behind_others_holds_nothing_of_what_arrived_with_it() {
+        let mut datagrams = Datagrams::new(100);
+        let arrived: Vec<_> = (0..100).map(|_| Bytes::from(vec![7; 60_000])).collect();
+
+        for arrived in &arrived {
+            datagrams.push(arrived.slice(..1));
+        }
+
+        let held = arrived.iter().filter(|arrived| !arrived.is_unique());
+        assert_eq!(held.count(), AS_RECEIVED);
+    }
+
+    #[test]
+    fn a_reader_who_keeps_up_gets_datagrams_as_they_arrived() {
+        let mut datagrams = Datagrams::new(100);
+        let arrived = Bytes::from(vec![7; 1000]);
+
+        for start in 0..100 {
+            datagrams.push(arrived.slice(start..));
+
+            assert_eq!(datagrams.pop().unwrap().as_ptr(), arrived[start..].as_ptr());
+        }
     }
 }
