@@ -28,6 +28,8 @@ pub struct SessionRequest {
     span: Span,
     streams: Option<Streams>,
     answering: bool,
+    /// What it is aborted with, if it is dropped then.
+    abort: u64,
     /// The subprotocols that the client offers.
     offered: Vec<String>,
     protocol: Option<String>,
@@ -58,6 +60,7 @@ impl SessionRequest {
             span,
             streams: Some(Streams { send, recv, rest }),
             answering: false,
+            abort: code::H3_INTERNAL_ERROR,
             offered,
             protocol: None,
             _in_use: in_use,
@@ -291,7 +294,10 @@ impl SessionRequest {
         let Some(streams) = &mut self.streams else {
             return;
         };
-        given_up(&mut streams.recv, &mut streams.rest).await;
+        let error = given_up(&mut streams.recv, &mut streams.rest).await;
+        if let quinn::ReadError::Reset(_) = error {
+            self.abort = code::H3_REQUEST_CANCELLED;
+        }
     }
 
     /// Waits until the client wants no answer any more, or the connection is over.
@@ -377,11 +383,10 @@ impl Drop for SessionRequest {
         self.handle.core.sessions.remove(streams.send.id().into());
         if self.answering {
             // Part of an answer may be out, after which no other can begin.
-            let code = code::H3_INTERNAL_ERROR;
             self.handle
                 .core
                 .left_behind
-                .refuse(&mut streams.send, &mut streams.recv, code);
+                .refuse(&mut streams.send, &mut streams.recv, self.abort);
             return;
         }
         let status = StatusCode::INTERNAL_SERVER_ERROR;
