@@ -4,6 +4,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::StatusCode;
 use tokio::task::JoinSet;
+use tokio::task::coop::consume_budget;
 use tokio::time::timeout;
 use tracing::Instrument;
 
@@ -115,9 +116,12 @@ impl Demux {
         let quinn = self.core.quinn.clone();
         while let Some(Ok((send, recv))) = wait::now(pin!(quinn.accept_bi())).await {
             self.arrived_bi(BiArrival::new(send, recv)).await?;
+            // Others have their turn, however many there are of either.
+            consume_budget().await;
         }
         while let Some(Ok(recv)) = wait::now(pin!(quinn.accept_uni())).await {
             self.arrived_uni(UniArrival::new(recv)).await?;
+            consume_budget().await;
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ mod peer;
 mod requests;
 mod service;
 mod stop;
+mod sweeps;
 mod weak;
 
 pub use handle::Connection;

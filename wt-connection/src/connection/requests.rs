@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::activity::InUse;
+use crate::connection::sweeps::Sweeps;
 use crate::given_up::given_up;
 use crate::http3::Arrival;
 use crate::lock::Lock;
@@ -23,6 +25,7 @@ use crate::{wait, wire};
 pub(crate) struct Requests {
     sessions: Arc<Sessions>,
     connects: Lock<VecDeque<Queued>>,
+    sweeps: Lock<Sweeps>,
     plain: Lock<VecDeque<Box<Arrival>>>,
     arrived: Notify,
     /// Nobody answers any more.
@@ -52,6 +55,7 @@ impl Requests {
         Self {
             sessions,
             connects: Lock::default(),
+            sweeps: Lock::default(),
             plain: Lock::default(),
             arrived: Notify::new(),
             closed: AtomicBool::new(false),
@@ -153,9 +157,16 @@ impl Requests {
         }
     }
 
-    /// Forgets every CONNECT that the client has given up before anybody looked at it.
+    /// Forgets every CONNECT that the client has given up before anybody looked at it, unless that
+    /// was done just before.
     fn sweep(&self) {
         let mut connects = self.connects.lock();
+        let (now, mut sweeps) = (Instant::now(), self.sweeps.lock());
+        if !sweeps.is_due(now) {
+            return;
+        }
+        sweeps.begin(now, connects.len());
+        drop(sweeps);
         let (given_up, wanted) = mem::take(&mut *connects)
             .into_iter()
             .map(|mut queued| (queued.is_given_up(), queued))
