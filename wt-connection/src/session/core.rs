@@ -1,7 +1,6 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
@@ -15,6 +14,7 @@ use crate::proto::{code, datagram, stream_header};
 use crate::session::handle::SessionHandle;
 use crate::session::incoming::IncomingStream;
 use crate::session::live::StreamKey;
+use crate::session::pause::Pause;
 use crate::session::state::{Ask, State};
 use crate::session::unannounced::Unannounced;
 use crate::stream::{BiStream, Half, Received, RecvStream, SendStream, Sending, Sent, is_stopped};
@@ -336,15 +336,17 @@ impl SessionCore {
     }
 
     /// Lets go of streams that were delivered or stopped, a moment after the first of them was
-    /// finished and dropped.
+    /// finished and dropped, and less often while none is.
     pub(crate) async fn sweep(&self) -> Infallible {
+        let mut pause = Pause::new();
         loop {
             wait::until(&self.lingering, || {
                 self.state.lock().lingers().then_some(())
             })
             .await;
-            sleep(SWEEP_INTERVAL).await;
-            self.state.lock().sweep();
+            sleep(pause.get()).await;
+            let freed = self.state.lock().sweep();
+            pause.note(freed);
         }
     }
 
@@ -386,8 +388,6 @@ fn header(encode: impl FnOnce(&mut Vec<u8>)) -> Bytes {
     encode(&mut header);
     header.into()
 }
-
-const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What fits into no UDP packet.
 const MAX_DATAGRAM: usize = 65_535;

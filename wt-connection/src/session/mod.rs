@@ -6,6 +6,7 @@ mod handle;
 mod incoming;
 mod live;
 mod outbox;
+mod pause;
 mod service;
 mod state;
 mod task;

@@ -237,9 +237,9 @@ impl State {
         !self.lingering.is_empty()
     }
 
-    /// Lets go of those that were delivered or stopped.
-    pub(crate) fn sweep(&mut self) {
-        self.lingering.sweep();
+    /// Lets go of those that were delivered or stopped; says whether there were any.
+    pub(crate) fn sweep(&mut self) -> bool {
+        self.lingering.sweep()
     }
 
     /// Waits until every stream that lingers is delivered.

@@ -35,10 +35,12 @@ impl Lingering {
     }
 
     /// Lets go of those that are delivered, or were stopped: these take up the peer's room until they
-    /// are dropped, which resets them.
-    pub(crate) fn sweep(&mut self) {
+    /// are dropped, which resets them. Says whether there were any.
+    pub(crate) fn sweep(&mut self) -> bool {
+        let before = self.streams.len();
         self.streams
             .retain_mut(|sending| !is_settled(&mut sending.stream));
+        self.streams.len() < before
     }
 
     pub(crate) fn is_empty(&self) -> bool {
