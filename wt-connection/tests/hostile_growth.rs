@@ -1,27 +1,29 @@
 //! What a peer does as fast as it can, which must neither grow with its number nor hold up others.
-#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 mod common;
 
-use std::cell::Cell;
 use std::time::Duration;
 
+use allocation_counter::measure;
 use common::address;
 use common::bare;
 use common::hostile::{Beside, Bystander, ROLES, Rig, Role, code};
 use common::raw::{self, H3_REQUEST_CANCELLED, data};
-use tokio::sync::Mutex;
-use tokio::time::{sleep, timeout};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
 use wt_connection::Limits;
 
-/// How often each is done first; then four times as often.
-const FEW: usize = 1_000;
-/// What memory may differ by whatever is done: so much is far less than a kilobyte for each.
-const ROOM: usize = 6 << 20;
+/// How often each is done at once, beside what others do.
+const PART: usize = 250;
+/// How often that comes before anything is counted, so that what keeps its size has it by then.
+const BEFORE: usize = 8;
+const COUNTED: usize = 16;
+/// By how many bytes memory may differ behind it: 64 for each time.
+const ROOM: i64 = 64 * (COUNTED * PART) as i64;
 
-#[tokio::test]
-async fn streams_that_are_reset_at_once_grow_nothing() {
+#[test]
+fn streams_that_are_reset_at_once_grow_nothing() {
     for role in ROLES {
         flood(role, async |rig, count| {
             rig.accept_all();
@@ -45,13 +47,12 @@ async fn streams_that_are_reset_at_once_grow_nothing() {
                 bi.reset(7_u8.into()).unwrap();
                 recv.stop(7_u8.into()).unwrap();
             }
-        })
-        .await;
+        });
     }
 }
 
-#[tokio::test]
-async fn streams_of_sessions_that_are_gone_or_never_come_grow_nothing() {
+#[test]
+fn streams_of_sessions_that_are_gone_or_never_come_grow_nothing() {
     for role in ROLES {
         flood(role, async |rig, count| {
             for number in 0..count {
@@ -60,13 +61,12 @@ async fn streams_of_sessions_that_are_gone_or_never_come_grow_nothing() {
                 drop(unreset);
                 drop(rig.peer.bi(never, b"content").await);
             }
-        })
-        .await;
+        });
     }
 }
 
-#[tokio::test]
-async fn datagrams_of_sessions_that_never_come_grow_nothing() {
+#[test]
+fn datagrams_of_sessions_that_never_come_grow_nothing() {
     for role in ROLES {
         flood(role, async |rig, count| {
             for number in 0..count {
@@ -77,25 +77,23 @@ async fn datagrams_of_sessions_that_never_come_grow_nothing() {
                     sent.await.unwrap();
                 }
             }
-        })
-        .await;
+        });
     }
 }
 
-#[tokio::test]
-async fn datagrams_that_nobody_reads_grow_nothing() {
+#[test]
+fn datagrams_that_nobody_reads_grow_nothing() {
     flood(Role::Client, async |rig, count| {
         for _ in 0..4 * count {
             let datagram = [raw::varint(rig.id() / 4), vec![7; 1000]].concat();
             let sent = rig.peer.quic.send_datagram_wait(datagram.into());
             sent.await.unwrap();
         }
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn requests_that_are_reset_at_once_grow_nothing() {
+#[test]
+fn requests_that_are_reset_at_once_grow_nothing() {
     flood(Role::Server, async |rig, count| {
         for number in 0..count {
             let head = match number % 3 {
@@ -111,12 +109,11 @@ async fn requests_that_are_reset_at_once_grow_nothing() {
             send.reset(code(H3_REQUEST_CANCELLED)).unwrap();
             recv.stop(code(H3_REQUEST_CANCELLED)).unwrap();
         }
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn requests_that_break_the_rules_grow_nothing() {
+#[test]
+fn requests_that_break_the_rules_grow_nothing() {
     flood(Role::Server, async |rig, count| {
         for number in 0..count {
             let bytes = match number % 4 {
@@ -131,12 +128,11 @@ async fn requests_that_break_the_rules_grow_nothing() {
             send.finish().unwrap();
             let _ = recv.read_to_end(1000).await;
         }
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn sessions_that_are_opened_and_closed_grow_nothing() {
+#[test]
+fn sessions_that_are_opened_and_closed_grow_nothing() {
     flood(Role::Server, async |rig, count| {
         for number in 0..count / 4 {
             let Beside { mut send, mut recv } = Beside::open(&rig.peer).await;
@@ -149,16 +145,17 @@ async fn sessions_that_are_opened_and_closed_grow_nothing() {
             send.finish().unwrap();
             let _ = recv.read_to_end(1000).await;
         }
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn connections_that_break_the_rules_grow_nothing() {
-    let _alone = ALONE.lock().await;
-    let bystander = Bystander::new(Limits::default()).await;
-    let root = bystander.served.identity.certificate_chain()[0].clone();
-    let socket = bare::client(root);
+#[test]
+fn connections_that_break_the_rules_grow_nothing() {
+    let runtime = runtime();
+    let (bystander, socket) = runtime.block_on(async {
+        let bystander = Bystander::new(Limits::default()).await;
+        let root = bystander.served.identity.certificate_chain()[0].clone();
+        (bystander, bare::client(root))
+    });
     let server = address(&bystander.served.endpoint);
     let many = async |count| {
         for _ in 0..count {
@@ -168,53 +165,48 @@ async fn connections_that_break_the_rules_grow_nothing() {
         }
         bystander.unharmed().await;
     };
-    many(100).await;
-    let before = resident();
+    runtime.block_on(many(200));
 
-    many(400).await;
+    let allocated = measure(|| runtime.block_on(many(400)));
 
-    let grown = resident().saturating_sub(before);
+    // Ten times as much for each, of which there are a tenth.
+    let grown = allocated.bytes_current;
     assert!(grown < ROOM, "{grown} bytes more");
 }
 
-/// Does what `attack` does, so many times, then four times as many, while others go on.
-async fn flood(role: Role, attack: impl AsyncFn(&Rig, usize)) {
-    let _alone = ALONE.lock().await;
-    let bystander = Bystander::new(Limits::default()).await;
-    let rig = Rig::new(&bystander, role).await;
-    let done = Cell::new(false);
-    let others = async {
-        while !done.get() {
-            bystander.unharmed().await;
+/// Does what `attack` does, part by part, while others go on, and counts what is left behind by what
+/// is done later.
+fn flood(role: Role, attack: impl AsyncFn(&Rig, usize)) {
+    let runtime = runtime();
+    let (bystander, rig) = runtime.block_on(async {
+        let bystander = Bystander::new(Limits::default()).await;
+        let rig = Rig::new(&bystander, role).await;
+        (bystander, rig)
+    });
+    let parts = async |count| {
+        for _ in 0..count {
+            let others = async {
+                bystander.unharmed().await;
+                rig.other_lives().await;
+            };
+            tokio::join!(attack(&rig, PART), others);
+            // What was attacked has come to an end.
             rig.other_lives().await;
-            sleep(Duration::from_millis(20)).await;
         }
     };
-    let attacks = async {
-        attack(&rig, FEW).await;
-        let few = resident();
-        attack(&rig, 4 * FEW).await;
-        done.set(true);
-        (few, resident())
+    let run = |count| {
+        let done = async { timeout(Duration::from_secs(60), Box::pin(parts(count))).await };
+        runtime.block_on(done).unwrap();
     };
+    run(BEFORE);
 
-    let both = timeout(Duration::from_secs(60), async {
-        tokio::join!(attacks, others)
-    });
-    let ((few, many), ()) = both.await.unwrap();
+    let allocated = measure(|| run(COUNTED));
 
-    rig.other_lives().await;
-    bystander.unharmed().await;
-    let grown = many.saturating_sub(few);
-    assert!(grown < ROOM, "{role:?}: {few} bytes, then {many}");
+    let grown = allocated.bytes_current;
+    assert!(grown < ROOM, "{role:?}: {grown} bytes more");
 }
 
-/// How much of this process is in memory, in bytes.
-fn resident() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
-    pages * 4096
+/// One whose tasks all run in this thread, whose memory is counted.
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
 }
-
-/// Memory is the whole process's, so that its tests take turns.
-static ALONE: Mutex<()> = Mutex::const_new(());
