@@ -36,9 +36,11 @@ const GET: Fields<'_> = &[
 ];
 
 pub(crate) fn header_blocks() -> Seeds {
+    [connects(), requests(), answers(), spellings(), unreadable()].concat()
+}
+
+fn connects() -> Seeds {
     let with = |more: Fields<'_>| encoded(&[CONNECT, more].concat());
-    let get_with = |more: Fields<'_>| encoded(&[GET, more].concat());
-    let cookies = [("cookie", "chocolate=chip")].repeat(200);
     vec![
         ("connect", encoded(CONNECT)),
         ("connect_chromium", compressed(CONNECT)),
@@ -56,12 +58,24 @@ pub(crate) fn header_blocks() -> Seeds {
         ("connect_host_differs", with(&[("host", "example.org")])),
         ("connect_upper_case", with(&[("Origin", "null")])),
         ("connect_twice", with(&[(":path", "/")])),
+    ]
+}
+
+fn requests() -> Seeds {
+    let get_with = |more: Fields<'_>| encoded(&[GET, more].concat());
+    let cookies = [("cookie", "chocolate=chip")].repeat(200);
+    vec![
         ("get", encoded(GET)),
         ("get_firefox", compressed(GET)),
         ("get_of_a_connection", get_with(&[("connection", "close")])),
         ("get_bad_value", get_with(&[("x-bad", "a\r\nb: c")])),
         ("get_cookies", encoded(&[GET, &cookies[..]].concat())),
         ("get_then_connect", get_with(&[(":method", "CONNECT")])),
+    ]
+}
+
+fn answers() -> Seeds {
+    vec![
         (
             "answer_200",
             encoded(&[
@@ -86,6 +100,12 @@ pub(crate) fn header_blocks() -> Seeds {
             encoded(&[(":status", "200"), ("wt-protocol", "\"chat.v2\"")]),
         ),
         ("answer_101", encoded(&[(":status", "101")])),
+    ]
+}
+
+/// Fields that are not written in the usual way.
+fn spellings() -> Seeds {
+    vec![
         (
             "method_connect_by_name",
             b"\0\0\x5f\x00\x07CONNECT\xc1".to_vec(),
@@ -96,6 +116,18 @@ pub(crate) fn header_blocks() -> Seeds {
             b"\0\0\xd1\x27\x00:method\x07CONNECT".to_vec(),
         ),
         ("never_indexed", b"\0\0\x71\x01/\x32ab\x01c".to_vec()),
+        (
+            "huffman_every_byte",
+            compressed_bytes(&(0..=u8::MAX).collect::<Vec<_>>()),
+        ),
+        ("huffman_longest", compressed_bytes(&[0; 600])),
+        ("empty", vec![0, 0]),
+    ]
+}
+
+/// Blocks that no decoder without a dynamic table can make anything of.
+fn unreadable() -> Seeds {
+    vec![
         ("base", vec![0, 0x7f, 5, 0xd1]),
         ("dynamic", vec![2, 0, 0x80]),
         ("behind_the_base", vec![0, 0, 0x10]),
@@ -110,12 +142,6 @@ pub(crate) fn header_blocks() -> Seeds {
             "huffman_end",
             vec![0, 0, 0x51, 0x84, 0xff, 0xff, 0xff, 0xff],
         ),
-        (
-            "huffman_every_byte",
-            compressed_bytes(&(0..=u8::MAX).collect::<Vec<_>>()),
-        ),
-        ("huffman_longest", compressed_bytes(&[0; 600])),
-        ("empty", vec![0, 0]),
     ]
 }
 

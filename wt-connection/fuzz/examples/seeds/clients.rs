@@ -8,9 +8,53 @@ use crate::program::{
 /// Programs of a client, by steps; each is there for both ways to serve.
 pub(crate) fn clients() -> Seeds {
     // With a control stream as stream 0, and a session as stream 1.
+    [
+        ends(),
+        streams(),
+        late_streams(),
+        early(),
+        sessions(),
+        gets(),
+        posts(),
+        critical_streams(),
+    ]
+    .concat()
+}
+
+fn ends() -> Seeds {
     vec![
         ("nothing", program(0, &[])),
         ("nothing_by_hand", program(1, &[])),
+        ("end_at_once", program(1, &[&finish(1)])),
+        ("end", program(0, &[SLEEP, &finish(1), SLEEP])),
+        ("reset", program(0, &[SLEEP, &[0x51, 0x0c], SLEEP])),
+        ("stop", program(1, &[SLEEP, &[0x61, 0x0c], SLEEP])),
+        (
+            "close_capsule",
+            program(
+                0,
+                &[
+                    BI,
+                    &write(2, b"\x40\x41\x00hello"),
+                    &capsule(1, &close(7, "over")),
+                    SLEEP,
+                ],
+            ),
+        ),
+        (
+            "close_capsule_then_more",
+            program(
+                1,
+                &[&capsule(1, &close(7, "over")), &capsule(1, b"\x00"), SLEEP],
+            ),
+        ),
+        ("drain_capsule", program(0, &[&[0xb1, 0x41, 0], SLEEP])),
+        ("closed", program(0, &[SLEEP, &[0xf0, 0x00]])),
+    ]
+}
+
+fn streams() -> Seeds {
+    vec![
         (
             "bi",
             program(
@@ -51,6 +95,26 @@ pub(crate) fn clients() -> Seeds {
                 ],
             ),
         ),
+    ]
+}
+
+/// Streams that say late, or wrongly, what they are, and a long one.
+fn late_streams() -> Seeds {
+    vec![
+        (
+            "headers_long",
+            program(
+                4,
+                &[
+                    BI,
+                    &write(1, b"\x01\x80\x01\x00\x00"),
+                    SLEEP,
+                    BI,
+                    &write(2, b"\x01\x40\x10"),
+                    SLEEP,
+                ],
+            ),
+        ),
         (
             "uni_slow",
             program(
@@ -65,6 +129,36 @@ pub(crate) fn clients() -> Seeds {
                 ],
             ),
         ),
+        (
+            "large",
+            program(
+                1,
+                &[
+                    BI,
+                    &write(2, b"\x40\x41\x00"),
+                    &[0xe2, 0xff, 7],
+                    &[0xe2, 0xff, 8],
+                    &finish(2),
+                    SLEEP,
+                    &read(1),
+                    SLEEP,
+                ],
+            ),
+        ),
+        (
+            "reserved_stream",
+            program(0, &[UNI, &write(2, b"\x21grease"), SLEEP]),
+        ),
+        (
+            "session_of_a_uni_stream",
+            program(0, &[BI, &write(2, b"\x40\x41\x02"), SLEEP]),
+        ),
+    ]
+}
+
+/// Datagrams, and what comes before its session.
+fn early() -> Seeds {
+    vec![
         (
             "datagrams",
             program(
@@ -110,30 +204,11 @@ pub(crate) fn clients() -> Seeds {
                 ],
             ),
         ),
-        ("end_at_once", program(1, &[&finish(1)])),
-        ("end", program(0, &[SLEEP, &finish(1), SLEEP])),
-        ("reset", program(0, &[SLEEP, &[0x51, 0x0c], SLEEP])),
-        ("stop", program(1, &[SLEEP, &[0x61, 0x0c], SLEEP])),
-        (
-            "close_capsule",
-            program(
-                0,
-                &[
-                    BI,
-                    &write(2, b"\x40\x41\x00hello"),
-                    &capsule(1, &close(7, "over")),
-                    SLEEP,
-                ],
-            ),
-        ),
-        (
-            "close_capsule_then_more",
-            program(
-                1,
-                &[&capsule(1, &close(7, "over")), &capsule(1, b"\x00"), SLEEP],
-            ),
-        ),
-        ("drain_capsule", program(0, &[&[0xb1, 0x41, 0], SLEEP])),
+    ]
+}
+
+fn sessions() -> Seeds {
+    vec![
         (
             "sessions",
             program(
@@ -172,6 +247,11 @@ pub(crate) fn clients() -> Seeds {
                 ],
             ),
         ),
+    ]
+}
+
+fn gets() -> Seeds {
+    vec![
         (
             "get",
             program(
@@ -206,6 +286,13 @@ pub(crate) fn clients() -> Seeds {
                 ],
             ),
         ),
+        ("tunnel", program(4, &[BI, &[0xc1, 0x20], SLEEP])),
+        ("no_control", program(6, &[BI, &[0xc0, 8], SLEEP])),
+    ]
+}
+
+fn posts() -> Seeds {
+    vec![
         (
             "post",
             program(
@@ -250,22 +337,11 @@ pub(crate) fn clients() -> Seeds {
                 ],
             ),
         ),
-        (
-            "headers_long",
-            program(
-                4,
-                &[
-                    BI,
-                    &write(1, b"\x01\x80\x01\x00\x00"),
-                    SLEEP,
-                    BI,
-                    &write(2, b"\x01\x40\x10"),
-                    SLEEP,
-                ],
-            ),
-        ),
-        ("tunnel", program(4, &[BI, &[0xc1, 0x20], SLEEP])),
-        ("no_control", program(6, &[BI, &[0xc0, 8], SLEEP])),
+    ]
+}
+
+fn critical_streams() -> Seeds {
+    vec![
         (
             "control_twice",
             program(0, &[UNI, &write(2, b"\x00\x04\x00"), SLEEP]),
@@ -296,30 +372,5 @@ pub(crate) fn clients() -> Seeds {
             "push_stream",
             program(1, &[UNI, &write(2, b"\x01\x00"), SLEEP]),
         ),
-        (
-            "reserved_stream",
-            program(0, &[UNI, &write(2, b"\x21grease"), SLEEP]),
-        ),
-        (
-            "session_of_a_uni_stream",
-            program(0, &[BI, &write(2, b"\x40\x41\x02"), SLEEP]),
-        ),
-        (
-            "large",
-            program(
-                1,
-                &[
-                    BI,
-                    &write(2, b"\x40\x41\x00"),
-                    &[0xe2, 0xff, 7],
-                    &[0xe2, 0xff, 8],
-                    &finish(2),
-                    SLEEP,
-                    &read(1),
-                    SLEEP,
-                ],
-            ),
-        ),
-        ("closed", program(0, &[SLEEP, &[0xf0, 0x00]])),
     ]
 }

@@ -8,6 +8,10 @@ use crate::program::{
 /// Programs of a server, by steps: for a client that opens sessions, and for one that asks.
 pub(crate) fn servers() -> Seeds {
     // With a control stream as stream 0, and what was answered as stream 1.
+    [sessions(), streams(), ends(), answers()].concat()
+}
+
+fn sessions() -> Seeds {
     vec![
         ("nothing", program(0, &[])),
         ("nothing_asked", program(1, &[])),
@@ -43,6 +47,11 @@ pub(crate) fn servers() -> Seeds {
                 ],
             ),
         ),
+    ]
+}
+
+fn streams() -> Seeds {
+    vec![
         (
             "bi",
             program(
@@ -84,6 +93,19 @@ pub(crate) fn servers() -> Seeds {
             program(0, &[SLEEP, &datagram(0, b"hello"), SLEEP]),
         ),
         (
+            "push_stream",
+            program(0, &[UNI, &write(2, b"\x01\x00"), SLEEP]),
+        ),
+        (
+            "request_of_a_server",
+            program(0, &[BI, &write(2, &request("GET", "/")), SLEEP]),
+        ),
+    ]
+}
+
+fn ends() -> Seeds {
+    vec![
+        (
             "close_capsule",
             program(0, &[SLEEP, &capsule(1, &close(7, "over")), SLEEP]),
         ),
@@ -111,6 +133,26 @@ pub(crate) fn servers() -> Seeds {
             "goaway_grows",
             program(1, &[&framed(0, 7, b"\x00"), &framed(0, 7, b"\x04"), SLEEP]),
         ),
+        ("control_ends", program(0, &[&finish(0), SLEEP])),
+        (
+            "qpack_streams",
+            program(
+                1,
+                &[
+                    UNI,
+                    &write(2, b"\x02\x3f\xe1\x1f"),
+                    UNI,
+                    &write(3, b"\x03\x84"),
+                    SLEEP,
+                ],
+            ),
+        ),
+        ("closed", program(0, &[SLEEP, &[0xf0, 0x00]])),
+    ]
+}
+
+fn answers() -> Seeds {
+    vec![
         (
             "answered",
             program(
@@ -155,28 +197,5 @@ pub(crate) fn servers() -> Seeds {
             "push_promise",
             program(1, &[&framed(1, 5, b"\0\0\0"), SLEEP]),
         ),
-        (
-            "push_stream",
-            program(0, &[UNI, &write(2, b"\x01\x00"), SLEEP]),
-        ),
-        (
-            "request_of_a_server",
-            program(0, &[BI, &write(2, &request("GET", "/")), SLEEP]),
-        ),
-        ("control_ends", program(0, &[&finish(0), SLEEP])),
-        (
-            "qpack_streams",
-            program(
-                1,
-                &[
-                    UNI,
-                    &write(2, b"\x02\x3f\xe1\x1f"),
-                    UNI,
-                    &write(3, b"\x03\x84"),
-                    SLEEP,
-                ],
-            ),
-        ),
-        ("closed", program(0, &[SLEEP, &[0xf0, 0x00]])),
     ]
 }

@@ -9,22 +9,35 @@ use wt_connection_fuzz::{frame, uni_header, varint};
 use crate::Seeds;
 
 pub(crate) fn settings() -> Seeds {
-    let pairs = |pairs: &[(u64, u64)]| -> Vec<u8> {
-        let pairs = pairs
-            .iter()
-            .flat_map(|(id, value)| [varint(*id), varint(*value)]);
-        pairs.flatten().collect()
-    };
     let ours = |server| {
         let mut payload = Vec::new();
         Settings::ours(128, 16 * 1024, server).encode(&mut payload);
         payload
     };
     let many: Vec<_> = (0x40..0x40 + 65).map(|id| (id, 0)).collect();
-    vec![
+    let mut seeds = generations();
+    seeds.extend([
         ("ours_server", ours(true)),
         ("ours_client", ours(false)),
         ("chromium", chromium()),
+        ("greatest", pairs(&[(MAX, MAX)])),
+        ("most", pairs(&many[..64])),
+        ("too_many", pairs(&many)),
+        ("twice", pairs(&[(0x33, 1), (6, 100), (0x33, 1)])),
+        ("http_2", pairs(&[(4, 65_535)])),
+        ("neither_0_nor_1", pairs(&[(0x33, 2)])),
+        (
+            "not_the_shortest",
+            vec![0x40, 0x33, 0x80, 0, 0, 1, 0xc0, 0, 0, 0, 0, 0, 0, 8, 1],
+        ),
+        ("truncated", vec![0x33, 1, 0x6b]),
+    ]);
+    seeds
+}
+
+/// Settings of peers that speak one draft or another, or none.
+fn generations() -> Seeds {
+    vec![
         (
             "firefox",
             pairs(&[
@@ -64,18 +77,14 @@ pub(crate) fn settings() -> Seeds {
                 (0x2b64, 100),
             ]),
         ),
-        ("greatest", pairs(&[(MAX, MAX)])),
-        ("most", pairs(&many[..64])),
-        ("too_many", pairs(&many)),
-        ("twice", pairs(&[(0x33, 1), (6, 100), (0x33, 1)])),
-        ("http_2", pairs(&[(4, 65_535)])),
-        ("neither_0_nor_1", pairs(&[(0x33, 2)])),
-        (
-            "not_the_shortest",
-            vec![0x40, 0x33, 0x80, 0, 0, 1, 0xc0, 0, 0, 0, 0, 0, 0, 8, 1],
-        ),
-        ("truncated", vec![0x33, 1, 0x6b]),
     ]
+}
+
+fn pairs(pairs: &[(u64, u64)]) -> Vec<u8> {
+    let pairs = pairs
+        .iter()
+        .flat_map(|(id, value)| [varint(*id), varint(*value)]);
+    pairs.flatten().collect()
 }
 
 fn chromium() -> Vec<u8> {
