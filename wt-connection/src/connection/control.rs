@@ -10,7 +10,7 @@ use crate::connection::stop::Stop;
 use crate::proto::code;
 use crate::proto::control::{self, ControlEvent, ControlReader, Side};
 use crate::proto::fault::ConnectionFault;
-use crate::proto::qpack::DecoderStream;
+use crate::proto::qpack::{self, DecoderStream};
 use crate::proto::stream_header::Kind;
 
 /// The peer's critical streams: its control stream, and the two of QPACK, which carry next to
@@ -48,7 +48,7 @@ impl CriticalStreams {
                 &mut self.control
             }
             Kind::QpackEncoder => {
-                check_encoder(rest)?;
+                qpack::check_encoder_stream(rest)?;
                 &mut self.encoder
             }
             _ => {
@@ -84,7 +84,7 @@ impl CriticalStreams {
                 chunk = read(&mut self.control) => chunk.map(|chunk| {
                     self.reader.push(&chunk);
                 }),
-                chunk = read(&mut self.encoder) => chunk.and_then(|chunk| check_encoder(&chunk)),
+                chunk = read(&mut self.encoder) => chunk.and_then(|chunk| qpack::check_encoder_stream(&chunk)),
                 chunk = read(&mut self.decoder) => {
                     chunk.and_then(|chunk| self.decoded.push(&chunk))
                 }
@@ -106,16 +106,6 @@ async fn read(stream: &mut Option<quinn::RecvStream>) -> Result<Bytes, Connectio
         Ok(Some(chunk)) => Ok(chunk.bytes),
         Ok(None) | Err(quinn::ReadError::Reset(_)) => Err(CLOSED),
         Err(_) => std::future::pending().await,
-    }
-}
-
-/// The only instruction that a table without room allows sets its capacity to zero.
-fn check_encoder(bytes: &[u8]) -> Result<(), ConnectionFault> {
-    const SET_CAPACITY_0: u8 = 0x20;
-    if bytes.iter().all(|byte| *byte == SET_CAPACITY_0) {
-        Ok(())
-    } else {
-        Err(TABLE)
     }
 }
 
@@ -221,8 +211,4 @@ const SECOND: ConnectionFault = ConnectionFault::new(
 const CLOSED: ConnectionFault = ConnectionFault::new(
     code::H3_CLOSED_CRITICAL_STREAM,
     "a critical stream was closed",
-);
-const TABLE: ConnectionFault = ConnectionFault::new(
-    code::QPACK_ENCODER_STREAM_ERROR,
-    "an insertion into a table without room",
 );

@@ -22,6 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("header_block", blocks::header_blocks()),
         ("capsules", streams::capsules()),
         ("stream_headers", streams::stream_headers()),
+        ("qpack_streams", streams::qpack()),
         ("control", streams::control()),
         ("frames", blocks::frames()),
         ("fields", blocks::fields()),

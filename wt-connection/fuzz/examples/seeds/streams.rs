@@ -31,6 +31,7 @@ pub(crate) fn settings() -> Seeds {
             vec![0x40, 0x33, 0x80, 0, 0, 1, 0xc0, 0, 0, 0, 0, 0, 0, 8, 1],
         ),
         ("truncated", vec![0x33, 1, 0x6b]),
+        ("reserved", pairs(&[(0, 1)])),
     ]);
     seeds
 }
@@ -146,6 +147,33 @@ pub(crate) fn control() -> Seeds {
     ]
 }
 
+/// What comes on the streams of QPACK.
+pub(crate) fn qpack() -> Seeds {
+    vec![
+        ("nothing", vec![]),
+        ("capacities", vec![0x20, 0x20]),
+        ("capacity", vec![0x20, 0x3f, 0xe1, 0x1f]),
+        ("insertion", vec![0xc1, 1, b'x']),
+        ("cancellations", vec![0x40, 0x44, 0x7e]),
+        (
+            "cancellation_of_a_late_stream",
+            vec![0x7f, 0x80, 0x80, 1, 0x41],
+        ),
+        ("cancellation_cut_off", vec![0x44, 0x7f, 0x80]),
+        ("cancellation_longest", longest(9)),
+        ("cancellation_too_long", longest(10)),
+        ("acknowledgement", vec![0x40, 0x84]),
+        ("increment", vec![0x01]),
+    ]
+}
+
+/// The cancellation of a stream whose id takes so many bytes behind the first.
+fn longest(behind: usize) -> Vec<u8> {
+    let mut bytes = vec![0x80; behind + 1];
+    (bytes[0], bytes[behind]) = (0x7f, 0x01);
+    bytes
+}
+
 pub(crate) fn capsules() -> Seeds {
     let close = |code, reason: &str| {
         let reason = reason.to_owned();
@@ -190,6 +218,7 @@ pub(crate) fn capsules() -> Seeds {
         ("datagram", data(&frame(0, b"datagram"))),
         ("max_data", data(&frame(0x190b_4d3d, &varint(65_536)))),
         ("max_streams", data(&frame(0x190b_4d3f, &varint(100)))),
+        ("max_stream_data", data(&frame(0x190b_4d3e, &[4, 4]))),
         ("data_blocked", data(&frame(0x190b_4d41, &varint(65_536)))),
         ("reserved", data(&frame(0x29 * 7 + 0x17, b"grease"))),
         ("endless", data(&[&endless[..], &[0; 40]].concat())),

@@ -6,6 +6,7 @@
 mod decoder;
 mod decoder_stream;
 mod encoder;
+mod encoder_stream;
 mod error;
 mod glance;
 mod integer;
@@ -15,6 +16,7 @@ mod string;
 pub use decoder::{Field, decode};
 pub use decoder_stream::DecoderStream;
 pub use encoder::encode;
+pub use encoder_stream::check_encoder_stream;
 pub use error::QpackError;
 pub use glance::is_plain_request;
 
