@@ -10,15 +10,14 @@ use http::Request;
 use http_body_util::{BodyExt, Full, Limited};
 use libfuzzer_sys::fuzz_target;
 use tower::ServiceExt;
-use wt_connection::{Connection, Connector, Endpoint, Target, Trust};
-use wt_connection_fuzz::{App, Peer, Program, World, localhost};
+use wt_connection::{Connection, Connector, Endpoint, Identity, Target, Trust};
+use wt_connection_fuzz::{App, Peer, Program, World, limits, localhost, narrow_localhost};
 
 struct Client {
     app: App,
     connector: Connector,
-    /// Of which only quinn's part is used.
-    server: Endpoint,
-    address: SocketAddr,
+    /// Of which only quinn's part is used; the second has room for next to nothing.
+    servers: [Endpoint; 2],
 }
 
 thread_local! {
@@ -30,24 +29,23 @@ fuzz_target!(|input: &[u8]| {
 });
 
 async fn make() -> Client {
-    let (identity, server, limits) = localhost();
-    let trust = Trust::hashes([identity.certificate_hash()]);
+    let (identities, servers): (Vec<_>, Vec<_>) =
+        [localhost(), narrow_localhost()].into_iter().unzip();
+    let trust = Trust::hashes(identities.iter().map(Identity::certificate_hash));
     let builder = Endpoint::builder().address(SocketAddr::from(([127, 0, 0, 1], 0)));
     let endpoint = builder.trust(trust).bind().expect("loopback can be bound");
     Client {
         app: App::default(),
-        connector: Connector::new(endpoint).limits(limits),
-        address: server.local_address().expect("it is bound"),
-        server,
+        connector: Connector::new(endpoint).limits(limits()),
+        servers: servers.try_into().expect("there are two"),
     }
 }
 
 async fn run(client: &Client, input: &[u8]) {
     let program = Program::new(input);
-    let connecting = client
-        .connector
-        .clone()
-        .oneshot(Target::from(client.address));
+    let server = &client.servers[usize::from(program.narrow())];
+    let address = server.local_address().expect("it is bound");
+    let connecting = client.connector.clone().oneshot(Target::from(address));
     let app = client.app.clone();
     let requests = program.variant();
     let mut work = tokio::spawn(async move {
@@ -57,7 +55,7 @@ async fn run(client: &Client, input: &[u8]) {
     });
     // A machine that stands still lets handshakes fail.
     let quic = tokio::select! {
-        Some(incoming) = client.server.quic().accept() => incoming.await,
+        Some(incoming) = server.quic().accept() => incoming.await,
         _ = &mut work => return,
     };
     let Ok(quic) = quic else { return };

@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, Full};
 use libfuzzer_sys::fuzz_target;
 use tower::{ServiceExt, service_fn};
 use wt_connection::{Connections, Connector, Endpoint, Server, Target, Trust};
-use wt_connection_fuzz::{App, Peer, Program, World, localhost, raw_client, serve};
+use wt_connection_fuzz::{App, Peer, Program, RawClient, World, localhost, serve};
 
 struct Servers {
     app: App,
@@ -21,7 +21,7 @@ struct Servers {
     connections: Connections,
     /// Serves by `Endpoint::accept`.
     by_hand: SocketAddr,
-    raw: [quinn::Endpoint; 2],
+    raw: [RawClient; 2],
     good: [Connector; 2],
 }
 
@@ -36,8 +36,8 @@ fuzz_target!(|input: &[u8]| {
 async fn make() -> Servers {
     let app = App::default();
     let connections = Connections::new();
-    let (served_identity, served, _) = localhost();
-    let (by_hand_identity, by_hand, _) = localhost();
+    let (served_identity, served) = localhost();
+    let (by_hand_identity, by_hand) = localhost();
     let addresses =
         [&served, &by_hand].map(|endpoint| endpoint.local_address().expect("it is bound"));
     let service = {
@@ -61,7 +61,7 @@ async fn make() -> Servers {
         served: addresses[0],
         connections,
         by_hand: addresses[1],
-        raw: identities.each_ref().map(raw_client),
+        raw: identities.each_ref().map(RawClient::new),
         good,
     }
 }
@@ -83,9 +83,7 @@ async fn run(servers: &Servers, input: &[u8]) {
         false => (&servers.raw[0], servers.served),
         true => (&servers.raw[1], servers.by_hand),
     };
-    let connecting = raw
-        .connect(address, "localhost")
-        .expect("the address is one");
+    let connecting = raw.connect(address, program.narrow());
     // A machine that stands still lets handshakes fail; that the server is there, is checked.
     let Ok(quic) = connecting.await else { return };
     let mut peer = Peer::new(quic);

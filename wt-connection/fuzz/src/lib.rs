@@ -14,4 +14,4 @@ pub use peer::Peer;
 pub use pieces::{cuts, pieces};
 pub use program::{Op, Program};
 pub use wire::{answer, connect, control, frame, request, uni_header, varint};
-pub use world::{World, localhost, raw_client, within};
+pub use world::{RawClient, World, limits, localhost, narrow_localhost, within};

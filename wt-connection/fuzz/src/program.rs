@@ -58,6 +58,11 @@ impl<'a> Program<'a> {
         self.flags & 4 == 0
     }
 
+    /// Whether the peer has room for next to nothing.
+    pub fn narrow(&self) -> bool {
+        self.flags & 8 != 0
+    }
+
     fn byte(&mut self) -> u8 {
         let (byte, rest) = self.rest.split_first().unwrap_or((&0, &[]));
         self.rest = rest;

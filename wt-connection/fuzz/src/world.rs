@@ -69,33 +69,80 @@ pub async fn within<O>(future: impl Future<Output = O>) -> O {
     panic!("it is not done in time");
 }
 
-/// An identity, a server of ours and limits that are soon reached.
-pub fn localhost() -> (Identity, Endpoint, Limits) {
-    let identity = Identity::self_signed(["localhost"]).expect("an identity can be made");
-    let limits = Limits::default()
+/// An identity, and a server of ours with limits that are soon reached.
+pub fn localhost() -> (Identity, Endpoint) {
+    server(
+        Transport::default()
+            .keep_alive_interval(None)
+            .max_idle_timeout(Some(IDLE))
+            .congestion_controller(unblocked()),
+    )
+}
+
+/// The same, but that it has room for next to nothing.
+pub fn narrow_localhost() -> (Identity, Endpoint) {
+    let mut transport = narrow();
+    let idle = IDLE.try_into().expect("it is short");
+    transport.max_idle_timeout(Some(idle));
+    server(transport.into())
+}
+
+/// Limits that are soon reached.
+pub fn limits() -> Limits {
+    Limits::default()
         .max_sessions(4)
         .early_streams(3)
         .early_datagrams(3)
         .received_datagrams(3)
         .header_block(2048)
         .header_timeout(Duration::from_millis(300))
-        .flush_timeout(Duration::from_millis(200));
+        .flush_timeout(Duration::from_millis(200))
+}
+
+fn server(transport: Transport) -> (Identity, Endpoint) {
+    let identity = Identity::self_signed(["localhost"]).expect("an identity can be made");
     let endpoint = Endpoint::builder()
         .address(SocketAddr::from(([127, 0, 0, 1], 0)))
         .identity(identity.clone())
-        .limits(limits)
-        .transport(
-            Transport::default()
-                .keep_alive_interval(None)
-                .max_idle_timeout(Some(Duration::from_secs(2)))
-                .congestion_controller(unblocked()),
-        )
+        .limits(limits())
+        .transport(transport)
         .bind();
-    (identity, endpoint.expect("loopback can be bound"), limits)
+    (identity, endpoint.expect("loopback can be bound"))
 }
 
-/// A client of quinn's alone that trusts an identity.
-pub fn raw_client(identity: &Identity) -> quinn::Endpoint {
+/// Clients of quinn's alone that trust an identity, on one socket.
+pub struct RawClient {
+    socket: quinn::Endpoint,
+    wide: quinn::ClientConfig,
+    narrow: quinn::ClientConfig,
+}
+
+impl RawClient {
+    pub fn new(identity: &Identity) -> Self {
+        let socket = quinn::Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let mut transport = quinn::TransportConfig::default();
+        transport.congestion_controller_factory(unblocked());
+        Self {
+            socket: socket.expect("loopback can be bound"),
+            wide: client_config(identity, transport),
+            narrow: client_config(identity, narrow()),
+        }
+    }
+
+    /// Connects, as one that has room for next to nothing if `narrow`.
+    pub fn connect(&self, server: SocketAddr, narrow: bool) -> quinn::Connecting {
+        let config = match narrow {
+            true => &self.narrow,
+            false => &self.wide,
+        };
+        let connecting = self
+            .socket
+            .connect_with(config.clone(), server, "localhost");
+        connecting.expect("the address is one")
+    }
+}
+
+fn client_config(identity: &Identity, transport: quinn::TransportConfig) -> quinn::ClientConfig {
     let mut roots = rustls::RootCertStore::empty();
     let root = identity.certificate_chain()[0].clone();
     roots.add(root).expect("it is a certificate");
@@ -107,14 +154,22 @@ pub fn raw_client(identity: &Identity) -> quinn::Endpoint {
         .with_no_client_auth();
     tls.alpn_protocols = vec![b"h3".to_vec()];
     let crypto = QuicClientConfig::try_from(tls).expect("TLS 1.3 is QUIC's");
-    let socket = quinn::Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0)));
-    let mut socket = socket.expect("loopback can be bound");
-    let mut transport = quinn::TransportConfig::default();
-    transport.congestion_controller_factory(unblocked());
     let mut config = quinn::ClientConfig::new(Arc::new(crypto));
     config.transport_config(Arc::new(transport));
-    socket.set_default_client_config(config);
-    socket
+    config
+}
+
+/// Room for the settings of ours and a little more in each stream, for a few such, and for two
+/// streams of each kind, so that whatever the other side writes or opens soon has to wait.
+fn narrow() -> quinn::TransportConfig {
+    let mut transport = quinn::TransportConfig::default();
+    transport
+        .stream_receive_window(48_u8.into())
+        .receive_window(200_u8.into())
+        .max_concurrent_bidi_streams(2_u8.into())
+        .max_concurrent_uni_streams(2_u8.into())
+        .congestion_controller_factory(unblocked());
+    transport
 }
 
 /// A window that no program fills. With more to send than fits, quinn 0.11 does not send the end of
@@ -126,3 +181,4 @@ fn unblocked() -> Arc<NewRenoConfig> {
 }
 
 const CHECK_EVERY: usize = 64;
+const IDLE: Duration = Duration::from_secs(2);

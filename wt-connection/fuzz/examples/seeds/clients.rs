@@ -17,6 +17,7 @@ pub(crate) fn clients() -> Seeds {
         gets(),
         posts(),
         critical_streams(),
+        narrow(),
     ]
     .concat()
 }
@@ -371,6 +372,62 @@ fn critical_streams() -> Seeds {
         (
             "push_stream",
             program(1, &[UNI, &write(2, b"\x01\x00"), SLEEP]),
+        ),
+    ]
+}
+
+/// Clients that have room for next to nothing of what is sent to them.
+fn narrow() -> Seeds {
+    vec![
+        ("narrow", program(8, &[SLEEP, &read(1), SLEEP])),
+        (
+            "narrow_by_hand",
+            program(9, &[SLEEP, &read(1), SLEEP, &finish(1), SLEEP]),
+        ),
+        (
+            "narrow_drain",
+            program(
+                8,
+                &[
+                    BI,
+                    &[0xc2, 2],
+                    SLEEP,
+                    &capsule(2, &close(7, "over")),
+                    &finish(2),
+                    SLEEP,
+                ],
+            ),
+        ),
+        ("narrow_open", program(9, &[BI, &[0xc2, 3], SLEEP, ACCEPT])),
+        (
+            "narrow_get",
+            program(
+                12,
+                &[
+                    BI,
+                    &write(1, &request("GET", "/large")),
+                    &finish(1),
+                    SLEEP,
+                    &read(1),
+                    SLEEP,
+                    &[0x61, 0x0c],
+                ],
+            ),
+        ),
+        (
+            "narrow_echo",
+            program(
+                8,
+                &[
+                    BI,
+                    &write(2, b"\x40\x41\x00"),
+                    &[0xe2, 2, 7],
+                    &finish(2),
+                    SLEEP,
+                    &read(1),
+                    SLEEP,
+                ],
+            ),
         ),
     ]
 }

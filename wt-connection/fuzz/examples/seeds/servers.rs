@@ -8,7 +8,7 @@ use crate::program::{
 /// Programs of a server, by steps: for a client that opens sessions, and for one that asks.
 pub(crate) fn servers() -> Seeds {
     // With a control stream as stream 0, and what was answered as stream 1.
-    [sessions(), streams(), ends(), answers()].concat()
+    [sessions(), streams(), ends(), answers(), narrow()].concat()
 }
 
 fn sessions() -> Seeds {
@@ -197,5 +197,37 @@ fn answers() -> Seeds {
             "push_promise",
             program(1, &[&framed(1, 5, b"\0\0\0"), SLEEP]),
         ),
+    ]
+}
+
+/// Servers that have room for next to nothing of what is sent to them.
+fn narrow() -> Seeds {
+    vec![
+        ("narrow", program(8, &[SLEEP, &read(1), SLEEP])),
+        (
+            "narrow_session",
+            program(8, &[SLEEP, &read(1), &read(1), &read(1), ACCEPT, SLEEP]),
+        ),
+        (
+            "narrow_close",
+            program(8, &[SLEEP, &capsule(1, &close(7, "over")), SLEEP]),
+        ),
+        ("narrow_end", program(8, &[SLEEP, &finish(1), SLEEP])),
+        (
+            "narrow_asked",
+            program(
+                9,
+                &[
+                    SLEEP,
+                    &framed(1, 0, b"hello"),
+                    &read(1),
+                    SLEEP,
+                    ACCEPT,
+                    &finish(1),
+                    SLEEP,
+                ],
+            ),
+        ),
+        ("narrow_unanswered", program(12, &[SLEEP, SLEEP])),
     ]
 }
