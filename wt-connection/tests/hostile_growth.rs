@@ -25,7 +25,7 @@ const ROOM: i64 = 64 * (COUNTED * PART) as i64;
 #[test]
 fn streams_that_are_reset_at_once_grow_nothing() {
     for role in ROLES {
-        flood(role, async |rig, count| {
+        flood(role, &async |rig, count| {
             rig.accept_all();
             for number in 0..count {
                 let mut uni = rig.peer.quic.open_uni().await.unwrap();
@@ -54,7 +54,7 @@ fn streams_that_are_reset_at_once_grow_nothing() {
 #[test]
 fn streams_of_sessions_that_are_gone_or_never_come_grow_nothing() {
     for role in ROLES {
-        flood(role, async |rig, count| {
+        flood(role, &async |rig, count| {
             for number in 0..count {
                 let never = (1 << 60) + 4 * number as u64;
                 let unreset = rig.peer.uni(never, b"content").await;
@@ -68,7 +68,7 @@ fn streams_of_sessions_that_are_gone_or_never_come_grow_nothing() {
 #[test]
 fn datagrams_of_sessions_that_never_come_grow_nothing() {
     for role in ROLES {
-        flood(role, async |rig, count| {
+        flood(role, &async |rig, count| {
             for number in 0..count {
                 for _ in 0..4 {
                     let id = (1 << 60) + 4 * number as u64;
@@ -83,7 +83,7 @@ fn datagrams_of_sessions_that_never_come_grow_nothing() {
 
 #[test]
 fn datagrams_that_nobody_reads_grow_nothing() {
-    flood(Role::Client, async |rig, count| {
+    flood(Role::Client, &async |rig, count| {
         for _ in 0..4 * count {
             let datagram = [raw::varint(rig.id() / 4), vec![7; 1000]].concat();
             let sent = rig.peer.quic.send_datagram_wait(datagram.into());
@@ -94,7 +94,7 @@ fn datagrams_that_nobody_reads_grow_nothing() {
 
 #[test]
 fn requests_that_are_reset_at_once_grow_nothing() {
-    flood(Role::Server, async |rig, count| {
+    flood(Role::Server, &async |rig, count| {
         for number in 0..count {
             let head = match number % 3 {
                 0 => raw::connect("/"),
@@ -114,7 +114,7 @@ fn requests_that_are_reset_at_once_grow_nothing() {
 
 #[test]
 fn requests_that_break_the_rules_grow_nothing() {
-    flood(Role::Server, async |rig, count| {
+    flood(Role::Server, &async |rig, count| {
         for number in 0..count {
             let bytes = match number % 4 {
                 0 => raw::headers(&[(":method", "CONNECT"), (":protocol", "webtransport")]),
@@ -133,7 +133,7 @@ fn requests_that_break_the_rules_grow_nothing() {
 
 #[test]
 fn sessions_that_are_opened_and_closed_grow_nothing() {
-    flood(Role::Server, async |rig, count| {
+    flood(Role::Server, &async |rig, count| {
         for number in 0..count / 4 {
             let Beside { mut send, mut recv } = Beside::open(&rig.peer).await;
             drop(rig.peer.uni(send.id().into(), b"content").await);
@@ -176,7 +176,7 @@ fn connections_that_break_the_rules_grow_nothing() {
 
 /// Does what `attack` does, part by part, while others go on, and counts what is left behind by what
 /// is done later.
-fn flood(role: Role, attack: impl AsyncFn(&Rig, usize)) {
+fn flood(role: Role, attack: &impl AsyncFn(&Rig, usize)) {
     let runtime = runtime();
     let (bystander, rig) = runtime.block_on(async {
         let bystander = Bystander::new(Limits::default()).await;
