@@ -202,6 +202,7 @@ async fn half_a_capsule_or_frame_holds_up_nobody() {
                 rig.other_lives().await;
 
                 rig.send.write_all(&close[length..]).await.unwrap();
+                rig.send.finish().unwrap();
 
                 assert_eq!(rig.recv.read_to_end(10).await.unwrap(), b"", "{role:?}");
             }

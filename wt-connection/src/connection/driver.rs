@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread;
 
@@ -6,7 +7,6 @@ use crate::connection::stop::Stop;
 use crate::connection::{Core, Owner, control};
 use crate::error::{Close, ConnectionError, SessionError};
 use crate::proto::code;
-use crate::proto::fault::ConnectionFault;
 use crate::session::Ask;
 use crate::state::ConnectionState;
 use crate::wire;
@@ -116,7 +116,7 @@ impl Driver {
             close = self.owner.closing() => End::Asked(close),
             () = core.released.cancelled() => End::Released,
             fault = core.failed() => End::Stop(Stop::Fault(fault)),
-            fault = heed(&core) => End::Stop(Stop::Fault(fault)),
+            never = heed(&core) => match never {},
             stop = serve => End::Stop(stop),
         }
     }
@@ -135,16 +135,12 @@ impl Driver {
     }
 }
 
-/// Drains a connection on which much was given up, and ends one on which it does not stop.
-async fn heed(core: &Core) -> ConnectionFault {
+/// Drains a connection on which much was given up.
+async fn heed(core: &Core) -> Infallible {
     core.left_behind.much().await;
     core.drain();
-    core.left_behind.too_much().await;
-    GIVEN_UP
+    std::future::pending().await
 }
-
-const GIVEN_UP: ConnectionFault =
-    ConnectionFault::new(code::H3_EXCESSIVE_LOAD, "too many streams were given up");
 
 #[cfg(all(test, feature = "self-signed"))]
 mod tests {

@@ -11,15 +11,14 @@ use crate::{wait, wire};
 ///
 /// Until the connection's end, quinn keeps a few words for each stream that is reset after somebody
 /// has waited for the peer to stop it or to acknowledge it, unless the peer does stop it. A
-/// connection with many of them is to drain, so that another takes its place; one on which they
-/// become ever more is ended.
+/// connection with many of them is to drain, so that another takes its place: then only what is open
+/// by that time can add to them.
 ///
 /// What arrived whole before its session was closed is kept until it is read.
 #[derive(Debug)]
 pub(crate) struct LeftBehind {
     resets: AtomicU32,
     much: SetOnce<()>,
-    too_much: SetOnce<()>,
     /// For so many more bytes there is room.
     room: Arc<Semaphore>,
 }
@@ -29,7 +28,6 @@ impl Default for LeftBehind {
         Self {
             resets: AtomicU32::new(0),
             much: SetOnce::new(),
-            too_much: SetOnce::new(),
             room: Arc::new(Semaphore::new(ROOM)),
         }
     }
@@ -66,13 +64,10 @@ impl LeftBehind {
 
     /// Counts a stream that was reset.
     fn add(&self) {
-        let reached = match self.resets.fetch_add(1, Ordering::Relaxed) + 1 {
-            MUCH => &self.much,
-            TOO_MUCH => &self.too_much,
-            _ => return,
-        };
-        // Each count is reached once, until it wraps around.
-        let _ = reached.set(());
+        if self.resets.fetch_add(1, Ordering::Relaxed) + 1 == MUCH {
+            // It is reached once, until the number wraps around.
+            let _ = self.much.set(());
+        }
     }
 
     /// Finds room for so many bytes, as long as what is given lives.
@@ -85,16 +80,10 @@ impl LeftBehind {
     pub(crate) async fn much(&self) {
         self.much.wait().await;
     }
-
-    /// Waits until the connection has to end.
-    pub(crate) async fn too_much(&self) {
-        self.too_much.wait().await;
-    }
 }
 
 /// Of some 100 bytes each.
 const MUCH: u32 = 4096;
-const TOO_MUCH: u32 = 4 * MUCH;
 /// As much as a connection may receive ahead of the application, unless set.
 const ROOM: usize = 16 << 20;
 
@@ -116,19 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn who_leaves_much_behind_is_told_in_two_steps() {
+    fn who_leaves_much_behind_is_told() {
         let left = LeftBehind::default();
         let mut much = spawn(left.much());
-        let mut too_much = spawn(left.too_much());
 
         (1..MUCH).for_each(|_| left.add());
         assert_pending!(much.poll());
         left.add();
-        assert_ready!(much.poll());
 
-        (MUCH + 1..TOO_MUCH).for_each(|_| left.add());
-        assert_pending!(too_much.poll());
-        left.add();
-        assert_ready!(too_much.poll());
+        assert_ready!(much.poll());
     }
 }

@@ -139,9 +139,8 @@ impl SendStream {
     ///
     /// Fails if all was delivered or the stream reset before, or the session is over.
     pub fn reset(&mut self, code: u32) -> Result<(), WriteError> {
-        let left_behind = self.session.core().left_behind();
         self.half
-            .with(|sending| sending.reset(wire::app_code(code), left_behind))?
+            .with(|sending| sending.stream.reset(wire::app_code(code)))?
             .map_err(|_| WriteError::Finished)?;
         self.sent = Sent::Reset;
         Ok(())
@@ -149,6 +148,9 @@ impl SendStream {
 
     /// Waits until the peer stops the stream, and says with which code, or until the peer has
     /// acknowledged all of a finished stream, which is `Ok(None)`.
+    ///
+    /// Of a stream that this side resets after it has waited here, QUIC keeps some 100 bytes until the
+    /// connection is over, unless the peer has stopped it.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-use quinn::{ClosedStream, StoppedError, VarInt};
+use quinn::{StoppedError, VarInt};
 
 use crate::connection::LeftBehind;
 use crate::stream::half::Abort;
@@ -26,23 +26,16 @@ impl Sending {
         self.watched = true;
         self.stream.stopped()
     }
-
-    pub(crate) fn reset(
-        &mut self,
-        code: VarInt,
-        left_behind: &LeftBehind,
-    ) -> Result<(), ClosedStream> {
-        if self.watched {
-            left_behind.reset(&mut self.stream, code)
-        } else {
-            self.stream.reset(code)
-        }
-    }
 }
 
 impl Abort for Sending {
     fn abort(&mut self, left_behind: &LeftBehind) {
+        let code = wire::session_gone();
         // One that has been acknowledged needs no reset.
-        let _ = self.reset(wire::session_gone(), left_behind);
+        let _ = if self.watched {
+            left_behind.reset(&mut self.stream, code)
+        } else {
+            self.stream.reset(code)
+        };
     }
 }
