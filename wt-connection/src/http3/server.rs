@@ -3,7 +3,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use h3::error::Code;
+use h3::error::{Code, StreamError};
 use h3::server::RequestResolver;
 use http::Method;
 
@@ -15,6 +15,8 @@ use crate::http3::responder::Responder;
 use crate::http3::stopped::{Stopped, stopped};
 use crate::http3::streams::{Ahead, Bi};
 use crate::http3::transport::{Arrived, Transport};
+use crate::proto::code;
+use crate::proto::fault::ConnectionFault;
 use crate::wait;
 
 /// h3's server, which turns streams into requests; it begins with the first one.
@@ -62,7 +64,12 @@ impl Server {
             self.h3 = None;
             self.next()
         })?;
-        let (mut request, mut stream) = wait::at_once(pin!(resolver.resolve_request()))?.ok()?;
+        let resolved = wait::at_once(pin!(resolver.resolve_request()))?;
+        if let Err(StreamError::ConnectionError { .. }) = &resolved {
+            // All else that it could take for one has been looked at.
+            self.core.fail(UNDECODABLE);
+        }
+        let (mut request, mut stream) = resolved.ok()?;
         let length = head::content_length(request.headers())
             .ok()
             .filter(|_| !head::is_of_a_connection(request.headers()));
@@ -129,6 +136,11 @@ impl Arrival {
         self.stream.stop_sending(code.into());
     }
 }
+
+const UNDECODABLE: ConnectionFault = ConnectionFault::new(
+    code::QPACK_DECOMPRESSION_FAILED,
+    "a header block that cannot be decoded",
+);
 
 impl fmt::Debug for Arrival {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
