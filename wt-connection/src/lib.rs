@@ -103,6 +103,7 @@ mod connecting;
 mod connection;
 mod connections;
 mod connector;
+mod content_stream;
 mod date;
 mod diagnosis;
 mod endpoint;

@@ -9,7 +9,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use tracing::Span;
 
 use crate::activity::InUse;
-use crate::connection::{Handle, LeftBehind, Queued};
+use crate::connection::{Handle, Queued};
+use crate::content_stream::ContentStream;
 use crate::error::SessionError;
 use crate::given_up::given_up;
 use crate::proto::code;
@@ -254,10 +255,7 @@ impl SessionRequest {
         head::strip(&mut parts.headers);
         head::set_content_length(&mut parts.headers, body.size_hint().exact());
         let send = self.refuse(http::Response::from_parts(parts, ())).await?;
-        let mut rest = Rest {
-            send: Some(send),
-            left_behind: &self.handle.core.left_behind,
-        };
+        let mut content = ContentStream::new(send, &self.handle.core.left_behind);
         while !body.is_end_stream() {
             let next = poll_fn(|cx| body.as_mut().poll_frame(cx));
             let data = match next.await.map(|frame| frame.map_err(drop)) {
@@ -269,12 +267,10 @@ impl SessionRequest {
                 && data.has_remaining()
             {
                 let data = data.copy_to_bytes(data.remaining());
-                rest.write(&reply::data(&data)).await?;
+                content.write(&reply::data(&data)).await?;
             }
         }
-        if let Some(send) = rest.send.take() {
-            self.finish(send);
-        }
+        self.finish(content.into_inner());
         Ok(())
     }
 
@@ -338,7 +334,7 @@ impl SessionRequest {
 
     fn finish(&self, mut send: quinn::SendStream) {
         let _ = send.finish();
-        self.handle.core.linger(send);
+        self.handle.core.answers.push(send);
     }
 
     /// Sends the response's headers, and gives the streams to whoever goes on.
@@ -348,30 +344,6 @@ impl SessionRequest {
         let streams = self.streams.as_mut().expect(TAKEN_LAST);
         reply::write(&mut streams.send, &bytes).await?;
         Ok(self.streams.take().expect(TAKEN_LAST))
-    }
-}
-
-/// The body of an answer; dropped before its end, it is reset: quinn would finish it.
-struct Rest<'a> {
-    send: Option<quinn::SendStream>,
-    left_behind: &'a LeftBehind,
-}
-
-impl Rest<'_> {
-    async fn write(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
-        match &mut self.send {
-            Some(send) => reply::write(send, bytes).await,
-            None => Ok(()),
-        }
-    }
-}
-
-impl Drop for Rest<'_> {
-    fn drop(&mut self) {
-        if let Some(send) = &mut self.send {
-            let code = wire::varint(code::H3_INTERNAL_ERROR);
-            let _ = self.left_behind.reset(send, code);
-        }
     }
 }
 
@@ -391,7 +363,7 @@ impl Drop for SessionRequest {
         }
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         if reply::at_once(&mut streams.send, &mut streams.recv, status) {
-            self.handle.core.linger(streams.send);
+            self.handle.core.answers.push(streams.send);
         }
     }
 }

@@ -4,13 +4,13 @@ use std::sync::{Arc, OnceLock};
 use bytes::{Bytes, BytesMut};
 use http::uri::Authority;
 use tokio::sync::{Notify, Semaphore, SetOnce};
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span};
 
 use crate::activity::Activity;
 use crate::connecting::Setup;
+use crate::connection::answers::Answers;
 use crate::connection::cancelled::CancelledConnects;
 use crate::connection::closing::Closing;
 use crate::connection::goaway::GoAway;
@@ -31,7 +31,6 @@ use crate::session::{Ask, SessionCore, SessionTask};
 use crate::sessions::Sessions;
 use crate::settings::Timing;
 use crate::state::{ConnectionState, StateCell};
-use crate::stream::{Lingering, Sending, is_stopped};
 use crate::unanswered::Unanswered;
 use crate::{trace, wire};
 
@@ -76,7 +75,7 @@ pub(crate) struct Core {
     /// The streams of requests that are being sent.
     pub(crate) opened: Opened,
     /// To requests that became no session.
-    answers: Lock<Lingering>,
+    pub(crate) answers: Answers,
     pub(crate) cancelled: CancelledConnects,
     /// Asked for by a handle, or by the endpoint.
     pub(crate) closing: Closing,
@@ -136,10 +135,14 @@ impl Core {
             goaway: GoAway::new(),
             nudged: Notify::new(),
             opened: Opened::default(),
-            answers: Lock::default(),
+            answers: Answers::default(),
             cancelled: CancelledConnects::default(),
             closing: Closing::default(),
-            left_behind: Arc::default(),
+            left_behind: Arc::new(
+                timing
+                    .receive_window
+                    .map_or_else(LeftBehind::default, LeftBehind::new),
+            ),
             fault: Arc::default(),
             error: OnceLock::new(),
             guards: Lock::new(Some(Guards::default())),
@@ -195,32 +198,6 @@ impl Core {
         // Boxed, or its two kilobytes would be moved about several times.
         self.tasks.spawn(Box::pin(run.instrument(span)));
         session
-    }
-
-    /// Keeps the connection, as it ends, until the peer has the answer that `send` was finished
-    /// with.
-    pub(crate) fn linger(&self, mut send: quinn::SendStream) {
-        if !is_stopped(&mut send) {
-            self.answers.lock().push(Sending::new(send));
-        }
-    }
-
-    /// Waits until every answer is delivered.
-    pub(crate) async fn delivered(&self) {
-        let delivered = self.answers.lock().delivered();
-        delivered.await;
-    }
-
-    /// How many answers are not delivered.
-    pub(crate) fn undelivered(&self) -> usize {
-        self.answers.lock().count()
-    }
-
-    /// Waits until every answer is delivered, for so long at most.
-    pub(crate) async fn flush(&self) {
-        let delivered = self.delivered();
-        // Whether it was in time or not, there is nothing more to do.
-        let _ = timeout(self.limits.flush_timeout, delivered).await;
     }
 
     /// Reports what the connection has to end with.

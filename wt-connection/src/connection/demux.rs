@@ -287,7 +287,7 @@ impl Demux {
                     self.core.requests.count_refused(id, "header_block");
                 }
                 if reply::at_once(&mut send, &mut recv, status) {
-                    self.core.linger(send);
+                    self.core.answers.push(send);
                 }
             }
             BiKind::Refuse(code) => wire::refuse(&mut send, &mut recv, code),

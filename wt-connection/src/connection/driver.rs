@@ -2,6 +2,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread;
 
+use tokio::time::timeout;
+
 use crate::connection::demux::Demux;
 use crate::connection::stop::Stop;
 use crate::connection::{Core, Owner, control};
@@ -127,7 +129,9 @@ impl Driver {
         self.core.requests.refuse_all(code::H3_REQUEST_REJECTED);
         self.core.tasks.close();
         self.core.tasks.wait().await;
-        self.core.flush().await;
+        let delivered = self.core.answers.delivered();
+        // Whether it was in time or not, there is nothing more to do.
+        let _ = timeout(self.core.limits.flush_timeout, delivered).await;
     }
 
     fn close(&self, code: u64, reason: &str) {

@@ -25,15 +25,20 @@ pub(crate) struct LeftBehind {
 
 impl Default for LeftBehind {
     fn default() -> Self {
-        Self {
-            resets: AtomicU32::new(0),
-            much: SetOnce::new(),
-            room: Arc::new(Semaphore::new(ROOM)),
-        }
+        Self::new(ROOM)
     }
 }
 
 impl LeftBehind {
+    /// Has room for so many bytes of streams that outlive their sessions.
+    pub(crate) fn new(room: u32) -> Self {
+        Self {
+            resets: AtomicU32::new(0),
+            much: SetOnce::new(),
+            room: Arc::new(Semaphore::new(room as usize)),
+        }
+    }
+
     /// Resets a stream of which somebody may have waited for the end, and counts it.
     pub(crate) fn reset(
         &self,
@@ -84,8 +89,8 @@ impl LeftBehind {
 
 /// Of some 100 bytes each.
 const MUCH: u32 = 4096;
-/// As much as a connection may receive ahead of the application, unless set.
-const ROOM: usize = 16 << 20;
+/// As much as a connection may receive ahead of the application, unless that is set.
+const ROOM: u32 = 16 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -97,11 +102,11 @@ mod tests {
     fn room_comes_back_with_what_was_kept() {
         let left = LeftBehind::default();
 
-        let most = left.keep(ROOM - 1);
+        let most = left.keep(ROOM as usize - 1);
         assert!(left.keep(2).is_none());
         drop(most);
 
-        assert!(left.keep(ROOM).is_some());
+        assert!(left.keep(ROOM as usize).is_some());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One HTTP/3 connection: its handle, what handle and driver share, and the driver.
 
 mod alive;
+mod answers;
 mod arrival;
 mod cancelled;
 mod closing;

@@ -94,7 +94,7 @@ impl<B> Drop for Send<B> {
             return;
         };
         match self.core.side {
-            Side::Server if self.finished => self.core.linger(stream),
+            Side::Server if self.finished => self.core.answers.push(stream),
             Side::Server => reset(&self.core, &mut stream, code::H3_INTERNAL_ERROR),
             Side::Client => {
                 // A request that was given up before its headers were sent has left it there.

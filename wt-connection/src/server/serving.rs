@@ -193,7 +193,7 @@ where
             id: connection.id(),
             remote_address: connection.remote_address(),
             sessions: core.sessions.all().len(),
-            requests: requests + core.requests.queued() + core.undelivered(),
+            requests: requests + core.requests.queued() + core.answers.count(),
         };
         let close = &site.shutdown.close;
         connection.close(close.code(), close.reason()).await;
@@ -249,7 +249,7 @@ async fn done(core: &Core, handling: &mut JoinSet<()>) {
     core.reading.close();
     core.reading.wait().await;
     while handling.join_next().await.is_some() {}
-    core.delivered().await;
+    core.answers.delivered().await;
     for tasks in [&core.tasks, &core.handlers] {
         tasks.close();
         tasks.wait().await;

@@ -1,6 +1,7 @@
 //! The sessions of one connection, open and not yet known.
 
 mod arrivals;
+mod early;
 mod registry;
 mod table;
 

@@ -9,7 +9,8 @@ use crate::proto::code;
 use crate::proto::control::Side;
 use crate::session::{IncomingStream, SessionCore};
 use crate::sessions::arrivals::Arrivals;
-use crate::sessions::table::{Place, Table};
+use crate::sessions::early::Place;
+use crate::sessions::table::Table;
 
 /// The sessions of one connection, shared by its driver and its handles.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::limits::Limits;
 use crate::proto::code;
 use crate::proto::control::Side;
+use crate::sessions::early::{Early, Place};
 
 /// Which sessions a connection has, and what arrived for those that it does not have yet.
 ///
@@ -41,21 +42,6 @@ enum Slot<C, S> {
     /// Its CONNECT waits for an answer.
     Asked(Early<S>),
     Open(C),
-}
-
-/// What arrived before the session was open.
-#[derive(Debug)]
-pub(crate) struct Early<S> {
-    pub(crate) streams: Vec<S>,
-    pub(crate) datagrams: Vec<Bytes>,
-}
-
-/// What becomes of a stream or a datagram.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Place<T> {
-    Kept,
-    /// Refused with this code of HTTP/3's.
-    Refuse(T, u64),
 }
 
 impl<C: Clone, S> Table<C, S> {
@@ -262,15 +248,6 @@ impl<C: Clone, S> Table<C, S> {
         self.kept_streams -= early.streams.len();
         self.kept_datagrams -= early.datagrams.len();
         early
-    }
-}
-
-impl<S> Default for Early<S> {
-    fn default() -> Self {
-        Self {
-            streams: Vec::new(),
-            datagrams: Vec::new(),
-        }
     }
 }
 
