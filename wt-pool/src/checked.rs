@@ -1,0 +1,63 @@
+use std::sync::Arc;
+
+use crate::common::Item;
+use crate::home::{Home, bury};
+use crate::slots::Key;
+use crate::stats::Reason;
+
+/// A connection that is looked at, and lent to nobody meanwhile if it is exclusive; it is closed if
+/// the look ends without a verdict.
+pub(crate) struct Checked<C> {
+    home: Arc<Home<C>>,
+    key: Key,
+    item: Option<Item<C>>,
+}
+
+impl<C> Checked<C> {
+    pub(crate) fn new(home: &Arc<Home<C>>, key: Key, item: Item<C>) -> Self {
+        Self {
+            home: Arc::clone(home),
+            key,
+            item: Some(item),
+        }
+    }
+
+    pub(crate) fn item(&mut self) -> &mut Item<C> {
+        self.item.as_mut().expect("it is there until the verdict")
+    }
+
+    pub(crate) fn connection(&self) -> &C {
+        let item = self.item.as_ref();
+        item.expect("it is there until the verdict").connection()
+    }
+
+    pub(crate) fn put_back(mut self) {
+        if let Some(item) = self.item.take() {
+            bury(self.home.change(|stock| stock.check_in(self.key, item)));
+        }
+    }
+
+    pub(crate) fn validated(mut self) {
+        if let Some(item) = self.item.take() {
+            let now = tokio::time::Instant::now();
+            bury(
+                self.home
+                    .change(|stock| stock.validated(self.key, item, now)),
+            );
+        }
+    }
+
+    pub(crate) fn close(mut self, reason: Reason) {
+        drop(self.item.take());
+        self.home.close(self.key, reason);
+    }
+}
+
+impl<C> Drop for Checked<C> {
+    fn drop(&mut self) {
+        if let Some(item) = self.item.take() {
+            drop(item);
+            self.home.close(self.key, Reason::Invalid);
+        }
+    }
+}

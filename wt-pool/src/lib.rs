@@ -1,0 +1,45 @@
+//! Lends connections, shared or exclusive, and closes those that nobody uses.
+
+mod answer;
+mod backoff;
+mod checked;
+mod checkout;
+mod common;
+mod deadline;
+mod drain;
+mod error;
+mod future;
+mod hand_off;
+mod hinge;
+mod home;
+mod idle;
+mod idleness;
+mod keeper;
+mod layer;
+mod line;
+mod lock;
+mod owner;
+mod pace;
+mod pooled;
+mod room;
+mod rules;
+mod service;
+mod slots;
+mod stats;
+mod stock;
+mod targets;
+mod tidy;
+mod wakes;
+mod warm;
+
+pub use answer::Answer;
+pub use checkout::Checkout;
+pub use error::PoolError;
+pub use future::ResponseFuture;
+pub use hinge::PoolService;
+pub use idle::{Idle, IdleFuture, IdleHandle, IdleLayer, InFlight};
+pub use layer::PoolLayer;
+pub use pooled::Pooled;
+pub use service::Pool;
+pub use stats::{ClosedStats, PoolStats, TargetStats};
+pub use warm::WarmAll;

@@ -1,0 +1,462 @@
+use std::collections::VecDeque;
+
+use tokio::time::Instant;
+
+use crate::line::{Line, Ticket, Waiter};
+use crate::pace::Pace;
+use crate::rules::Rules;
+use crate::slots::{Key, Slots};
+use crate::stats::{ClosedStats, Reason};
+use crate::stock::slot::{Slot, SlotState};
+use crate::stock::{Gone, Guards, Phase};
+
+/// The connections of one target, and those who wait for one.
+///
+/// An exclusive connection leaves it while it is lent, and the one that came back last goes first.
+/// A shared one stays, and the oldest with room goes first. `now` never comes from here, and
+/// whatever ends up outside is returned, so that no caller's code runs under the lock around it.
+#[derive(Debug)]
+pub(crate) struct Stock<I, W> {
+    pub(crate) rules: Rules,
+    pub(crate) phase: Phase,
+    pub(crate) line: Line<W>,
+    /// How many hold on to the target itself.
+    pub(crate) hinges: usize,
+    /// A task takes care of it.
+    pub(crate) kept: bool,
+    pub(crate) timeouts: u64,
+    pub(super) slots: Slots<Slot<I>>,
+    /// Those that may be lent; exclusive: the idle ones, the youngest last. Shared: the oldest
+    /// first.
+    pub(super) order: VecDeque<Key>,
+    pub(super) live: usize,
+    pub(super) retiring: usize,
+    pub(super) connecting: usize,
+    pub(super) warm: Vec<usize>,
+    pub(super) suspects: Vec<Key>,
+    pub(super) pace: Pace,
+    /// A connection died before it was of any use.
+    pub(super) flopped: bool,
+    /// One was of use since the last failure.
+    pub(super) proven: bool,
+    pub(super) next_sweep: Instant,
+    pub(super) next_look: Instant,
+    /// No lifetime ends before that.
+    pub(super) next_expiry: Option<Instant>,
+    pub(super) opened: u64,
+    pub(super) failed: u64,
+    pub(super) closed: ClosedStats,
+    pub(super) reused: u64,
+}
+
+/// What is lent: the connection itself if it is exclusive, a share of it if not.
+#[derive(Debug)]
+pub(crate) struct Loan<I> {
+    pub(crate) key: Key,
+    pub(crate) item: I,
+    /// The slots of the connection that are lent, this one among them.
+    pub(crate) lent: usize,
+    pub(crate) capacity: usize,
+    pub(crate) ticket: Ticket,
+}
+
+/// Why nothing is lent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It has to be waited for, with this ticket.
+    Full(Ticket),
+    QueueFull,
+    Draining,
+    Closed,
+    Forgotten,
+}
+
+/// How what was lent comes back.
+#[derive(Debug)]
+pub(crate) enum Return<I> {
+    /// Used.
+    Used(Option<I>),
+    /// Never reached its borrower.
+    Unused(Option<I>),
+    /// Not to be lent again.
+    Done(Reason),
+}
+
+/// What the stock is of.
+pub(crate) trait Share: Sized {
+    /// Another handle on the same connection; `None` if there can be only one.
+    fn share(&self) -> Option<Self>;
+}
+
+impl<I: Share, W> Stock<I, W> {
+    pub(crate) fn new(rules: Rules, now: Instant) -> Self {
+        Self {
+            rules,
+            phase: Phase::Open,
+            line: Line::new(),
+            hinges: 0,
+            kept: false,
+            timeouts: 0,
+            slots: Slots::new(),
+            order: VecDeque::new(),
+            live: 0,
+            retiring: 0,
+            connecting: 0,
+            warm: Vec::new(),
+            suspects: Vec::new(),
+            pace: Pace::default(),
+            flopped: false,
+            proven: false,
+            next_sweep: now,
+            next_look: now,
+            next_expiry: None,
+            opened: 0,
+            failed: 0,
+            closed: ClosedStats::default(),
+            reused: 0,
+        }
+    }
+
+    /// Lends to one who has just come, or to one who has come before, with that ticket.
+    pub(crate) fn lend(&mut self, ticket: Option<Ticket>) -> Result<Loan<I>, Refusal> {
+        if let Some(refusal) = self.phase.refusal() {
+            return Err(refusal);
+        }
+        let ticket = ticket.unwrap_or_else(|| self.line.ticket());
+        if self.line.is_before(ticket) {
+            return Err(Refusal::Full(ticket));
+        }
+        let loan = self.take(ticket);
+        loan.ok_or(Refusal::Full(ticket))
+    }
+
+    /// Waits, unless too many do; those who have been in line come back whatever its length.
+    pub(crate) fn wait(&mut self, waiter: Waiter<W>, comes_back: bool) -> Result<(), Refusal> {
+        if self.line.len() >= self.rules.max_waiters && !comes_back {
+            return Err(Refusal::QueueFull);
+        }
+        self.line.join(waiter);
+        Ok(())
+    }
+
+    /// The first in line, and what it is lent; `None` if nobody waits, or there is nothing.
+    pub(crate) fn grant(&mut self) -> Option<(Waiter<W>, Loan<I>)> {
+        if self.line.is_empty() || self.phase != Phase::Open {
+            return None;
+        }
+        let ticket = self.line.first()?;
+        let loan = self.take(ticket)?;
+        let waiter = self.line.pop()?;
+        Some((waiter, loan))
+    }
+
+    /// Lends another connection to one who has found this one busy, and gives nothing back yet.
+    pub(crate) fn lend_instead(&mut self, ticket: Ticket, busy: Key) -> Option<Loan<I>> {
+        if self.phase != Phase::Open || self.line.is_before(ticket) {
+            return None;
+        }
+        let younger = |key: &Key| !self.rules.shared || *key > busy;
+        let place = self.find(younger)?;
+        self.take_at(place, ticket)
+    }
+
+    /// What was lent comes back; for exclusive connections, `now` tells since when they are idle.
+    pub(crate) fn give_back(
+        &mut self,
+        key: Key,
+        back: Return<I>,
+        now: Option<Instant>,
+    ) -> Option<Gone<I>> {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return match back {
+                Return::Used(item) | Return::Unused(item) => item.map(Gone::stale),
+                Return::Done(_) => None,
+            };
+        };
+        slot.lent -= 1;
+        let (item, reason) = match back {
+            Return::Used(item) => {
+                self.proven = true;
+                slot.proven = true;
+                let used_up = self.rules.max_uses.is_some_and(|max| slot.uses >= max);
+                (item, used_up.then_some(Reason::Uses))
+            }
+            Return::Unused(item) => {
+                slot.uses -= 1;
+                self.reused -= u64::from(slot.uses > 0);
+                (item, None)
+            }
+            Return::Done(reason) => (None, Some(reason)),
+        };
+        if !self.rules.shared {
+            slot.item = item;
+        }
+        if let Some(now) = now {
+            slot.idleness.record(now);
+        }
+        if let Some(reason) = reason {
+            self.begin_close(key, reason);
+        }
+        self.settle_slot(key)
+    }
+
+    /// Adds a connection that was made.
+    pub(crate) fn add(
+        &mut self,
+        item: I,
+        capacity: usize,
+        expires: Option<Instant>,
+        now: Instant,
+    ) -> Key {
+        if self.slots.is_empty() {
+            self.next_sweep = far(now, self.rules.sweep_interval);
+            self.next_look = far(now, self.rules.look_interval());
+            self.next_expiry = None;
+        }
+        self.next_expiry = [self.next_expiry, expires].into_iter().flatten().min();
+        self.opened += 1;
+        self.live += 1;
+        let key = self.slots.insert(Slot::new(item, capacity, now, expires));
+        self.order.push_back(key);
+        key
+    }
+
+    /// What is to be held as long as the connection is here; comes back if it is gone.
+    pub(crate) fn guard(&mut self, key: Key, guards: Guards) -> Option<Guards> {
+        match self.slots.get_mut(key) {
+            Some(slot) => {
+                slot.guards = guards;
+                None
+            }
+            None => Some(guards),
+        }
+    }
+
+    /// Lends it no more; it leaves with the last of its slots.
+    pub(crate) fn close(&mut self, key: Key, reason: Reason) -> Option<Gone<I>> {
+        self.slots.get(key)?;
+        self.begin_close(key, reason);
+        self.settle_slot(key)
+    }
+
+    /// A call was dropped unanswered.
+    pub(crate) fn suspect(&mut self, key: Key) {
+        let shared = self.rules.shared;
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
+        if slot.is_live() && !slot.suspect {
+            slot.suspect = true;
+            if shared || slot.lent == 0 {
+                self.suspects.push(key);
+            }
+            self.order.retain(|other| *other != key || shared);
+        }
+    }
+
+    /// A call was answered: it is alive.
+    pub(crate) fn vouch(&mut self, key: Key) {
+        if let Some(slot) = self.slots.get_mut(key) {
+            // One that is being validated has left its place, and comes back by itself.
+            if self.rules.shared || slot.item.is_none() && slot.lent > 0 {
+                slot.suspect = false;
+            }
+        }
+    }
+
+    /// Those that have to prove that they are alive.
+    pub(crate) fn take_suspects(&mut self) -> Vec<(Key, I)> {
+        let keys = std::mem::take(&mut self.suspects);
+        let suspects = keys.into_iter().filter_map(|key| {
+            let slot = self.slots.get_mut(key).filter(|slot| slot.suspect)?;
+            let item = slot.item.as_ref().and_then(Share::share);
+            let item = item.or_else(|| slot.item.take())?;
+            Some((key, item))
+        });
+        suspects.collect()
+    }
+
+    /// It has proved to be alive.
+    pub(crate) fn validated(&mut self, key: Key, item: I, now: Instant) -> Option<Gone<I>> {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return Some(Gone::stale(item));
+        };
+        slot.suspect = false;
+        if self.rules.shared {
+            return Some(Gone::stale(item));
+        }
+        slot.item = Some(item);
+        slot.idleness.record(now);
+        self.order.push_back(key);
+        None
+    }
+
+    /// Takes one out to look at it, if nobody uses it; it keeps its place.
+    pub(crate) fn check_out(&mut self, key: Key) -> Option<I> {
+        let slot = self.slots.get_mut(key).filter(|slot| slot.is_live())?;
+        let shared = slot.item.as_ref()?.share();
+        shared.or_else(|| slot.item.take())
+    }
+
+    pub(crate) fn check_in(&mut self, key: Key, item: I) -> Option<Gone<I>> {
+        match self.slots.get_mut(key) {
+            None => Some(Gone::stale(item)),
+            Some(slot) if !self.rules.shared => {
+                slot.item = Some(item);
+                None
+            }
+            // It never left; what was looked at is one handle more.
+            Some(_) => Some(Gone::stale(item)),
+        }
+    }
+
+    pub(crate) fn set_capacity(&mut self, key: Key, capacity: usize) {
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.capacity = capacity;
+        }
+    }
+
+    /// Those that may be lent, or looked at.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        self.order.iter().copied().collect()
+    }
+
+    /// The next one that is shared, after this one.
+    pub(crate) fn next_shared(&self, after: Option<Key>) -> Option<(Key, I)> {
+        let later = |key: &&Key| after.is_none_or(|after| **key > after);
+        let key = *self.order.iter().find(later)?;
+        let item = self.slots.get(key)?.item.as_ref()?.share()?;
+        Some((key, item))
+    }
+
+    /// Lets nobody in from here on, and closes whatever is not in use; returns it, and who waited.
+    pub(crate) fn shut(&mut self, phase: Phase, reason: Reason) -> (Vec<Gone<I>>, Vec<Waiter<W>>) {
+        if self.phase != Phase::Closed {
+            self.phase = phase;
+        }
+        let keys: Vec<_> = self.slots.iter().map(|(key, _)| key).collect();
+        let gone = keys.into_iter().filter_map(|key| self.close(key, reason));
+        let gone = gone.collect();
+        (gone, self.line.take_all())
+    }
+
+    /// Keeps the target from being forgotten; says whether it was not too late.
+    pub(crate) fn hold(&mut self) -> bool {
+        let found = self.phase != Phase::Forgotten;
+        self.hinges += usize::from(found);
+        found
+    }
+
+    pub(crate) fn release(&mut self) {
+        self.hinges -= 1;
+    }
+
+    pub(crate) fn has_suspects(&self) -> bool {
+        !self.suspects.is_empty()
+    }
+
+    /// Says whether there is nothing to be taken care of.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty() && self.line.is_empty() && self.connecting == 0
+    }
+
+    fn take(&mut self, ticket: Ticket) -> Option<Loan<I>> {
+        let place = self.find(|_| true)?;
+        self.take_at(place, ticket)
+    }
+
+    /// The place in the order of the one to be lent.
+    fn find(&self, mut wanted: impl FnMut(&Key) -> bool) -> Option<usize> {
+        let mut has_room = |key: &Key| {
+            let slot = self.slots.get(*key);
+            wanted(key) && slot.is_some_and(Slot::has_room)
+        };
+        if self.rules.shared {
+            self.order.iter().position(has_room)
+        } else {
+            self.order.iter().rposition(|key| has_room(key))
+        }
+    }
+
+    fn take_at(&mut self, place: usize, ticket: Ticket) -> Option<Loan<I>> {
+        let key = *self.order.get(place)?;
+        let slot = self.slots.get_mut(key)?;
+        let item = slot.item.as_ref()?.share();
+        let item = item.or_else(|| slot.item.take())?;
+        self.reused += u64::from(slot.uses > 0);
+        slot.lent += 1;
+        slot.uses += 1;
+        let (lent, capacity) = (slot.lent, slot.capacity);
+        let used_up = self.rules.max_uses.is_some_and(|max| slot.uses >= max);
+        if !self.rules.shared {
+            self.order.remove(place);
+        } else if used_up {
+            self.begin_close(key, Reason::Uses);
+        }
+        Some(Loan {
+            key,
+            item,
+            lent,
+            capacity,
+            ticket,
+        })
+    }
+
+    pub(super) fn begin_close(&mut self, key: Key, reason: Reason) {
+        let Some(slot) = self.slots.get_mut(key).filter(|slot| slot.is_live()) else {
+            return;
+        };
+        self.flopped |= reason == Reason::Dead && !slot.proven;
+        self.live -= 1;
+        self.retiring -= usize::from(slot.state == SlotState::Retiring);
+        slot.state = SlotState::Closing(reason);
+        let place = if self.order.back() == Some(&key) {
+            Some(self.order.len() - 1)
+        } else {
+            self.order.iter().position(|other| *other == key)
+        };
+        if let Some(place) = place {
+            self.order.remove(place);
+        }
+    }
+
+    /// What becomes of a slot after something came back, or it was closed.
+    fn settle_slot(&mut self, key: Key) -> Option<Gone<I>> {
+        let max_uses = self.rules.max_uses;
+        let open = self.phase == Phase::Open;
+        let slot = self.slots.get_mut(key)?;
+        match slot.state {
+            SlotState::Closing(Reason::Uses)
+                if open && max_uses.is_some_and(|max| slot.uses < max) =>
+            {
+                // The last use did not take place.
+                slot.state = SlotState::Live;
+                self.live += 1;
+                let place = self.order.partition_point(|other| *other < key);
+                self.order.insert(place, key);
+                None
+            }
+            SlotState::Closing(reason) if slot.lent == 0 => {
+                let slot = self.slots.remove(key)?;
+                self.closed.count(reason);
+                Some(Gone::slot(key, slot, reason))
+            }
+            SlotState::Closing(_) => None,
+            SlotState::Live | SlotState::Retiring if self.rules.shared => None,
+            SlotState::Live | SlotState::Retiring if slot.suspect => {
+                self.suspects.push(key);
+                None
+            }
+            SlotState::Live | SlotState::Retiring => {
+                self.order.push_back(key);
+                None
+            }
+        }
+    }
+}
+
+/// An instant so far away that no clock can tell it is as good as any.
+pub(super) fn far(now: Instant, interval: std::time::Duration) -> Instant {
+    now.checked_add(interval)
+        .unwrap_or(now + std::time::Duration::from_secs(60 * 60 * 24 * 365))
+}

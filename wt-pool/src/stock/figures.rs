@@ -1,0 +1,43 @@
+use crate::stats::TargetStats;
+use crate::stock::{Share, Stock};
+
+impl<I: Share, W> Stock<I, W> {
+    pub(crate) fn stats(&self) -> TargetStats {
+        let mut stats = TargetStats {
+            open: self.slots.len(),
+            draining: self.slots.len() - self.live,
+            connecting: self.connecting,
+            waiting: self.line.len(),
+            opened: self.opened,
+            failed: self.failed,
+            closed: self.closed,
+            reused: self.reused,
+            timeouts: self.timeouts,
+            ..TargetStats::default()
+        };
+        for (_, slot) in self.slots.iter() {
+            stats.lent += slot.lent;
+            if slot.lent == 0 {
+                stats.idle += 1;
+            } else {
+                stats.in_use += 1;
+            }
+        }
+        stats
+    }
+
+    /// How many connections are in use, and how many are being made.
+    pub(crate) fn in_use(&self) -> (usize, usize) {
+        let in_use = self.slots.iter().filter(|(_, slot)| slot.lent > 0).count();
+        (in_use, self.connecting)
+    }
+
+    /// How many connections may be lent.
+    pub(crate) fn live(&self) -> usize {
+        self.live
+    }
+
+    pub(crate) fn failures(&self) -> u64 {
+        self.failed
+    }
+}

@@ -1,0 +1,110 @@
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::idleness::Idleness;
+use crate::room::Permit;
+use crate::slots::Key;
+use crate::stats::Reason;
+
+/// One connection, and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Slot<I> {
+    /// Not there while an exclusive connection is lent, or looked at.
+    pub(super) item: Option<I>,
+    pub(super) guards: Guards,
+    pub(super) state: SlotState,
+    /// A call was dropped unanswered: it is not lent until it has proved to be alive.
+    pub(super) suspect: bool,
+    /// It has come back from a borrower at least once.
+    pub(super) proven: bool,
+    pub(super) lent: usize,
+    /// How many may use it at once, as far as is known.
+    pub(super) capacity: usize,
+    pub(super) uses: u64,
+    /// The uses at the last look.
+    pub(super) seen: u64,
+    pub(super) idleness: Idleness,
+    pub(super) expires: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SlotState {
+    Live,
+    /// Lent as ever, until the connection that replaces it is there.
+    Retiring,
+    /// Lent no more; gone when the last slot comes back.
+    Closing(Reason),
+}
+
+/// What is held for a connection as long as it is here.
+#[derive(Debug, Default)]
+pub(crate) struct Guards {
+    /// Its part of the limit on all targets together.
+    _permit: Option<Permit>,
+    /// Reports its death.
+    _watch: Option<AbortOnDropHandle<()>>,
+}
+
+/// A connection that has left: to be dropped once no lock is held.
+#[must_use = "it is to be dropped once no lock is held"]
+#[derive(Debug)]
+pub(crate) struct Gone<I> {
+    _item: Option<I>,
+    /// `None` if its end was told before.
+    pub(crate) end: Option<(Key, Reason)>,
+    _guards: Guards,
+}
+
+impl<I> Slot<I> {
+    pub(super) fn new(item: I, capacity: usize, now: Instant, expires: Option<Instant>) -> Self {
+        Self {
+            item: Some(item),
+            guards: Guards::default(),
+            state: SlotState::Live,
+            suspect: false,
+            proven: false,
+            lent: 0,
+            capacity,
+            uses: 0,
+            seen: 0,
+            idleness: Idleness::new(now),
+            expires,
+        }
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        !matches!(self.state, SlotState::Closing(_))
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.is_live() && !self.suspect && self.item.is_some() && self.lent < self.capacity
+    }
+}
+
+impl Guards {
+    pub(crate) fn new(permit: Option<Permit>, watch: Option<AbortOnDropHandle<()>>) -> Self {
+        Self {
+            _permit: permit,
+            _watch: watch,
+        }
+    }
+}
+
+impl<I> Gone<I> {
+    pub(super) fn slot(key: Key, slot: Slot<I>, reason: Reason) -> Self {
+        Self {
+            _item: slot.item,
+            end: Some((key, reason)),
+            _guards: slot.guards,
+        }
+    }
+
+    /// What comes back to a slot that is gone.
+    pub(super) fn stale(item: I) -> Self {
+        Self {
+            _item: Some(item),
+            end: None,
+            _guards: Guards::default(),
+        }
+    }
+}
