@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::deadline::Deadline;
 use crate::error::PoolError;
-use crate::home::{Entry, Home, Owner, Seat};
+use crate::home::{Accepted, Entry, Home, Owner, Seat};
 use crate::line::Ticket;
 use crate::pooled::Pooled;
 use crate::stock::Refusal;
@@ -25,14 +25,20 @@ use crate::stock::Refusal;
 /// on, and what it makes joins the stock.
 #[must_use = "futures do nothing unless polled"]
 pub struct Checkout<C> {
-    state: State<C>,
+    /// Lent, but not yet known to be alive.
+    lent: Option<Pooled<C>>,
+    ticket: Ticket,
     patient: bool,
+    /// There once it had to wait, or could not.
+    slow: Option<Box<Slow<C>>>,
+}
+
+struct Slow<C> {
+    state: State<C>,
     deadline: Deadline,
 }
 
 enum State<C> {
-    /// Lent, but not yet known to be alive.
-    Lent(Pooled<C>, Ticket),
     Waiting(Waiting<C>),
     Failed(PoolError),
     Done,
@@ -52,82 +58,131 @@ struct Waiting<C> {
 impl<C> Checkout<C> {
     /// `None` if nobody finds this home any more, and another one has to be asked for.
     pub(crate) fn new(home: &Arc<Home<C>>, patient: bool) -> Option<Self> {
+        match home.lend() {
+            Some(Ok((pooled, ticket))) => Some(Self::lent(pooled, ticket, patient)),
+            Some(Err((excess, ticket))) => {
+                Some(Self::again(excess, ticket, patient, Deadline::default()))
+            }
+            None => Self::slow(home, patient),
+        }
+    }
+
+    pub(crate) fn closed() -> Self {
+        let state = State::Failed(PoolError::Closed);
+        let deadline = Deadline::default();
+        Self {
+            lent: None,
+            ticket: Ticket::NONE,
+            patient: false,
+            slow: Some(Box::new(Slow { state, deadline })),
+        }
+    }
+
+    /// Goes on with a place in line that was there before; what could not be used leaves after
+    /// that, so that the home is not forgotten in between.
+    pub(crate) fn again(
+        unused: Pooled<C>,
+        ticket: Ticket,
+        patient: bool,
+        deadline: Deadline,
+    ) -> Self {
+        let home = Arc::clone(unused.home());
+        let entry = home.enter(Some(ticket), patient, true);
+        drop(unused);
+        Self::entered(&home, entry, patient, deadline)
+    }
+
+    fn lent(pooled: Pooled<C>, ticket: Ticket, patient: bool) -> Self {
+        Self {
+            lent: Some(pooled),
+            ticket,
+            patient,
+            slow: None,
+        }
+    }
+
+    fn slow(home: &Arc<Home<C>>, patient: bool) -> Option<Self> {
         let entry = home.enter(None, patient, false);
         if matches!(entry, Entry::Refused(Refusal::Forgotten)) {
             return None;
         }
-        Some(Self {
-            state: entered(home, entry),
+        Some(Self::entered(home, entry, patient, Deadline::default()))
+    }
+
+    fn entered(home: &Arc<Home<C>>, entry: Entry<C>, patient: bool, deadline: Deadline) -> Self {
+        let (lent, ticket, state) = match entry {
+            Entry::Lent(pooled, ticket) => (Some(pooled), ticket, State::Done),
+            Entry::Waits(ticket, seat) => (None, ticket, waits(home, ticket, seat)),
+            Entry::Refused(refusal) => (None, Ticket::NONE, State::Failed(refusal.into())),
+        };
+        Self {
+            lent,
+            ticket,
             patient,
-            deadline: Deadline::default(),
-        })
-    }
-
-    /// At a home that is held, and is not forgotten.
-    pub(crate) fn of(home: &Arc<Home<C>>) -> Self {
-        let entry = home.enter(None, false, false);
-        Self {
-            state: entered(home, entry),
-            patient: false,
-            deadline: Deadline::default(),
-        }
-    }
-
-    /// Goes on with a place in line that was there before.
-    pub(crate) fn again(dead: Pooled<C>, ticket: Ticket, deadline: Deadline) -> Self {
-        Self {
-            state: enter_again(ticket, dead, true),
-            patient: true,
-            deadline,
+            slow: Some(Box::new(Slow { state, deadline })),
         }
     }
 
     /// What has been waited so far, for who has to wait for more.
     pub(crate) fn take_deadline(&mut self) -> Deadline {
-        mem::take(&mut self.deadline)
+        self.slow
+            .as_mut()
+            .map_or_else(Deadline::default, |slow| mem::take(&mut slow.deadline))
     }
 
-    pub(crate) fn poll_lent(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(Pooled<C>, Ticket), PoolError>> {
+    /// The ticket by which it was lent.
+    pub(crate) fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
+    /// Waits, and gives what has been lent.
+    fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<Result<Pooled<C>, PoolError>> {
         loop {
-            self.state = match mem::replace(&mut self.state, State::Done) {
-                // Lent => Done, if it is alive; else back to where the ticket belongs.
-                State::Lent(pooled, ticket) => match usable(pooled, ticket, cx) {
-                    Ok(pooled) => return Poll::Ready(Ok((pooled.lend(), ticket))),
-                    Err(dead) => enter_again(ticket, dead, self.patient),
-                },
-                // Waiting => Lent or Failed, by hand-off or for want of it
-                State::Waiting(mut waiting) => match self.poll_waiting(&mut waiting, cx) {
-                    Poll::Pending => {
-                        self.state = State::Waiting(waiting);
-                        return Poll::Pending;
-                    }
-                    Poll::Ready(next) => next,
-                },
-                State::Failed(error) => return Poll::Ready(Err(error)),
+            if let Some(lent) = self.lent.take() {
+                return Poll::Ready(Ok(lent));
+            }
+            let slow = self.slow.as_mut().expect("polled after completion");
+            let waiting = match &mut slow.state {
+                State::Waiting(waiting) => waiting,
+                State::Failed(error) => {
+                    let error = error.clone();
+                    slow.state = State::Done;
+                    return Poll::Ready(Err(error));
+                }
                 State::Done => panic!("polled after completion"),
             };
+            let accepted = ready!(waiting.poll(&mut slow.deadline, cx));
+            slow.state = State::Done;
+            match accepted? {
+                // Waiting => Lent, by hand-off
+                Ok((pooled, _)) => return Poll::Ready(Ok(pooled)),
+                // Waiting => Waiting, as the connection has less room by now
+                Err((excess, ticket)) => {
+                    let deadline = self.take_deadline();
+                    *self = Self::again(excess, ticket, self.patient, deadline);
+                }
+            }
         }
     }
+}
 
-    fn poll_waiting(&mut self, waiting: &mut Waiting<C>, cx: &mut Context<'_>) -> Poll<State<C>> {
-        if !waiting.kept {
-            waiting.kept = true;
-            waiting.owner.keep(&waiting.home);
+impl<C> Waiting<C> {
+    fn poll(
+        &mut self,
+        deadline: &mut Deadline,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Accepted<C>, PoolError>> {
+        if !self.kept {
+            self.kept = true;
+            self.owner.keep(&self.home);
         }
-        if let Poll::Ready(given) = waiting.seat.poll_take(cx) {
-            waiting.served = true;
-            return Poll::Ready(match given.map(|loan| waiting.home.accept(loan)) {
-                Ok(Ok((pooled, ticket))) => State::Lent(pooled, ticket),
-                Ok(Err((excess, ticket))) => enter_again(ticket, excess, self.patient),
-                Err(error) => State::Failed(error),
-            });
+        if let Poll::Ready(given) = self.seat.poll_take(cx) {
+            self.served = true;
+            return Poll::Ready(given.map(|loan| self.home.accept(loan)));
         }
-        let limit = waiting.home.common.rules.acquire_timeout;
-        let waited = ready!(self.deadline.poll(limit, cx));
-        Poll::Ready(State::Failed(waiting.home.timed_out(waited)))
+        let limit = self.home.common.rules.acquire_timeout;
+        let waited = ready!(deadline.poll(limit, cx));
+        Poll::Ready(Err(self.home.timed_out(waited)))
     }
 }
 
@@ -135,7 +190,20 @@ impl<C> Future for Checkout<C> {
     type Output = Result<Pooled<C>, PoolError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.poll_lent(cx).map_ok(|(pooled, _)| pooled)
+        loop {
+            let Some(pooled) = self.lent.take() else {
+                self.lent = Some(ready!(self.poll_slow(cx))?);
+                continue;
+            };
+            match usable(pooled, self.ticket, cx) {
+                Ok(pooled) => return Poll::Ready(Ok(pooled.lend())),
+                // Lent => Lent or Waiting, where its ticket belongs
+                Err(dead) => {
+                    let deadline = self.take_deadline();
+                    *self = Self::again(dead, self.ticket, self.patient, deadline);
+                }
+            }
+        }
     }
 }
 
@@ -151,14 +219,8 @@ impl<C> Drop for Waiting<C> {
 
 impl<C> fmt::Debug for Checkout<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Lent(..) => "lent",
-            State::Waiting(_) => "waiting",
-            State::Failed(_) => "failed",
-            State::Done => "done",
-        };
         f.debug_struct("Checkout")
-            .field("state", &state)
+            .field("lent", &self.lent)
             .finish_non_exhaustive()
     }
 }
@@ -187,28 +249,6 @@ fn usable<C>(
         }
     }
     Ok(pooled)
-}
-
-/// Goes back in line; what could not be used leaves after that, so that the home is not forgotten
-/// in between.
-fn enter_again<C>(ticket: Ticket, unused: Pooled<C>, patient: bool) -> State<C> {
-    let home = Arc::clone(unused.home());
-    let entry = home.enter(Some(ticket), patient, true);
-    drop(unused);
-    entered(&home, entry)
-}
-
-fn entered<C>(home: &Arc<Home<C>>, entry: Entry<C>) -> State<C> {
-    match entry {
-        Entry::Lent(pooled, ticket) => State::Lent(pooled, ticket),
-        Entry::Waits(ticket, seat) => waits(home, ticket, seat),
-        Entry::Refused(refusal) => State::Failed(match refusal {
-            Refusal::QueueFull => PoolError::QueueFull,
-            Refusal::Draining => PoolError::Draining,
-            // A home that is forgotten has nobody in it; nobody comes back to it.
-            Refusal::Closed | Refusal::Forgotten | Refusal::Full(_) => PoolError::Closed,
-        }),
-    }
 }
 
 fn waits<C>(home: &Arc<Home<C>>, ticket: Ticket, seat: Seat<C>) -> State<C> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::home::Home;
 use crate::room::Room;
 use crate::rules::Rules;
 
@@ -28,16 +29,18 @@ pub(crate) struct Calls<C> {
     pub(crate) backoff: Arc<dyn Fn() -> Delays + Send + Sync>,
 }
 
-pub(crate) type MakeShared<C> = Arc<dyn Fn(C) -> Arc<dyn Shared<C>> + Send + Sync>;
+pub(crate) type MakeShared<C> = Arc<dyn Fn(C, Arc<Home<C>>) -> Arc<dyn Shared<C>> + Send + Sync>;
 pub(crate) type Watch<C, R> = Arc<dyn Fn(&C) -> BoxFuture<R> + Send + Sync>;
 
 /// A connection with many borrowers.
 pub(crate) trait Shared<C>: Send + Sync {
     fn connection(&self) -> &C;
-    /// One handle more.
-    fn handle(&self) -> C;
+    /// One handle more, and how many there may be now.
+    fn lend(&self) -> (C, usize);
     /// How many may use it at once, now.
     fn capacity(&self) -> usize;
+    /// Where it is at home. The home has it in stock, and lets go of it when it closes.
+    fn home(&self) -> &Arc<Home<C>>;
 }
 
 /// A connection in stock.

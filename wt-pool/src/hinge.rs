@@ -1,6 +1,7 @@
 use std::fmt;
 use std::hash::Hash;
 use std::mem;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -99,7 +100,7 @@ where
     ///
     /// The future fails as that of the pool does.
     pub fn checkout(&self) -> Checkout<M::Service> {
-        Checkout::of(&self.bound.home)
+        Checkout::new(&self.bound.home, false).unwrap_or_else(Checkout::closed)
     }
 }
 
@@ -138,8 +139,8 @@ where
                     None => return Poll::Ready(Err(PoolError::Closed.into())),
                 },
                 // Waiting => Lent, by hand-off; or Spent, if it has waited for too long
-                State::Waiting(checkout) => match ready!(checkout.poll_lent(cx)) {
-                    Ok((lent, ticket)) => State::Lent(lent, ticket, checkout.take_deadline()),
+                State::Waiting(checkout) => match ready!(Pin::new(&mut *checkout).poll(cx)) {
+                    Ok(lent) => State::Lent(lent, checkout.ticket(), checkout.take_deadline()),
                     Err(gone @ (PoolError::Closed | PoolError::Draining)) => {
                         *state = State::Idle;
                         return Poll::Ready(Err(gone.into()));
@@ -181,7 +182,7 @@ where
 fn again<C>(state: State<C>) -> State<C> {
     match state {
         State::Lent(dead, ticket, deadline) => {
-            State::Waiting(Checkout::again(dead, ticket, deadline))
+            State::Waiting(Checkout::again(dead, ticket, true, deadline))
         }
         other => other,
     }

@@ -9,7 +9,7 @@ use crate::error::PoolError;
 use crate::hand_off::HandOff;
 use crate::line::{Ticket, Waiter};
 use crate::lock::Lock;
-use crate::pooled::Pooled;
+use crate::pooled::{Base, Pooled};
 use crate::slots::Key;
 use crate::stats::{Reason, TargetStats};
 use crate::stock::{Gone, Loan, Phase, Refusal, Return, Stock};
@@ -111,6 +111,12 @@ impl<C> Home<C> {
         }
     }
 
+    /// Lends a connection if that is nothing special.
+    pub(crate) fn lend(self: &Arc<Self>) -> Option<Accepted<C>> {
+        let loan = self.stock.lock().lend_at_once();
+        Some(self.accept(loan?))
+    }
+
     /// Another connection for one who has found this one busy.
     pub(crate) fn lend_instead(self: &Arc<Self>, ticket: Ticket, busy: Key) -> Option<Pooled<C>> {
         let loan = self.stock.lock().lend_instead(ticket, busy)?;
@@ -121,28 +127,44 @@ impl<C> Home<C> {
     /// what is not to be used.
     pub(crate) fn accept(self: &Arc<Self>, loan: Loan<Item<C>>) -> Accepted<C> {
         let (key, ticket) = (loan.key, loan.ticket);
-        let (connection, excess) = match loan.item {
-            Item::Exclusive(connection) => (connection, false),
-            Item::Shared(shared) => {
-                let capacity = shared.capacity();
-                if capacity != loan.capacity {
-                    self.change(|stock| stock.set_capacity(key, capacity));
-                }
-                (shared.handle(), loan.lent > capacity)
-            }
-        };
         if self.common.rules.min_idle > 0 {
             self.rouse.notify_one();
         }
-        let pooled = Pooled::new(connection, key, Arc::clone(self));
-        if excess {
-            return Err((pooled, ticket));
+        match loan.item {
+            Item::Exclusive(connection) => {
+                let base = Base::Home(Arc::clone(self));
+                Ok((Pooled::new(connection, key, base), ticket))
+            }
+            Item::Shared(shared) => {
+                let (connection, capacity) = shared.lend();
+                let pooled = Pooled::new(connection, key, Base::Shared(shared));
+                if capacity != loan.capacity {
+                    self.change(|stock| stock.set_capacity(key, capacity));
+                }
+                if loan.lent > capacity {
+                    return Err((pooled, ticket));
+                }
+                Ok((pooled, ticket))
+            }
         }
-        Ok((pooled, ticket))
+    }
+
+    /// What has been used comes back.
+    pub(crate) fn take_back(&self, key: Key, item: Option<Item<C>>) {
+        // Nobody needs to know to the moment since when a shared one is idle.
+        let now = item.is_some().then(Instant::now);
+        let taken = self.stock.lock().take_back_at_once(key, item, now);
+        match taken {
+            Ok(()) => {
+                if let Some(room) = &self.common.room {
+                    room.offer();
+                }
+            }
+            Err(item) => self.give_back(key, Return::Used(item)),
+        }
     }
 
     pub(crate) fn give_back(&self, key: Key, back: Return<Item<C>>) {
-        // Nobody needs to know to the moment since when a shared one is idle.
         let now = (!self.common.rules.shared).then(Instant::now);
         let mut wakes = Wakes::new();
         let mut stock = self.stock.lock();

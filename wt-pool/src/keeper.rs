@@ -123,7 +123,7 @@ where
         let calls = &self.home.common.calls;
         let closed = calls.closed.as_ref().map(|closed| closed(&connection));
         let item = match &calls.share {
-            Some(share) => Item::Shared(share(connection)),
+            Some(share) => Item::Shared(share(connection, Arc::clone(&self.home))),
             None => Item::Exclusive(connection),
         };
         let capacity = item.capacity();

@@ -11,6 +11,7 @@ use tower_service::Service;
 
 use crate::backoff::Exponential;
 use crate::common::{BoxFuture, Calls, Common, Delays, MakeShared, Shared, Watch};
+use crate::home::Home;
 use crate::owner::Owned;
 use crate::room::Room;
 use crate::rules::Rules;
@@ -76,11 +77,12 @@ impl<T, Req, C, Tc> PoolLayer<T, Req, C, Tc> {
     {
         let capacity = Arc::new(capacity);
         self.rules.shared = true;
-        self.share = Some(Arc::new(move |connection| {
+        self.share = Some(Arc::new(move |connection, home| {
             let capacity = Arc::clone(&capacity);
             Arc::new(Lent {
                 connection,
                 capacity,
+                home,
             })
         }));
         self
@@ -345,6 +347,7 @@ impl<T, Req, C, Tc> fmt::Debug for PoolLayer<T, Req, C, Tc> {
 struct Lent<C, F> {
     connection: C,
     capacity: Arc<F>,
+    home: Arc<Home<C>>,
 }
 
 impl<C, F> Shared<C> for Lent<C, F>
@@ -356,12 +359,16 @@ where
         &self.connection
     }
 
-    fn handle(&self) -> C {
-        self.connection.clone()
+    fn lend(&self) -> (C, usize) {
+        (self.connection.clone(), self.capacity())
     }
 
     fn capacity(&self) -> usize {
         (self.capacity)(&self.connection)
+    }
+
+    fn home(&self) -> &Arc<Home<C>> {
+        &self.home
     }
 }
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use tower_service::Service;
 
 use crate::answer::Answer;
-use crate::common::Item;
+use crate::common::{Item, Shared};
 use crate::home::Home;
 use crate::slots::Key;
 use crate::stats::Reason;
@@ -24,18 +24,24 @@ pub struct Pooled<C> {
     /// `None` only while it is dropped.
     connection: Option<C>,
     key: Key,
-    home: Arc<Home<C>>,
+    base: Base<C>,
     /// Has reached its borrower.
     lent: bool,
     end: Option<Reason>,
 }
 
+/// The way home; a shared connection knows it, so that a lease has to hold one thing only.
+pub(crate) enum Base<C> {
+    Home(Arc<Home<C>>),
+    Shared(Arc<dyn Shared<C>>),
+}
+
 impl<C> Pooled<C> {
-    pub(crate) fn new(connection: C, key: Key, home: Arc<Home<C>>) -> Self {
+    pub(crate) fn new(connection: C, key: Key, base: Base<C>) -> Self {
         Self {
             connection: Some(connection),
             key,
-            home,
+            base,
             lent: false,
             end: None,
         }
@@ -56,7 +62,10 @@ impl<C> Pooled<C> {
     }
 
     pub(crate) fn home(&self) -> &Arc<Home<C>> {
-        &self.home
+        match &self.base {
+            Base::Home(home) => home,
+            Base::Shared(shared) => shared.home(),
+        }
     }
 
     pub(crate) fn key(&self) -> Key {
@@ -65,7 +74,7 @@ impl<C> Pooled<C> {
 
     /// Asks whether it can be used, whatever its requests are.
     pub(crate) fn poll_usable(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let poll_ready = self.home.common.calls.poll_ready;
+        let poll_ready = self.home().common.calls.poll_ready;
         let usable = ready!(poll_ready(&mut *self, cx));
         if !usable {
             self.bury();
@@ -83,7 +92,7 @@ impl<C> Pooled<C> {
     fn bury(&mut self) {
         if self.end.is_none() {
             self.end = Some(Reason::Dead);
-            self.home.close(self.key, Reason::Dead);
+            self.home().close(self.key, Reason::Dead);
         }
     }
 }
@@ -106,7 +115,7 @@ where
 
     fn call(&mut self, request: Req) -> Self::Future {
         let future = (**self).call(request);
-        Answer::new(future, &self.home, self.key)
+        Answer::new(future, self.home(), self.key)
     }
 }
 
@@ -131,7 +140,7 @@ impl<C> DerefMut for Pooled<C> {
 impl<C> Drop for Pooled<C> {
     fn drop(&mut self) {
         let connection = self.connection.take();
-        let keep = self.end.is_none() && !self.home.common.rules.shared;
+        let keep = self.end.is_none() && matches!(self.base, Base::Home(_));
         let (item, dropped) = if keep {
             (connection.map(Item::Exclusive), None)
         } else {
@@ -139,12 +148,11 @@ impl<C> Drop for Pooled<C> {
         };
         // The connection's own code, before its slot is free.
         drop(dropped);
-        let back = match self.end {
-            Some(reason) => Return::Done(reason),
-            None if self.lent => Return::Used(item),
-            None => Return::Unused(item),
-        };
-        self.home.give_back(self.key, back);
+        match self.end {
+            Some(reason) => self.home().give_back(self.key, Return::Done(reason)),
+            None if self.lent => self.home().take_back(self.key, item),
+            None => self.home().give_back(self.key, Return::Unused(item)),
+        }
     }
 }
 

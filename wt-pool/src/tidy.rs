@@ -57,7 +57,7 @@ fn ask<C>(home: &Arc<Home<C>>, key: Key) {
     let usable = match checked.item() {
         Item::Exclusive(connection) => poll_ready(connection, &mut cx),
         // A handle that is dropped here keeps nothing reserved.
-        Item::Shared(shared) => poll_ready(&mut shared.handle(), &mut cx),
+        Item::Shared(shared) => poll_ready(&mut shared.lend().0, &mut cx),
     };
     if usable == Poll::Ready(false) {
         checked.close(Reason::Dead);

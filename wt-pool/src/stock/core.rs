@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 
 use tokio::time::Instant;
 
+use crate::error::PoolError;
 use crate::line::{Line, Ticket, Waiter};
 use crate::pace::Pace;
 use crate::rules::Rules;
@@ -71,6 +72,17 @@ pub(crate) enum Refusal {
     Forgotten,
 }
 
+impl From<Refusal> for PoolError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::QueueFull => Self::QueueFull,
+            Refusal::Draining => Self::Draining,
+            // Who is told that it is full waits; who is told that it is forgotten looks again.
+            Refusal::Closed | Refusal::Forgotten | Refusal::Full(_) => Self::Closed,
+        }
+    }
+}
+
 /// How what was lent comes back.
 #[derive(Debug)]
 pub(crate) enum Return<I> {
@@ -128,6 +140,63 @@ impl<I: Share, W> Stock<I, W> {
         }
         let loan = self.take(ticket);
         loan.ok_or(Refusal::Full(ticket))
+    }
+
+    /// Lends to one who has just come, if nobody waits and the first choice has room; the short way
+    /// for the usual case, after which `lend` decides.
+    pub(crate) fn lend_at_once(&mut self) -> Option<Loan<I>> {
+        if self.phase != Phase::Open || !self.line.is_empty() {
+            return None;
+        }
+        let key = *if self.rules.shared {
+            self.order.front()?
+        } else {
+            self.order.back()?
+        };
+        let slot = self.slots.get_mut(key)?;
+        if !slot.has_room() || self.rules.max_uses.is_some() {
+            return None;
+        }
+        let item = if self.rules.shared {
+            slot.item.as_ref()?.share()?
+        } else {
+            self.order.pop_back();
+            slot.item.take()?
+        };
+        self.reused += u64::from(slot.uses > 0);
+        slot.uses += 1;
+        slot.lent += 1;
+        Some(Loan {
+            key,
+            item,
+            lent: slot.lent,
+            capacity: slot.capacity,
+            ticket: self.line.ticket(),
+        })
+    }
+
+    /// What was lent and used comes back, if nobody waits and nothing else is to be decided; the
+    /// short way for the usual case, after which `give_back` decides.
+    pub(crate) fn take_back_at_once(
+        &mut self,
+        key: Key,
+        item: Option<I>,
+        now: Option<Instant>,
+    ) -> Result<(), Option<I>> {
+        let calm = self.line.is_empty() && self.rules.max_uses.is_none();
+        let slot = self.slots.get_mut(key);
+        let Some(slot) = slot.filter(|slot| calm && slot.is_live() && !slot.suspect) else {
+            return Err(item);
+        };
+        slot.lent -= 1;
+        slot.proven = true;
+        self.proven = true;
+        if let Some(now) = now {
+            slot.item = item;
+            slot.idleness.record(now);
+            self.order.push_back(key);
+        }
+        Ok(())
     }
 
     /// Waits, unless too many do; those who have been in line come back whatever its length.
