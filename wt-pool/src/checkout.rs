@@ -27,7 +27,6 @@ use crate::stock::Refusal;
 pub struct Checkout<C> {
     /// Lent, but not yet known to be alive.
     lent: Option<Pooled<C>>,
-    ticket: Ticket,
     patient: bool,
     /// There once it had to wait, or could not.
     slow: Option<Box<Slow<C>>>,
@@ -56,68 +55,60 @@ struct Waiting<C> {
 }
 
 impl<C> Checkout<C> {
-    /// `None` if nobody finds this home any more, and another one has to be asked for.
-    pub(crate) fn new(home: &Arc<Home<C>>, patient: bool) -> Option<Self> {
+    /// At a home that is held; one that nobody finds any more is as good as closed.
+    #[inline(always)]
+    pub(crate) fn new(home: &Arc<Home<C>>, patient: bool) -> Self {
         match home.lend() {
-            Some(Ok((pooled, ticket))) => Some(Self::lent(pooled, ticket, patient)),
-            Some(Err((excess, ticket))) => {
-                Some(Self::again(excess, ticket, patient, Deadline::default()))
-            }
+            Some(Ok(pooled)) => Self {
+                lent: Some(pooled),
+                patient,
+                slow: None,
+            },
+            Some(Err(excess)) => Self::again(excess, patient, Deadline::default()),
             None => Self::slow(home, patient),
         }
     }
 
-    pub(crate) fn closed() -> Self {
-        let state = State::Failed(PoolError::Closed);
-        let deadline = Deadline::default();
-        Self {
-            lent: None,
-            ticket: Ticket::NONE,
-            patient: false,
-            slow: Some(Box::new(Slow { state, deadline })),
+    /// At a home that may be forgotten meanwhile: `None`, and another one has to be asked for.
+    pub(crate) fn at(home: &Arc<Home<C>>, patient: bool) -> Option<Self> {
+        match home.lend() {
+            Some(Ok(pooled)) => Some(Self {
+                lent: Some(pooled),
+                patient,
+                slow: None,
+            }),
+            Some(Err(excess)) => Some(Self::again(excess, patient, Deadline::default())),
+            None => {
+                let entry = home.enter(None, patient, false);
+                let found = !matches!(entry, Entry::Refused(Refusal::Forgotten));
+                found.then(|| Self::entered(home, entry, patient, Deadline::default()))
+            }
         }
     }
 
     /// Goes on with a place in line that was there before; what could not be used leaves after
     /// that, so that the home is not forgotten in between.
-    pub(crate) fn again(
-        unused: Pooled<C>,
-        ticket: Ticket,
-        patient: bool,
-        deadline: Deadline,
-    ) -> Self {
+    pub(crate) fn again(unused: Pooled<C>, patient: bool, deadline: Deadline) -> Self {
         let home = Arc::clone(unused.home());
-        let entry = home.enter(Some(ticket), patient, true);
+        let entry = home.enter(Some(unused.ticket()), patient, true);
         drop(unused);
         Self::entered(&home, entry, patient, deadline)
     }
 
-    fn lent(pooled: Pooled<C>, ticket: Ticket, patient: bool) -> Self {
-        Self {
-            lent: Some(pooled),
-            ticket,
-            patient,
-            slow: None,
-        }
-    }
-
-    fn slow(home: &Arc<Home<C>>, patient: bool) -> Option<Self> {
+    #[cold]
+    fn slow(home: &Arc<Home<C>>, patient: bool) -> Self {
         let entry = home.enter(None, patient, false);
-        if matches!(entry, Entry::Refused(Refusal::Forgotten)) {
-            return None;
-        }
-        Some(Self::entered(home, entry, patient, Deadline::default()))
+        Self::entered(home, entry, patient, Deadline::default())
     }
 
     fn entered(home: &Arc<Home<C>>, entry: Entry<C>, patient: bool, deadline: Deadline) -> Self {
-        let (lent, ticket, state) = match entry {
-            Entry::Lent(pooled, ticket) => (Some(pooled), ticket, State::Done),
-            Entry::Waits(ticket, seat) => (None, ticket, waits(home, ticket, seat)),
-            Entry::Refused(refusal) => (None, Ticket::NONE, State::Failed(refusal.into())),
+        let (lent, state) = match entry {
+            Entry::Lent(pooled) => (Some(pooled), State::Done),
+            Entry::Waits(ticket, seat) => (None, waits(home, ticket, seat)),
+            Entry::Refused(refusal) => (None, State::Failed(refusal.into())),
         };
         Self {
             lent,
-            ticket,
             patient,
             slow: Some(Box::new(Slow { state, deadline })),
         }
@@ -130,9 +121,35 @@ impl<C> Checkout<C> {
             .map_or_else(Deadline::default, |slow| mem::take(&mut slow.deadline))
     }
 
-    /// The ticket by which it was lent.
-    pub(crate) fn ticket(&self) -> Ticket {
-        self.ticket
+    /// What was lent is dead: goes back where its ticket belongs.
+    #[cold]
+    fn enter_again(&mut self) {
+        if let Some(dead) = self.lent.take() {
+            let deadline = self.take_deadline();
+            *self = Self::again(dead, self.patient, deadline);
+        }
+    }
+
+    /// What was lent is busy: takes another that is ready, if there is one.
+    #[cold]
+    fn prefer_ready(&mut self, cx: &mut Context<'_>) {
+        let Some(first) = &self.lent else {
+            return;
+        };
+        let mut last = first.key();
+        // Kept until there is a choice: what goes back would be lent again at once.
+        let mut busy = Vec::new();
+        while let Some(mut other) = first.home().lend_instead(first.ticket(), last) {
+            last = other.key();
+            match other.poll_usable(cx) {
+                Poll::Ready(true) => {
+                    self.lent = Some(other);
+                    return;
+                }
+                Poll::Ready(false) => {}
+                Poll::Pending => busy.push(other),
+            }
+        }
     }
 
     /// Waits, and gives what has been lent.
@@ -155,11 +172,11 @@ impl<C> Checkout<C> {
             slow.state = State::Done;
             match accepted? {
                 // Waiting => Lent, by hand-off
-                Ok((pooled, _)) => return Poll::Ready(Ok(pooled)),
+                Ok(pooled) => return Poll::Ready(Ok(pooled)),
                 // Waiting => Waiting, as the connection has less room by now
-                Err((excess, ticket)) => {
+                Err(excess) => {
                     let deadline = self.take_deadline();
-                    *self = Self::again(excess, ticket, self.patient, deadline);
+                    *self = Self::again(excess, self.patient, deadline);
                 }
             }
         }
@@ -189,19 +206,25 @@ impl<C> Waiting<C> {
 impl<C> Future for Checkout<C> {
     type Output = Result<Pooled<C>, PoolError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            let Some(pooled) = self.lent.take() else {
+            let Some(pooled) = &mut self.lent else {
                 self.lent = Some(ready!(self.poll_slow(cx))?);
                 continue;
             };
-            match usable(pooled, self.ticket, cx) {
-                Ok(pooled) => return Poll::Ready(Ok(pooled.lend())),
-                // Lent => Lent or Waiting, where its ticket belongs
-                Err(dead) => {
-                    let deadline = self.take_deadline();
-                    *self = Self::again(dead, self.ticket, self.patient, deadline);
+            match pooled.poll_usable(cx) {
+                Poll::Ready(true) => {}
+                Poll::Pending => self.prefer_ready(cx),
+                // Lent => Lent or Waiting
+                Poll::Ready(false) => {
+                    self.enter_again();
+                    continue;
                 }
+            }
+            if let Some(mut pooled) = self.lent.take() {
+                pooled.reached();
+                return Poll::Ready(Ok(pooled));
             }
         }
     }
@@ -223,32 +246,6 @@ impl<C> fmt::Debug for Checkout<C> {
             .field("lent", &self.lent)
             .finish_non_exhaustive()
     }
-}
-
-/// This one if it is ready, else another that is, else this one all the same; it comes back if it is
-/// dead.
-fn usable<C>(
-    mut pooled: Pooled<C>,
-    ticket: Ticket,
-    cx: &mut Context<'_>,
-) -> Result<Pooled<C>, Pooled<C>> {
-    match pooled.poll_usable(cx) {
-        Poll::Ready(true) => return Ok(pooled),
-        Poll::Ready(false) => return Err(pooled),
-        Poll::Pending => {}
-    }
-    let mut last = pooled.key();
-    // Kept until there is a choice: what goes back would be lent again at once.
-    let mut busy = Vec::new();
-    while let Some(mut other) = pooled.home().lend_instead(ticket, last) {
-        last = other.key();
-        match other.poll_usable(cx) {
-            Poll::Ready(true) => return Ok(other),
-            Poll::Ready(false) => {}
-            Poll::Pending => busy.push(other),
-        }
-    }
-    Ok(pooled)
 }
 
 fn waits<C>(home: &Arc<Home<C>>, ticket: Ticket, seat: Seat<C>) -> State<C> {

@@ -14,7 +14,6 @@ use crate::deadline::Deadline;
 use crate::error::PoolError;
 use crate::future::ResponseFuture;
 use crate::home::Home;
-use crate::line::Ticket;
 use crate::lock::Lock;
 use crate::owner::Owned;
 use crate::pooled::Pooled;
@@ -60,7 +59,7 @@ where
 enum State<C> {
     Idle,
     Waiting(Checkout<C>),
-    Lent(Pooled<C>, Ticket, Deadline),
+    Lent(Pooled<C>, Deadline),
     /// It has waited in vain, and its call says why.
     Spent(PoolError),
 }
@@ -99,8 +98,9 @@ where
     /// # Errors
     ///
     /// The future fails as that of the pool does.
+    #[inline(always)]
     pub fn checkout(&self) -> Checkout<M::Service> {
-        Checkout::new(&self.bound.home, false).unwrap_or_else(Checkout::closed)
+        Checkout::new(&self.bound.home, false)
     }
 }
 
@@ -134,13 +134,10 @@ where
         loop {
             *state = match state {
                 // Idle => Waiting, in line
-                State::Idle => match Checkout::new(home, true) {
-                    Some(checkout) => State::Waiting(checkout),
-                    None => return Poll::Ready(Err(PoolError::Closed.into())),
-                },
+                State::Idle => State::Waiting(Checkout::new(home, true)),
                 // Waiting => Lent, by hand-off; or Spent, if it has waited for too long
                 State::Waiting(checkout) => match ready!(Pin::new(&mut *checkout).poll(cx)) {
-                    Ok(lent) => State::Lent(lent, checkout.ticket(), checkout.take_deadline()),
+                    Ok(lent) => State::Lent(lent, checkout.take_deadline()),
                     Err(gone @ (PoolError::Closed | PoolError::Draining)) => {
                         *state = State::Idle;
                         return Poll::Ready(Err(gone.into()));
@@ -148,7 +145,7 @@ where
                     Err(error) => State::Spent(home.why(error)),
                 },
                 // Lent => Waiting, in its old place, if the connection is gone
-                State::Lent(lent, _, deadline) => match lent.poll_usable(cx) {
+                State::Lent(lent, deadline) => match lent.poll_usable(cx) {
                     Poll::Ready(true) => return Poll::Ready(Ok(())),
                     Poll::Ready(false) => again(mem::replace(state, State::Idle)),
                     // Lent => Spent, if the connection has been busy for too long
@@ -181,9 +178,7 @@ where
 
 fn again<C>(state: State<C>) -> State<C> {
     match state {
-        State::Lent(dead, ticket, deadline) => {
-            State::Waiting(Checkout::again(dead, ticket, true, deadline))
-        }
+        State::Lent(dead, deadline) => State::Waiting(Checkout::again(dead, true, deadline)),
         other => other,
     }
 }

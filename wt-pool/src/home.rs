@@ -40,11 +40,11 @@ pub(crate) trait Owner<C>: Send + Sync {
 }
 
 /// What is lent; or what has to be given back, because the connection has less room by now.
-pub(crate) type Accepted<C> = Result<(Pooled<C>, Ticket), (Pooled<C>, Ticket)>;
+pub(crate) type Accepted<C> = Result<Pooled<C>, Pooled<C>>;
 
 /// How one who wants a connection fares at first.
 pub(crate) enum Entry<C> {
-    Lent(Pooled<C>, Ticket),
+    Lent(Pooled<C>),
     Waits(Ticket, Seat<C>),
     Refused(Refusal),
 }
@@ -78,9 +78,9 @@ impl<C> Home<C> {
                 Ok(loan) => {
                     drop(stock);
                     match self.accept(loan) {
-                        Ok((pooled, ticket)) => return Entry::Lent(pooled, ticket),
-                        Err((excess, again)) => {
-                            ticket = Some(again);
+                        Ok(pooled) => return Entry::Lent(pooled),
+                        Err(excess) => {
+                            ticket = Some(excess.ticket());
                             _unused = Some(excess);
                         }
                     }
@@ -112,6 +112,7 @@ impl<C> Home<C> {
     }
 
     /// Lends a connection if that is nothing special.
+    #[inline(always)]
     pub(crate) fn lend(self: &Arc<Self>) -> Option<Accepted<C>> {
         let loan = self.stock.lock().lend_at_once();
         Some(self.accept(loan?))
@@ -120,11 +121,12 @@ impl<C> Home<C> {
     /// Another connection for one who has found this one busy.
     pub(crate) fn lend_instead(self: &Arc<Self>, ticket: Ticket, busy: Key) -> Option<Pooled<C>> {
         let loan = self.stock.lock().lend_instead(ticket, busy)?;
-        Some(self.accept(loan).ok()?.0)
+        self.accept(loan).ok()
     }
 
     /// Makes of a loan what a borrower holds; an error if the connection has less room by now, with
     /// what is not to be used.
+    #[inline(always)]
     pub(crate) fn accept(self: &Arc<Self>, loan: Loan<Item<C>>) -> Accepted<C> {
         let (key, ticket) = (loan.key, loan.ticket);
         if self.common.rules.min_idle > 0 {
@@ -133,34 +135,50 @@ impl<C> Home<C> {
         match loan.item {
             Item::Exclusive(connection) => {
                 let base = Base::Home(Arc::clone(self));
-                Ok((Pooled::new(connection, key, base), ticket))
+                Ok(Pooled::new(connection, key, ticket, base))
             }
             Item::Shared(shared) => {
                 let (connection, capacity) = shared.lend();
-                let pooled = Pooled::new(connection, key, Base::Shared(shared));
                 if capacity != loan.capacity {
                     self.change(|stock| stock.set_capacity(key, capacity));
                 }
+                // Made where it is returned: to move it costs more than all the rest.
                 if loan.lent > capacity {
-                    return Err((pooled, ticket));
+                    return Err(Pooled::new(connection, key, ticket, Base::Shared(shared)));
                 }
-                Ok((pooled, ticket))
+                Ok(Pooled::new(connection, key, ticket, Base::Shared(shared)))
             }
         }
     }
 
-    /// What has been used comes back.
-    pub(crate) fn take_back(&self, key: Key, item: Option<Item<C>>) {
-        // Nobody needs to know to the moment since when a shared one is idle.
-        let now = item.is_some().then(Instant::now);
+    /// An exclusive connection that has been used comes back.
+    #[inline]
+    pub(crate) fn take_back(&self, key: Key, connection: C) {
+        let now = Instant::now();
+        let item = Item::Exclusive(connection);
         let taken = self.stock.lock().take_back_at_once(key, item, now);
         match taken {
-            Ok(()) => {
-                if let Some(room) = &self.common.room {
-                    room.offer();
-                }
-            }
-            Err(item) => self.give_back(key, Return::Used(item)),
+            Ok(()) => self.offer_room(),
+            Err(item) => self.give_back(key, Return::Used(Some(item))),
+        }
+    }
+
+    /// A slot of a shared connection that has been used comes back; nobody needs to know to the
+    /// moment since when it is idle.
+    #[inline]
+    pub(crate) fn take_share_back(&self, key: Key) {
+        let taken = self.stock.lock().take_share_back_at_once(key);
+        if taken {
+            self.offer_room();
+        } else {
+            self.give_back(key, Return::Used(None));
+        }
+    }
+
+    /// A connection that may be idle by now can make room for another target.
+    fn offer_room(&self) {
+        if let Some(room) = &self.common.room {
+            room.offer();
         }
     }
 
@@ -175,8 +193,8 @@ impl<C> Home<C> {
         wakes.wake();
         if calls {
             self.rouse.notify_one();
-        } else if let Some(room) = &self.common.room {
-            room.offer();
+        } else {
+            self.offer_room();
         }
         bury(gone.into_iter().chain(more));
     }

@@ -4,11 +4,6 @@ use std::collections::VecDeque;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket(u64);
 
-impl Ticket {
-    /// Of one who has none.
-    pub(crate) const NONE: Self = Self(0);
-}
-
 /// One who waits for a connection.
 #[derive(Debug)]
 pub(crate) struct Waiter<W> {

@@ -8,6 +8,7 @@ use tower_service::Service;
 use crate::answer::Answer;
 use crate::common::{Item, Shared};
 use crate::home::Home;
+use crate::line::Ticket;
 use crate::slots::Key;
 use crate::stats::Reason;
 use crate::stock::Return;
@@ -24,6 +25,7 @@ pub struct Pooled<C> {
     /// `None` only while it is dropped.
     connection: Option<C>,
     key: Key,
+    ticket: Ticket,
     base: Base<C>,
     /// Has reached its borrower.
     lent: bool,
@@ -37,10 +39,12 @@ pub(crate) enum Base<C> {
 }
 
 impl<C> Pooled<C> {
-    pub(crate) fn new(connection: C, key: Key, base: Base<C>) -> Self {
+    #[inline(always)]
+    pub(crate) fn new(connection: C, key: Key, ticket: Ticket, base: Base<C>) -> Self {
         Self {
             connection: Some(connection),
             key,
+            ticket,
             base,
             lent: false,
             end: None,
@@ -72,7 +76,13 @@ impl<C> Pooled<C> {
         self.key
     }
 
+    /// The place in line that it was lent for.
+    pub(crate) fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
     /// Asks whether it can be used, whatever its requests are.
+    #[inline]
     pub(crate) fn poll_usable(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let poll_ready = self.home().common.calls.poll_ready;
         let usable = ready!(poll_ready(&mut *self, cx));
@@ -83,9 +93,19 @@ impl<C> Pooled<C> {
     }
 
     /// Its borrower has it now.
-    pub(crate) fn lend(mut self) -> Self {
+    #[inline]
+    pub(crate) fn reached(&mut self) {
         self.lent = true;
-        self
+    }
+
+    /// Comes back in a way that needs a decision.
+    #[cold]
+    fn give_back(&self, item: Option<Item<C>>) {
+        let back = match self.end {
+            Some(reason) => Return::Done(reason),
+            None => Return::Unused(item),
+        };
+        self.home().give_back(self.key, back);
     }
 
     /// It has died, and is not lent from here on.
@@ -138,20 +158,31 @@ impl<C> DerefMut for Pooled<C> {
 }
 
 impl<C> Drop for Pooled<C> {
+    #[inline]
     fn drop(&mut self) {
         let connection = self.connection.take();
-        let keep = self.end.is_none() && matches!(self.base, Base::Home(_));
-        let (item, dropped) = if keep {
-            (connection.map(Item::Exclusive), None)
-        } else {
-            (None, connection)
-        };
-        // The connection's own code, before its slot is free.
-        drop(dropped);
-        match self.end {
-            Some(reason) => self.home().give_back(self.key, Return::Done(reason)),
-            None if self.lent => self.home().take_back(self.key, item),
-            None => self.home().give_back(self.key, Return::Unused(item)),
+        match &self.base {
+            // The connection's own code runs before its slot is free.
+            Base::Shared(shared) => {
+                drop(connection);
+                if self.lent && self.end.is_none() {
+                    shared.home().take_share_back(self.key);
+                } else {
+                    self.give_back(None);
+                }
+            }
+            Base::Home(home) => match connection {
+                Some(connection) if self.lent && self.end.is_none() => {
+                    home.take_back(self.key, connection);
+                }
+                Some(connection) if self.end.is_none() => {
+                    self.give_back(Some(Item::Exclusive(connection)));
+                }
+                discarded => {
+                    drop(discarded);
+                    self.give_back(None);
+                }
+            },
         }
     }
 }

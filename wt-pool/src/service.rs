@@ -186,7 +186,7 @@ where
 
     fn checkout(&self, target: &T) -> Checkout<M::Service> {
         loop {
-            if let Some(checkout) = Checkout::new(&self.owned.home(target), false) {
+            if let Some(checkout) = Checkout::at(&self.owned.home(target), false) {
                 return checkout;
             }
         }

@@ -144,6 +144,7 @@ impl<I: Share, W> Stock<I, W> {
 
     /// Lends to one who has just come, if nobody waits and the first choice has room; the short way
     /// for the usual case, after which `lend` decides.
+    #[inline(always)]
     pub(crate) fn lend_at_once(&mut self) -> Option<Loan<I>> {
         if self.phase != Phase::Open || !self.line.is_empty() {
             return None;
@@ -177,26 +178,37 @@ impl<I: Share, W> Stock<I, W> {
 
     /// What was lent and used comes back, if nobody waits and nothing else is to be decided; the
     /// short way for the usual case, after which `give_back` decides.
-    pub(crate) fn take_back_at_once(
-        &mut self,
-        key: Key,
-        item: Option<I>,
-        now: Option<Instant>,
-    ) -> Result<(), Option<I>> {
-        let calm = self.line.is_empty() && self.rules.max_uses.is_none();
-        let slot = self.slots.get_mut(key);
-        let Some(slot) = slot.filter(|slot| calm && slot.is_live() && !slot.suspect) else {
+    #[inline]
+    pub(crate) fn take_back_at_once(&mut self, key: Key, item: I, now: Instant) -> Result<(), I> {
+        let Some(slot) = self.calm_slot(key) else {
             return Err(item);
         };
+        slot.item = Some(item);
+        slot.idleness.record(now);
+        self.order.push_back(key);
+        Ok(())
+    }
+
+    /// As `take_back_at_once`, for a slot of a shared connection; says whether it was that easy.
+    #[inline]
+    pub(crate) fn take_share_back_at_once(&mut self, key: Key) -> bool {
+        self.calm_slot(key).is_some()
+    }
+
+    /// A slot to which something came back, if nothing is to be decided.
+    #[inline]
+    fn calm_slot(&mut self, key: Key) -> Option<&mut Slot<I>> {
+        if !self.line.is_empty() || self.rules.max_uses.is_some() {
+            return None;
+        }
+        let slot = self.slots.get_mut(key)?;
+        if !slot.is_live() || slot.suspect {
+            return None;
+        }
+        self.proven = true;
         slot.lent -= 1;
         slot.proven = true;
-        self.proven = true;
-        if let Some(now) = now {
-            slot.item = item;
-            slot.idleness.record(now);
-            self.order.push_back(key);
-        }
-        Ok(())
+        Some(slot)
     }
 
     /// Waits, unless too many do; those who have been in line come back whatever its length.
