@@ -7,20 +7,29 @@ use tokio::time::Instant;
 pub(crate) struct Pace {
     /// There while the target fails.
     not_before: Option<Instant>,
+    /// How long the failure counts if nobody tries again: for as long again as the delay.
+    remembered: Option<Instant>,
 }
 
 impl Pace {
     pub(crate) fn failed(&mut self, now: Instant, delay: Duration) {
         // A delay beyond what a clock can tell is never over.
-        self.not_before = Some(now.checked_add(delay).unwrap_or(now + FAR));
+        let far = now + FAR;
+        self.not_before = Some(now.checked_add(delay).unwrap_or(far));
+        self.remembered = Some(now.checked_add(delay.saturating_mul(2)).unwrap_or(far));
     }
 
     pub(crate) fn succeeded(&mut self) {
-        self.not_before = None;
+        *self = Self::default();
     }
 
     pub(crate) fn not_before(&self) -> Option<Instant> {
         self.not_before
+    }
+
+    /// Until when the target must not be forgotten.
+    pub(crate) fn remembered(&self, now: Instant) -> Option<Instant> {
+        self.remembered.filter(|remembered| *remembered > now)
     }
 
     /// How many connects may be under way: one at a time, as long as the target fails.
@@ -49,6 +58,8 @@ mod tests {
         assert_eq!(pace.at_once(now, 9), 0);
         assert_eq!(pace.at_once(now + SECOND, 9), 1);
         assert_eq!(pace.not_before(), Some(now + SECOND));
+        assert_eq!(pace.remembered(now + SECOND), Some(now + 2 * SECOND));
+        assert_eq!(pace.remembered(now + 2 * SECOND), None);
     }
 
     #[test]

@@ -2,6 +2,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, Weak};
 
+use tokio::time::Instant;
+
 use crate::common::Common;
 use crate::home::{Home, Owner};
 use crate::lock::Lock;
@@ -108,10 +110,11 @@ impl<T, C> Targets<T, C> {
     /// Forgets a home that is empty, unless somebody holds on to it; says whether its keeper may
     /// end.
     pub(crate) fn forget(&self, home: &Arc<Home<C>>, keeper: bool) -> bool {
+        let now = Instant::now();
         let mut left = None;
         let mut map = self.map.lock();
         let mut stock = home.stock.lock();
-        if !stock.is_idle() || stock.kept && !keeper {
+        if !stock.is_idle(now) || stock.kept && !keeper {
             return false;
         }
         stock.kept = false;

@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tower::load::CompleteOnResponse;
 use tower_layer::Layer;
 
@@ -91,6 +92,9 @@ impl<S, Tc: Clone> Layer<S> for IdleLayer<Tc> {
 
     fn layer(&self, service: S) -> Self::Service {
         let tracker = Tracker::new(self.limit, Arc::clone(&self.action));
+        if Handle::try_current().is_ok() {
+            tracker.watch();
+        }
         Idle::new(service, tracker, self.completion.clone())
     }
 }

@@ -9,7 +9,8 @@ use crate::idle::{IdleFuture, IdleHandle, InFlight};
 
 /// A service whose use is tracked; see [`IdleLayer`](crate::IdleLayer).
 ///
-/// It is watched from its first use on, in a task that ends with the last clone, handle and call.
+/// It is watched from when it is made, or from its first call on if it is made outside of a tokio
+/// runtime; in a task that ends with the last clone, handle and call.
 ///
 /// # Clone
 ///

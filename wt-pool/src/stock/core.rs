@@ -208,6 +208,7 @@ impl<I: Share, W> Stock<I, W> {
         self.proven = true;
         slot.lent -= 1;
         slot.proven = true;
+        slot.touched = true;
         Some(slot)
     }
 
@@ -255,6 +256,7 @@ impl<I: Share, W> Stock<I, W> {
             };
         };
         slot.lent -= 1;
+        slot.touched = true;
         let (item, reason) = match back {
             Return::Used(item) => {
                 self.proven = true;

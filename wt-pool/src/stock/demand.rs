@@ -80,8 +80,9 @@ impl<I: Share, W> Stock<I, W> {
     }
 
     /// Says whether there is nothing to be taken care of, now or later.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.is_empty() && self.warm.is_empty() && self.wanted() == 0
+    pub(crate) fn is_idle(&self, now: Instant) -> bool {
+        let paced = self.pace.remembered(now).is_some() && self.phase == Phase::Open;
+        self.is_empty() && self.warm.is_empty() && self.wanted() == 0 && !paced
     }
 
     /// How many connects more than those under way are wanted, and allowed by the limits.

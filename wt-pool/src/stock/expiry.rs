@@ -51,8 +51,7 @@ impl<I: Share, W> Stock<I, W> {
             let Some(slot) = self.slots.get_mut(*key) else {
                 continue;
             };
-            if slot.lent > 0 || slot.uses != slot.seen {
-                slot.seen = slot.uses;
+            if slot.lent > 0 || std::mem::take(&mut slot.touched) {
                 slot.idleness.record(now);
             } else if spare > 0 && slot.idleness.look(timeout, now) == Verdict::Expired {
                 spare -= 1;
@@ -140,7 +139,8 @@ impl<I: Share, W> Stock<I, W> {
         let look = (open && self.rules.shared).then(|| self.look_at());
         let expiry = self.next_expiry.filter(|_| open);
         let idle = self.next_idle(now).filter(|_| open);
-        let all = [sweep, look, expiry, idle, self.next_connect(now)];
+        let paced = self.pace.remembered(now).filter(|_| !open);
+        let all = [sweep, look, expiry, idle, paced, self.next_connect(now)];
         all.into_iter().flatten().min()
     }
 

@@ -21,8 +21,8 @@ pub(crate) struct Slot<I> {
     /// How many may use it at once, as far as is known.
     pub(super) capacity: usize,
     pub(super) uses: u64,
-    /// The uses at the last look.
-    pub(super) seen: u64,
+    /// A slot came back since the last look.
+    pub(super) touched: bool,
     pub(super) idleness: Idleness,
     pub(super) expires: Option<Instant>,
 }
@@ -66,7 +66,7 @@ impl<I> Slot<I> {
             lent: 0,
             capacity,
             uses: 0,
-            seen: 0,
+            touched: false,
             idleness: Idleness::new(now),
             expires,
         }

@@ -1,0 +1,296 @@
+//! Limits, their defaults, and what is refused.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+mod common;
+
+use std::panic::catch_unwind;
+use std::time::Duration;
+
+use common::{Ask, Layer1, SECOND, Server, TARGET, ask, check_out, lend, refusal, settle};
+use tokio::time::{Instant, sleep};
+use tokio_test::{assert_pending, assert_ready_ok, task};
+use tower::{Layer, Service};
+use wt_pool::{IdleLayer, PoolError};
+
+#[tokio::test(start_paused = true)]
+async fn defaults_are_as_documented() {
+    let server = Server::new();
+    server.delay(40 * SECOND);
+    let pool = Layer1::default().layer(server.maker());
+    assert_eq!(pool.stats().max_connections, 10);
+
+    let began = Instant::now();
+    let mut waiters: Vec<_> = (0..1024).map(|_| task::spawn(check_out(&pool))).collect();
+    let one_too_many = refusal(&pool).await;
+    for waiter in &mut waiters {
+        assert_pending!(waiter.poll());
+    }
+    settle().await;
+    assert_eq!(server.connecting(), 10);
+    let last = waiters.pop().unwrap().await.unwrap_err();
+
+    assert!(
+        matches!(one_too_many, PoolError::QueueFull),
+        "{one_too_many:?}"
+    );
+    assert!(matches!(last, PoolError::TimedOut { .. }), "{last:?}");
+    assert_eq!(began.elapsed().as_secs(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_default_idle_timeout_is_300_s() {
+    let server = Server::new();
+    let pool = server.exclusive(1);
+    drop(lend(&pool).await);
+
+    sleep(299 * SECOND).await;
+    settle().await;
+    assert_eq!(server.open(), 1);
+    sleep(SECOND + Duration::from_millis(1)).await;
+    settle().await;
+
+    assert_eq!(server.open(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_are_swept_each_60_s_by_default() {
+    let server = Server::new();
+    let pool = server.exclusive(1);
+    drop(lend(&pool).await);
+    let polls = server.connection(0).polls();
+
+    sleep(59 * SECOND).await;
+    settle().await;
+    assert_eq!(server.connection(0).polls(), polls);
+    sleep(SECOND + Duration::from_millis(1)).await;
+    settle().await;
+
+    assert_eq!(server.connection(0).polls(), polls + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_without_limit_is_a_choice() {
+    let server = Server::new();
+    let pool = Layer1::new(1).acquire_timeout(None).layer(server.maker());
+    let lent = lend(&pool).await;
+    let mut waiter = task::spawn(check_out(&pool));
+    assert_pending!(waiter.poll());
+
+    sleep(100_000 * SECOND).await;
+    assert!(!waiter.is_woken());
+    drop(lent);
+
+    let _lent = assert_ready_ok!(waiter.poll());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_closed_after_so_many_uses() {
+    let server = Server::new();
+    let pool = Layer1::new(1).max_uses(Some(3)).layer(server.maker());
+    let mut service = pool.service(TARGET);
+    let mut numbers = Vec::new();
+
+    for _ in 0..7 {
+        numbers.push(ask(&mut service, Ask::Number).await.unwrap());
+    }
+
+    assert_eq!(numbers, [0, 0, 0, 1, 1, 1, 2]);
+    assert_eq!(pool.stats().total.closed.uses, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shared_connection_is_closed_after_so_many_uses() {
+    let server = Server::new();
+    server.set_capacity(10);
+    let layer = server.sharing(Layer1::new(2)).max_uses(Some(3));
+    let pool = layer.layer(server.maker());
+    let mut lent = Vec::new();
+
+    for _ in 0..4 {
+        lent.push(lend(&pool).await);
+    }
+
+    let numbers: Vec<_> = lent.iter().map(|lent| lent.number).collect();
+    assert_eq!(numbers, [0, 0, 0, 1]);
+    lent.truncate(2);
+    assert!(!server.connection(0).is_gone());
+    lent.clear();
+    assert!(server.connection(0).is_gone());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_use_that_did_not_take_place_is_not_counted() {
+    let server = Server::new();
+    server.set_capacity(10);
+    let layer = server.sharing(Layer1::new(1)).max_uses(Some(2));
+    let pool = layer.layer(server.maker());
+    let _first = lend(&pool).await;
+
+    drop(check_out(&pool));
+
+    assert_eq!(lend(&pool).await.number, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_connections_are_kept_ready() {
+    let server = Server::new();
+    let pool = Layer1::new(4).min_idle(2).layer(server.maker());
+
+    let _lent = lend(&pool).await;
+    settle().await;
+    assert_eq!(pool.stats().total.idle, 2);
+    let _lent = lend(&pool).await;
+    settle().await;
+
+    assert_eq!(pool.stats().total.idle, 2);
+    let _lent = lend(&pool).await;
+    settle().await;
+    assert_eq!(
+        (pool.stats().total.idle, server.most()),
+        (1, 4),
+        "within the limit"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_connections_are_kept_ready_in_shared_mode_too() {
+    let server = Server::new();
+    server.set_capacity(5);
+    let layer = server.sharing(Layer1::new(4)).min_idle(1);
+    let pool = layer.layer(server.maker());
+
+    let _lent = lend(&pool).await;
+    settle().await;
+
+    assert_eq!(pool.stats().total.idle, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_connections_that_are_to_be_kept_outlive_the_idle_timeout() {
+    let server = Server::new();
+    let pool = Layer1::new(4).min_idle(1).layer(server.maker());
+    drop([lend(&pool).await, lend(&pool).await, lend(&pool).await]);
+
+    sleep(1000 * SECOND).await;
+    settle().await;
+
+    assert_eq!(pool.stats().total.idle, 1);
+    assert!(server.connects() <= 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_was_never_reached_is_not_kept_ready() {
+    let server = Server::new();
+    server.refuse(true);
+    let pool = Layer1::new(4).min_idle(2).layer(server.maker());
+
+    let _refused = refusal(&pool).await;
+    sleep(100 * SECOND).await;
+
+    assert_eq!(server.connects(), 1);
+    assert!(pool.stats().targets.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_targets_together_stay_within_the_limit_on_all() {
+    let server = Server::new();
+    server.delay(SECOND);
+    let pool = Layer1::new(3).max_total(4).layer(server.maker());
+
+    let callers: Vec<_> = (0..60_u16)
+        .map(|caller| {
+            let mut pool = pool.clone();
+            tokio::spawn(async move {
+                let lent = pool.call(caller % 6).await.unwrap();
+                sleep(SECOND).await;
+                drop(lent);
+            })
+        })
+        .collect();
+    let mut served = 0;
+    for caller in callers {
+        served += usize::from(caller.await.is_ok());
+    }
+
+    assert_eq!(server.most(), 4);
+    assert_eq!(served, 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_connection_idle_for_longest_makes_room_for_another_target() {
+    let server = Server::new();
+    let mut pool = Layer1::new(3).max_total(2).layer(server.maker());
+    drop(pool.call(1).await.unwrap());
+    sleep(SECOND).await;
+    drop(pool.call(2).await.unwrap());
+
+    let lent = pool.call(3).await.unwrap();
+
+    assert_eq!(lent.number, 2);
+    assert!(server.connection(0).is_gone());
+    assert!(!server.connection(1).is_gone());
+    assert_eq!(pool.stats().total.closed.evicted, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_becomes_idle_makes_room_for_who_waits_for_another_target() {
+    let server = Server::new();
+    let mut pool = Layer1::new(3).max_total(1).layer(server.maker());
+    let lent = pool.call(1).await.unwrap();
+    let mut waiter = task::spawn(pool.call(2));
+    assert_pending!(waiter.poll());
+    settle().await;
+    assert_pending!(waiter.poll());
+
+    drop(lent);
+    settle().await;
+
+    assert!(waiter.is_woken());
+    let _lent = assert_ready_ok!(waiter.poll());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shared_connection_makes_room_when_its_last_borrower_is_done() {
+    let server = Server::new();
+    server.set_capacity(2);
+    let layer = server.sharing(Layer1::new(3)).max_total(1);
+    let mut pool = layer.layer(server.maker());
+    let lent = pool.call(1).await.unwrap();
+    let mut waiter = task::spawn(pool.call(2));
+    assert_pending!(waiter.poll());
+    settle().await;
+
+    drop(lent);
+    settle().await;
+
+    let _lent = assert_ready_ok!(waiter.poll());
+}
+
+#[test]
+fn zero_is_refused_where_it_makes_no_sense() {
+    let zero = Duration::ZERO;
+    let refused: [(&str, fn(Duration) -> Layer1); 9] = [
+        ("connections", |_| Layer1::new(0)),
+        ("total", |_| Layer1::new(1).max_total(0)),
+        ("waiters", |_| Layer1::new(1).max_waiters(0)),
+        ("acquire timeout", |zero| {
+            Layer1::new(1).acquire_timeout(Some(zero))
+        }),
+        ("idle timeout", |zero| {
+            Layer1::new(1).idle_timeout(Some(zero))
+        }),
+        ("sweep", |zero| Layer1::new(1).sweep_interval(zero)),
+        ("lifetime", |zero| Layer1::new(1).max_lifetime(Some(zero))),
+        ("uses", |_| Layer1::new(1).max_uses(Some(0))),
+        ("connects", |_| Layer1::new(1).connects_at_once(0)),
+    ];
+    for (what, layer) in refused {
+        assert!(catch_unwind(|| layer(zero)).is_err(), "{what}");
+    }
+    assert!(catch_unwind(|| Layer1::new(1).min_idle(2)).is_err());
+    assert!(catch_unwind(|| IdleLayer::new(zero, || {})).is_err());
+    let server = Server::new();
+    let pool = server.exclusive(1);
+    let at_once = std::panic::AssertUnwindSafe(|| drop(pool.warm_all([TARGET]).at_once(0)));
+    assert!(catch_unwind(at_once).is_err());
+}
