@@ -34,6 +34,7 @@ use hand_off::HandOff;
 use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
+use tokio_test::task;
 
 #[test]
 fn what_is_given_arrives_and_wakes_who_sleeps() {
@@ -60,9 +61,9 @@ fn one_who_goes_away_loses_nothing() {
         let hand_off = Arc::new(HandOff::new());
         let giver = Arc::clone(&hand_off);
         let given = thread::spawn(move || giver.give(7).is_ok());
-        let mut cx = Context::from_waker(Waker::noop());
+        let cx = Context::from_waker(Waker::noop());
 
-        let taken = hand_off.poll_take(&mut cx).is_ready();
+        let taken = hand_off.poll_take(&cx).is_ready();
         let taken = taken || hand_off.abandon().is_some();
 
         // It is with the giver, or with the taker: never with both, never with none.
@@ -81,5 +82,35 @@ fn of_two_givers_one_keeps_what_it_has() {
 
         assert!(mine != other.join().unwrap());
         assert_eq!(hand_off.abandon(), Some(if mine { 2 } else { 1 }));
+    });
+}
+
+#[test]
+fn what_is_given_arrives_once() {
+    loom::model(|| {
+        let hand_off = HandOff::new();
+        hand_off.give(7).unwrap();
+
+        assert_eq!(hand_off.give(8).err(), Some(8));
+        assert_eq!(block_on(poll_fn(|cx| hand_off.poll_take(cx))), 7);
+
+        assert_eq!(hand_off.abandon(), None);
+        assert_eq!(hand_off.give(9).err(), Some(9));
+    });
+}
+
+#[test]
+fn the_last_waker_is_the_one_woken() {
+    loom::model(|| {
+        let hand_off = HandOff::new();
+        let (mut first, mut last) = (task::spawn(()), task::spawn(()));
+        for taker in [&mut first, &mut last] {
+            assert!(taker.enter(|cx, _| hand_off.poll_take(cx)).is_pending());
+        }
+
+        hand_off.give(7).unwrap().unwrap().wake();
+
+        assert!(!first.is_woken());
+        assert!(last.is_woken());
     });
 }

@@ -506,13 +506,14 @@ impl<I: Share, W> Stock<I, W> {
     /// What becomes of a slot after something came back, or it was closed.
     fn settle_slot(&mut self, key: Key) -> Option<Gone<I>> {
         let max_uses = self.rules.max_uses;
-        let open = self.phase == Phase::Open;
+        let room = self.live + self.connecting < self.rules.max_connections;
+        let open = self.phase == Phase::Open && room;
         let slot = self.slots.get_mut(key)?;
         match slot.state {
             SlotState::Closing(Reason::Uses)
                 if open && max_uses.is_some_and(|max| slot.uses < max) =>
             {
-                // The last use did not take place.
+                // The last use did not take place, and no other connection took its room.
                 slot.state = SlotState::Live;
                 self.live += 1;
                 let place = self.order.partition_point(|other| *other < key);

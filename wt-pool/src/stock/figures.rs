@@ -32,6 +32,17 @@ impl<I: Share, W> Stock<I, W> {
         (in_use, self.connecting)
     }
 
+    #[cfg(test)]
+    pub(super) fn items(&self) -> impl Iterator<Item = &I> {
+        self.slots.iter().filter_map(|(_, slot)| slot.item.as_ref())
+    }
+
+    #[cfg(test)]
+    pub(super) fn could_lend(&self) -> bool {
+        let all = self.order.iter().filter_map(|key| self.slots.get(*key));
+        all.into_iter().any(crate::stock::slot::Slot::has_room)
+    }
+
     /// How many connections may be lent.
     pub(crate) fn live(&self) -> usize {
         self.live

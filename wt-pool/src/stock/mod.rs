@@ -10,3 +10,6 @@ mod slot;
 pub(crate) use self::core::{Loan, Refusal, Return, Share, Stock};
 pub(crate) use phase::Phase;
 pub(crate) use slot::{Gone, Guards};
+
+#[cfg(test)]
+mod model;

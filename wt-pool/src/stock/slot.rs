@@ -91,6 +91,11 @@ impl Guards {
 }
 
 impl<I> Gone<I> {
+    #[cfg(test)]
+    pub(super) fn item(&self) -> Option<&I> {
+        self._item.as_ref()
+    }
+
     pub(super) fn slot(key: Key, slot: Slot<I>, reason: Reason) -> Self {
         Self {
             _item: slot.item,

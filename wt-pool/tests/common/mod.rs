@@ -338,3 +338,9 @@ pub(crate) async fn settle() {
         tokio::task::yield_now().await;
     }
 }
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Connection({})", self.number)
+    }
+}
