@@ -30,7 +30,9 @@ fn main() {
     lines.extend(runtime.block_on(exclusive_64_tasks()));
     lines.push(runtime.block_on(wait()));
     lines.extend(runtime.block_on(allocs()));
-    lines.push(runtime.block_on(reap()));
+    // What the pool does in this one thread, a checkout has to wait for.
+    let mut builder = Builder::new_current_thread();
+    lines.push(builder.enable_all().build().unwrap().block_on(reap()));
     println!();
     for line in lines {
         println!("{line}");
@@ -126,7 +128,7 @@ fn shared(max: usize) -> Hinge {
 }
 
 /// Each of ours and theirs gets a connection and gives it back, so many times.
-async fn ours(hinge: &mut Hinge, gets: u32) {
+async fn ours(hinge: &Hinge, gets: u32) {
     for _ in 0..gets {
         let lent = hinge.checkout().await.unwrap();
         drop(black_box(lent));
@@ -156,7 +158,7 @@ where
 }
 
 async fn exclusive_1_task() -> Vec<String> {
-    let mut hinge = exclusive(10);
+    let hinge = exclusive(10);
     let deadpool_pool = deadpool::managed::Pool::builder(Manager)
         .max_size(10)
         .build();
@@ -170,7 +172,7 @@ async fn exclusive_1_task() -> Vec<String> {
     let mut table = Table::new("exclusive, 1 task", ["deadpool", "bb8", "hyper_util_cache"]);
     for _ in 0..=ROUNDS {
         table.row([
-            timed(GETS, ours(&mut hinge, GETS)).await,
+            timed(GETS, ours(&hinge, GETS)).await,
             timed(GETS, deadpool(&deadpool_pool, GETS)).await,
             timed(GETS, bb8(&bb8_pool, GETS)).await,
             timed(GETS, hyper_util(&mut cache, GETS)).await,
@@ -180,12 +182,12 @@ async fn exclusive_1_task() -> Vec<String> {
 }
 
 async fn shared_1_task() -> Vec<String> {
-    let mut hinge = shared(10);
+    let hinge = shared(10);
     let mut singleton = pool::singleton::Singleton::new(Maker);
     let mut table = Table::new("shared, 1 task", ["hyper_util_singleton"]);
     for _ in 0..=ROUNDS {
         table.row([
-            timed(GETS, ours(&mut hinge, GETS)).await,
+            timed(GETS, ours(&hinge, GETS)).await,
             timed(GETS, hyper_util(&mut singleton, GETS)).await,
         ]);
     }
@@ -207,8 +209,8 @@ async fn exclusive_64_tasks() -> Vec<String> {
     );
     for _ in 0..=ROUNDS {
         let ours = crowd(|| {
-            let mut hinge = hinge.clone();
-            async move { ours(&mut hinge, gets).await }
+            let hinge = hinge.clone();
+            async move { ours(&hinge, gets).await }
         });
         let ours = timed(GETS, ours).await;
         let theirs = crowd(|| {
@@ -275,8 +277,8 @@ async fn waits(hinge: &Hinge) -> Vec<Duration> {
 
 async fn allocs() -> Vec<String> {
     let mut lines = Vec::new();
-    for (name, mut hinge) in [("exclusive_hit", exclusive(10)), ("shared_hit", shared(10))] {
-        ours(&mut hinge, 1000).await;
+    for (name, hinge) in [("exclusive_hit", exclusive(10)), ("shared_hit", shared(10))] {
+        ours(&hinge, 1000).await;
         let info = allocation_counter::measure(|| {
             for _ in 0..1000 {
                 let lent = hinge.checkout();
@@ -313,12 +315,12 @@ async fn reap() -> String {
         drop(lent);
         let mut max = Duration::ZERO;
         while pool.stats().total.open > 1 {
-            for _ in 0..100 {
+            for _ in 0..1000 {
                 let began = Instant::now();
+                tokio::task::yield_now().await;
                 drop(hinge.checkout().await.unwrap());
                 max = max.max(began.elapsed());
             }
-            tokio::task::yield_now().await;
         }
         println!("| {round} | {:.1} |", max.as_secs_f64() * 1e6);
         longest.push(max.as_secs_f64() * 1e6);

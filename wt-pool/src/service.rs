@@ -152,6 +152,10 @@ where
 {
     /// Binds the pool to one target: a service at the level of requests, see [`PoolService`].
     #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "as tower's services take what they are called with"
+    )]
     pub fn service(&self, target: T) -> PoolService<M, T, Req, Tc>
     where
         Tc: Clone,

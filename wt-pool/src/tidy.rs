@@ -20,18 +20,24 @@ pub(crate) async fn tidy<C>(home: &Arc<Home<C>>) {
     }
     let over = home.change(|stock| stock.expire_lifetimes(now));
     bury(over);
-    while looks || !home.common.rules.shared {
-        let idle = home.change(|stock| stock.expire_idle(now, STEP));
-        let all = idle.len() < STEP;
-        bury(idle);
-        if all {
-            break;
-        }
-        yield_now().await;
+    if looks || !home.common.rules.shared {
+        close_idle(home, now).await;
     }
     let sweeps = home.stock.lock().sweep_due(now);
     if sweeps {
         sweep(home).await;
+    }
+}
+
+async fn close_idle<C>(home: &Arc<Home<C>>, now: Instant) {
+    loop {
+        let idle = home.change(|stock| stock.expire_idle(now, STEP));
+        let all = idle.len() < STEP;
+        bury(idle);
+        if all {
+            return;
+        }
+        yield_now().await;
     }
 }
 

@@ -162,8 +162,7 @@ async fn connections_that_die_at_once_are_made_at_a_pace_too() {
 #[tokio::test(start_paused = true)]
 async fn a_maker_that_panics_fails_those_who_wait() {
     let maker = service_fn(|_: u16| async {
-        let nothing: Option<u32> = None;
-        let number = nothing.unwrap();
+        let number = "none".parse::<u32>().unwrap();
         Ok::<_, Refused>(service_fn(
             move |(): ()| async move { Ok::<_, Refused>(number) },
         ))

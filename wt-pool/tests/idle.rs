@@ -179,7 +179,11 @@ fn it_may_be_dropped_outside_of_a_runtime() {
     let runtime = builder.enable_all().start_paused(true).build().unwrap();
     let (layer, _) = counting();
     let mut service = layer.layer(echo());
-    let call = runtime.block_on(async { service.ready().await.unwrap().call(1) });
+    runtime.block_on(async { service.ready().await.map(drop).unwrap() });
+    let call = {
+        let _inside = runtime.enter();
+        service.call(1)
+    };
 
     drop(service);
     drop(call);

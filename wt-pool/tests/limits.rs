@@ -269,7 +269,8 @@ async fn a_shared_connection_makes_room_when_its_last_borrower_is_done() {
 #[test]
 fn zero_is_refused_where_it_makes_no_sense() {
     let zero = Duration::ZERO;
-    let refused: [(&str, fn(Duration) -> Layer1); 9] = [
+    type Setter = fn(Duration) -> Layer1;
+    let refused: [(&str, Setter); 9] = [
         ("connections", |_| Layer1::new(0)),
         ("total", |_| Layer1::new(1).max_total(0)),
         ("waiters", |_| Layer1::new(1).max_waiters(0)),

@@ -449,15 +449,15 @@ impl<I: Share, W> Stock<I, W> {
     }
 
     /// The place in the order of the one to be lent.
-    fn find(&self, mut wanted: impl FnMut(&Key) -> bool) -> Option<usize> {
-        let mut has_room = |key: &Key| {
+    fn find(&self, wanted: impl Fn(&Key) -> bool) -> Option<usize> {
+        let has_room = |key: &Key| {
             let slot = self.slots.get(*key);
             wanted(key) && slot.is_some_and(Slot::has_room)
         };
         if self.rules.shared {
             self.order.iter().position(has_room)
         } else {
-            self.order.iter().rposition(|key| has_room(key))
+            self.order.iter().rposition(has_room)
         }
     }
 

@@ -317,7 +317,7 @@ impl World {
     }
 
     /// Nothing is lost, nothing is more than it may be, and nobody sleeps who could be served.
-    fn check(&mut self) {
+    fn check(&self) {
         let stats = self.stock.stats();
         let max = self.stock.rules.max_connections;
         assert_eq!(stats.open, self.open.len());
