@@ -313,9 +313,11 @@ async fn reap() -> String {
             lent.push(checkout.await.unwrap());
         }
         drop(lent);
+        // Until shortly before: whatever else the machine does in all that time is not measured.
+        tokio::time::sleep(Duration::from_millis(295)).await;
         let mut max = Duration::ZERO;
         while pool.stats().total.open > 1 {
-            for _ in 0..1000 {
+            for _ in 0..100 {
                 let began = Instant::now();
                 tokio::task::yield_now().await;
                 drop(hinge.checkout().await.unwrap());

@@ -94,7 +94,7 @@ async fn at_the_end_of_a_lifetime_the_replacement_opens_first() {
         .max_lifetime(Some(100 * SECOND));
     let pool = layer.layer(server.maker());
     let old = lend(&pool).await;
-    server.delay(10 * SECOND);
+    server.delay(30 * SECOND);
 
     sleep(111 * SECOND).await;
     settle().await;
@@ -104,7 +104,7 @@ async fn at_the_end_of_a_lifetime_the_replacement_opens_first() {
         (0, 1),
         "used as ever meanwhile"
     );
-    sleep(10 * SECOND).await;
+    sleep(30 * SECOND).await;
     settle().await;
 
     assert_eq!(lend(&pool).await.number, 1);
