@@ -1,6 +1,7 @@
 //! Compositions of the crates, and the parts that several of them share; see the files beside
 //! `src`.
 
+pub mod classes;
 pub mod echo;
 mod error;
 
