@@ -149,7 +149,7 @@ impl Attempt {
     /// it is a failure.
     fn count_timeout(&self) {
         if let Some(core) = self.core.get()
-            && core.error().is_none()
+            && !core.error().is_some_and(|error| error.is_failure())
         {
             core.activity.count_error();
         }

@@ -72,9 +72,9 @@ impl EndpointBuilder {
 
     /// Sets the key of stateless resets; random by default.
     ///
-    /// A server that has restarted, on the same address and with the same key, can tell the peers of
-    /// its past self that their connections are lost; without, they learn it by the idle timeout.
-    /// The key must be secret and random: whoever has it can end connections.
+    /// A server that has restarted, on the same address and with the same key, can tell the peers
+    /// of its past self that their connections are lost; without, they learn it by the idle
+    /// timeout. The key must be secret and random: whoever has it can end connections.
     pub fn stateless_reset_key(mut self, key: [u8; 64]) -> Self {
         self.reset_key = Some(Secret(key));
         self

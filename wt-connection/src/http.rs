@@ -20,11 +20,12 @@ use crate::state::ConnectionState;
 ///
 /// # Readiness
 ///
-/// Ready until the connection is draining or over; never `Pending`: where the server's limit of open
-/// streams is reached, the call waits.
+/// Ready until the connection is draining or over; never `Pending`: where the server's limit of
+/// open streams is reached, the call waits.
 ///
 /// A server whose response breaks HTTP/3's rules, by leaving out its headers for instance, costs
-/// this service: it fails from then on, and the connection counts as draining. The sessions live on.
+/// this service: it fails from then on, and the connection counts as draining. The sessions live
+/// on.
 ///
 /// # Clone
 ///

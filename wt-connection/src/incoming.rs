@@ -113,7 +113,8 @@ impl Incoming {
     }
 }
 
-/// Gives a connection as soon as it can send, so that SETTINGS leave with the server's first flight.
+/// Gives a connection as soon as it can send, so that SETTINGS leave with the server's first
+/// flight.
 async fn early(
     mut connecting: quinn::Connecting,
 ) -> Result<quinn::Connection, quinn::ConnectionError> {

@@ -48,8 +48,8 @@ impl Limits {
 
     /// Sets how many streams are kept for sessions that are not yet known; 64 by default.
     ///
-    /// A stream beyond it is refused with `WT_BUFFERED_STREAM_REJECTED` (`0x3994bd84`), and so is one
-    /// whose session has not come within `header_timeout`, once another comes early.
+    /// A stream beyond it is refused with `WT_BUFFERED_STREAM_REJECTED` (`0x3994bd84`), and so is
+    /// one whose session has not come within `header_timeout`, once another comes early.
     #[must_use]
     pub fn early_streams(mut self, early_streams: usize) -> Self {
         self.early_streams = early_streams;
@@ -67,9 +67,9 @@ impl Limits {
 
     /// Sets how many datagrams a session keeps until they are read; 256 by default.
     ///
-    /// The oldest gives way to the newest, and is counted. Each takes up its own length; eight at most
-    /// also hold what came from the network with them, up to 64 KiB each, so that a reader who keeps
-    /// up costs no copy.
+    /// The oldest gives way to the newest, and is counted. Each takes up its own length; eight at
+    /// most also hold what came from the network with them, up to 64 KiB each, so that a reader who
+    /// keeps up costs no copy.
     ///
     /// # Panics
     ///

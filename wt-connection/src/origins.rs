@@ -33,8 +33,8 @@ enum Rule {
 }
 
 impl Origins {
-    /// Admits the pages of the authority that is asked, by the name that the request gives it, served
-    /// over HTTPS; the default.
+    /// Admits the pages of the authority that is asked, by the name that the request gives it,
+    /// served over HTTPS; the default.
     ///
     /// The name is the client's word. A page whose own name was made to resolve to this server's
     /// address (DNS rebinding) asks by that name, and is admitted: only a [`list`](Self::list)

@@ -4,8 +4,8 @@ use http::HeaderValue;
 
 use crate::proto::subprotocol;
 
-/// The subprotocols that a client offers for a session, the preferred one first: an extension of the
-/// request.
+/// The subprotocols that a client offers for a session, the preferred one first: an extension of
+/// the request.
 ///
 /// A subprotocol is a name for what is spoken on the session's streams, "chat.v2" say. The server
 /// chooses one or none; [`Session::protocol`](crate::Session::protocol) tells which.
@@ -27,8 +27,8 @@ use crate::proto::subprotocol;
 /// # }
 /// ```
 ///
-/// They are sent as `WT-Available-Protocols`, in place of one that the request has by hand. A header
-/// by hand alone is sent as it is, and the answer must be among what it offers.
+/// They are sent as `WT-Available-Protocols`, in place of one that the request has by hand. A
+/// header by hand alone is sent as it is, and the answer must be among what it offers.
 #[derive(Clone, Debug)]
 pub struct Protocols {
     names: Arc<[String]>,

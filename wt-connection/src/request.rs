@@ -143,8 +143,8 @@ impl SessionRequest {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a request whose answer was not begun is rejected with status 500, one whose answer
-    /// is not all sent is aborted.
+    /// Cancel safe: a request whose answer was not begun is rejected with status 500, one whose
+    /// answer is not all sent is aborted.
     pub async fn accept(self) -> Result<Session, SessionError> {
         self.accept_with(HeaderMap::new()).await
     }
@@ -162,8 +162,8 @@ impl SessionRequest {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a request whose answer was not begun is rejected with status 500, one whose answer
-    /// is not all sent is aborted.
+    /// Cancel safe: a request whose answer was not begun is rejected with status 500, one whose
+    /// answer is not all sent is aborted.
     pub async fn accept_with(self, headers: HeaderMap) -> Result<Session, SessionError> {
         let mut response = http::Response::new(());
         *response.headers_mut() = headers;
@@ -207,8 +207,8 @@ impl SessionRequest {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a request whose answer was not begun is rejected with status 500, one whose answer
-    /// is not all sent is aborted.
+    /// Cancel safe: a request whose answer was not begun is rejected with status 500, one whose
+    /// answer is not all sent is aborted.
     pub async fn reject(self, status: StatusCode) -> Result<(), SessionError> {
         let mut response = http::Response::new(());
         *response.status_mut() = status;
@@ -229,8 +229,8 @@ impl SessionRequest {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a request whose answer was not begun is rejected with status 500, one whose answer
-    /// is not all sent is aborted.
+    /// Cancel safe: a request whose answer was not begun is rejected with status 500, one whose
+    /// answer is not all sent is aborted.
     pub async fn reject_with(mut self, response: http::Response<()>) -> Result<(), SessionError> {
         let status = response.status();
         assert!(

@@ -110,8 +110,8 @@ impl Transport {
     /// streams of the connection together; 1.25 MB and 16 MiB by default.
     ///
     /// The second is what a peer can make one connection hold. Streams that nobody reads take from
-    /// it, and once they have all of it, no other stream gets on. Those that arrived whole and outlive
-    /// their session may hold as much again.
+    /// it, and once they have all of it, no other stream gets on. Those that arrived whole and
+    /// outlive their session may hold as much again.
     #[must_use]
     pub fn receive_windows(self, stream: u32, connection: u32) -> Self {
         self.set(|ours| {

@@ -20,7 +20,8 @@ pub(crate) async fn until<T>(notify: &Notify, mut check: impl FnMut() -> Option<
     }
 }
 
-/// Waits for the next of what queues up; `take` gives it, and says whether there is more for others.
+/// Waits for the next of what queues up; `take` gives it, and says whether there is more for
+/// others.
 ///
 /// Whoever adds to the queue notifies one. This costs less than [`until`], since one who looks in
 /// vain finds in `notify` what was added meanwhile.

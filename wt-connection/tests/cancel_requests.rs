@@ -121,8 +121,8 @@ async fn an_opening_dropped_before_its_answer_gives_place_and_session_up() {
 
 #[tokio::test]
 async fn an_open_cancelled_at_the_limit_does_not_cost_the_next_its_place() {
-    // The client freed the place at once, and the server, which still counted the cancelled session,
-    // refused the next.
+    // The client freed the place at once, and the server, which still counted the cancelled
+    // session, refused the next.
     within(async {
         let (_endpoints, client, server) = one_at_a_time().await;
         tokio::spawn(async move {

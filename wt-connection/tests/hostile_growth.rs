@@ -174,8 +174,8 @@ fn connections_that_break_the_rules_grow_nothing() {
     assert!(grown < ROOM, "{grown} bytes more");
 }
 
-/// Does what `attack` does, part by part, while others go on, and counts what is left behind by what
-/// is done later.
+/// Does what `attack` does, part by part, while others go on, and counts what is left behind by
+/// what is done later.
 fn flood(role: Role, attack: &impl AsyncFn(&Rig, usize)) {
     let runtime = runtime();
     let (bystander, rig) = runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! What can only be let go of with the whole connection: so much of it, and the connection ends.
+//! What can only be let go of with the whole connection: so much of it, and the connection drains.
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 mod common;

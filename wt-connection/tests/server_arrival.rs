@@ -296,6 +296,7 @@ impl Service<Request<Body>> for Kept {
     }
 }
 
-/// More than quinn takes ahead of a reader by this crate's default, and less than it has sent ahead.
+/// More than quinn takes ahead of a reader by this crate's default, and less than it has sent
+/// ahead.
 const LARGE: usize = 3 << 20;
 const WINDOW: usize = 1_250_000;

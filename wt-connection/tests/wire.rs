@@ -327,7 +327,6 @@ async fn reset_code(recv: &mut quinn::RecvStream) -> u64 {
     }
 }
 
-/// Expects an answer with a 4xx or 5xx, or a reset.
 async fn assert_lives(peer: &Raw, server: &Connection) {
     let (mut send, mut recv) = peer.connect_stream().await;
     send.write_all(&raw::connect("/alive")).await.unwrap();

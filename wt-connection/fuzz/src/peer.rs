@@ -74,7 +74,8 @@ impl Peer {
     pub async fn settle(&self) {
         tokio::time::sleep(Duration::from_millis(2)).await;
         match self.quic.close_reason() {
-            // Of all that a program does, nothing takes as long as a timeout: the machine stood still.
+            // Of all that a program does, nothing takes as long as a timeout: the machine stood
+            // still.
             None | Some(ConnectionError::LocallyClosed | ConnectionError::TimedOut) => {}
             Some(ConnectionError::ApplicationClosed(close)) => {
                 let code = close.error_code.into_inner();

@@ -124,8 +124,8 @@ pub(crate) async fn open(core: &Core) -> Result<quinn::SendStream, Stop> {
     Ok(stream)
 }
 
-/// Sends GOAWAY once this side is to drain, and what means nothing whenever that is wanted; ends with
-/// the connection, or once the peer wants no more of the stream, which it may not
+/// Sends GOAWAY once this side is to drain, and what means nothing whenever that is wanted; ends
+/// with the connection, or once the peer wants no more of the stream, which it may not
 /// ([RFC 9114 §6.2.1](https://www.rfc-editor.org/rfc/rfc9114#section-6.2.1)).
 pub(crate) async fn attend(core: &Core, stream: &mut quinn::SendStream) -> Stop {
     let stopped = stream.stopped();
@@ -169,8 +169,8 @@ async fn send(core: &Core, stream: &mut quinn::SendStream) -> Result<Infallible,
     }
 }
 
-/// A server sends GOAWAY twice ([RFC 9114 §5.2]): requests that were on their way when the first one
-/// left are still processed.
+/// A server sends GOAWAY twice ([RFC 9114 §5.2]): requests that were on their way when the first
+/// one left are still processed.
 ///
 /// [RFC 9114 §5.2]: https://www.rfc-editor.org/rfc/rfc9114#section-5.2
 async fn drain(core: &Core, stream: &mut quinn::SendStream) -> Result<(), Stop> {

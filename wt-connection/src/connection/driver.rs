@@ -123,8 +123,8 @@ impl Driver {
         }
     }
 
-    /// Refuses what nobody has looked at, and waits for the sessions' tasks and for the answers, each
-    /// of which has a time limit.
+    /// Refuses what nobody has looked at, and waits for the sessions' tasks and for the answers,
+    /// each of which has a time limit.
     async fn wind_down(&self) {
         self.core.requests.refuse_all(code::H3_REQUEST_REJECTED);
         self.core.tasks.close();

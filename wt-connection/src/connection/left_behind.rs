@@ -2,7 +2,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use quinn::{ClosedStream, VarInt, WriteError};
+use quinn::{ClosedStream, VarInt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SetOnce};
 
 use crate::{wait, wire};
@@ -11,8 +11,8 @@ use crate::{wait, wire};
 ///
 /// Until the connection's end, quinn keeps a few words for each stream that is reset after somebody
 /// has waited for the peer to stop it or to acknowledge it, unless the peer does stop it. A
-/// connection with many of them is to drain, so that another takes its place: then only what is open
-/// by that time can add to them.
+/// connection with many of them is to drain, so that another takes its place, and sessions and
+/// requests add to them no longer.
 ///
 /// What arrived whole before its session was closed is kept until it is read.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl LeftBehind {
         Self {
             resets: AtomicU32::new(0),
             much: SetOnce::new(),
-            room: Arc::new(Semaphore::new(room as usize)),
+            room: Arc::new(Semaphore::new((room as usize).min(Semaphore::MAX_PERMITS))),
         }
     }
 
@@ -45,10 +45,10 @@ impl LeftBehind {
         stream: &mut quinn::SendStream,
         code: VarInt,
     ) -> Result<(), ClosedStream> {
-        // Nothing is written: quinn only says whether it could be.
-        let written = wait::at_once(pin!(stream.write(&[])));
+        // What the peer has stopped, or has all of, is gone.
+        let kept = wait::at_once(pin!(stream.stopped())).is_none();
         stream.reset(code)?;
-        if !matches!(written, Some(Err(WriteError::Stopped(_)))) {
+        if kept {
             self.add();
         }
         Ok(())

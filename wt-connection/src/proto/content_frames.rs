@@ -13,8 +13,8 @@ use crate::proto::frame::{self, FrameHeader};
 ///
 /// What reads behind it holds each HEADERS frame as a whole, and takes the end of the stream for
 /// that of the message: so a block over `max_len` and an end inside a frame are faults here. Frames
-/// of unknown types, and DATA without bytes, are left out. Of all that is pushed, an incomplete frame
-/// header is kept.
+/// of unknown types, and DATA without bytes, are left out. Of all that is pushed, an incomplete
+/// frame header is kept.
 #[derive(Debug)]
 pub struct ContentFrames {
     pending: Bytes,

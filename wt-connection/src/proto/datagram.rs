@@ -23,8 +23,8 @@ pub const fn prefix_len(session_id: u64) -> usize {
     varint::size(session_id / 4)
 }
 
-/// Puts the session id before `payload`, in `room`, which grows for several datagrams at once and is
-/// used again once they are gone.
+/// Puts the session id before `payload`, in `room`, which grows for several datagrams at once and
+/// is used again once they are gone.
 ///
 /// # Panics
 ///

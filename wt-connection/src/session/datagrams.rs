@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 /// Datagrams received and not yet read: bounded, the oldest gives way.
 ///
-/// Each comes as a part of what quinn has received at once. Behind the first few they are copied out
-/// of that, or a few bytes here and there would hold all of it.
+/// Each comes as a part of what quinn has received at once. Behind the first few they are copied
+/// out of that, or a few bytes here and there would hold all of it.
 #[derive(Debug)]
 pub(crate) struct Datagrams {
     queue: VecDeque<Bytes>,

@@ -21,8 +21,8 @@ use crate::stream::{BiStream, RecvStream, SendStream};
 /// A peer that resets or stops a stream because its session is gone (`WT_SESSION_GONE`) ends the
 /// session, if it does not say how within a second.
 ///
-/// Streams of the peer's that had arrived to their end, and that it knew to have, when it closed the
-/// session are still accepted and read; nothing else is.
+/// Streams of the peer's that had arrived to their end, and that it knew to have, when it closed
+/// the session are still accepted and read; nothing else is.
 #[derive(Clone)]
 pub struct Session {
     handle: Arc<SessionHandle>,
@@ -125,8 +125,8 @@ impl Session {
         self.core().dropped_datagrams()
     }
 
-    /// Closes the session: its streams are reset, and the peer is told `code` and `reason`, of which
-    /// at most 1,024 bytes are sent. The connection and its other sessions live on.
+    /// Closes the session: its streams are reset, and the peer is told `code` and `reason`, of
+    /// which at most 1,024 bytes are sent. The connection and its other sessions live on.
     ///
     /// Returns at once; [`closed`](Self::closed) waits until the peer knows. A session that is
     /// closed already stays closed as it was.

@@ -36,8 +36,8 @@ pub(crate) struct Table<C, S> {
 
 #[derive(Debug)]
 enum Slot<C, S> {
-    /// Something of it has arrived, and not all of its header; of the stream itself nothing, if this
-    /// says since when.
+    /// Something of it has arrived, and not all of its header; of the stream itself nothing, if
+    /// this says since when.
     Unknown(Early<S>, Option<Instant>),
     /// Its CONNECT waits for an answer.
     Asked(Early<S>),

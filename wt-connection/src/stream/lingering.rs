@@ -34,8 +34,8 @@ impl Lingering {
         }
     }
 
-    /// Lets go of those that are delivered, or were stopped: these take up the peer's room until they
-    /// are dropped, which resets them. Says whether there were any.
+    /// Lets go of those that are delivered, or were stopped: these take up the peer's room until
+    /// they are dropped, which resets them. Says whether there were any.
     pub(crate) fn sweep(&mut self) -> bool {
         let before = self.streams.len();
         self.streams
@@ -63,8 +63,8 @@ impl Lingering {
 
 /// Says whether a finished stream was acknowledged or stopped.
 ///
-/// Of an acknowledged stream quinn has forgotten the priority; `stopped` would tell both, and register
-/// a waker each time.
+/// Of an acknowledged stream quinn has forgotten the priority; `stopped` would tell both, and
+/// register a waker each time.
 fn is_settled(stream: &mut quinn::SendStream) -> bool {
     stream.priority().is_err() || is_stopped(stream)
 }

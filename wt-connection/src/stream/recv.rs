@@ -48,7 +48,7 @@ pub(crate) struct Received {
 #[derive(Debug)]
 struct Tail {
     chunks: VecDeque<Bytes>,
-    /// Room for all of them.
+    /// Room for the stream, and for all that is still to be read of it.
     kept: OwnedSemaphorePermit,
 }
 
@@ -274,9 +274,9 @@ impl Received {
 }
 
 impl Tail {
-    fn new(chunk: Bytes, kept: OwnedSemaphorePermit) -> Self {
+    fn new(kept: OwnedSemaphorePermit) -> Self {
         Self {
-            chunks: [chunk].into(),
+            chunks: VecDeque::new(),
             kept,
         }
     }
@@ -292,9 +292,14 @@ impl Abort for Received {
         let _ = self.stop(wire::session_gone());
     }
 
-    /// It does if all of it has arrived, and the peer, which would have reset it, knows; and if there
-    /// is room for it beside what else outlives its session.
+    /// It does if all of it has arrived, and the peer, which would have reset it, knows; and if
+    /// there is room for it beside what else outlives its session.
     fn outlives(&mut self, left_behind: &LeftBehind) -> bool {
+        let held = self.rest.len() + self.next.len();
+        let Some(kept) = left_behind.keep(STREAM + held) else {
+            return false;
+        };
+        self.tail.get_or_insert_with(|| Box::new(Tail::new(kept)));
         let mut context = Context::from_waker(Waker::noop());
         while self.end.is_none() {
             match pin!(self.stream.read_chunk(usize::MAX, true)).poll(&mut context) {
@@ -302,9 +307,8 @@ impl Abort for Received {
                     let Some(kept) = left_behind.keep(chunk.bytes.len()) else {
                         return false;
                     };
-                    match &mut self.tail {
-                        Some(tail) => tail.push(chunk.bytes, kept),
-                        None => self.tail = Some(Box::new(Tail::new(chunk.bytes, kept))),
+                    if let Some(tail) = &mut self.tail {
+                        tail.push(chunk.bytes, kept);
                     }
                 }
                 Poll::Ready(Ok(None)) => self.end = Some(End::Finished),
@@ -367,3 +371,6 @@ impl From<quinn::ReadError> for ReadError {
         }
     }
 }
+
+/// What a stream takes up itself, about.
+const STREAM: usize = 512;

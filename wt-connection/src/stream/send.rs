@@ -149,8 +149,8 @@ impl SendStream {
     /// Waits until the peer stops the stream, and says with which code, or until the peer has
     /// acknowledged all of a finished stream, which is `Ok(None)`.
     ///
-    /// Of a stream that this side resets after it has waited here, QUIC keeps some 100 bytes until the
-    /// connection is over, unless the peer has stopped it.
+    /// Of a stream that this side resets after it has waited here, QUIC keeps some 100 bytes until
+    /// the connection is over, unless the peer has stopped it.
     ///
     /// # Errors
     ///

@@ -18,8 +18,8 @@ use crate::tls::{ALPN, Identity, ReloadableIdentity, TlsError, provider};
 /// 0, the default, or `u32::MAX`, at which early data can be replayed.
 ///
 /// With a certificate alone, HTTP/3's SETTINGS leave with the server's first flight, which saves
-/// clients a round trip. A configuration may ask clients to prove themselves, so with one they leave
-/// once that is done.
+/// clients a round trip. A configuration may ask clients to prove themselves, so with one they
+/// leave once that is done.
 #[derive(Clone, Debug)]
 pub struct ServerIdentity {
     source: Source,

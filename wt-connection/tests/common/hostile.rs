@@ -225,8 +225,8 @@ impl Narrow {
         let (connection, (quic, control)) = tokio::join!(accept, connect);
         let (mut send, recv) = quic.open_bi().await.unwrap();
         send.write_all(&raw::connect("/")).await.unwrap();
-        // Two bytes of a frame's header, two of a block's, the status, and three of the name and the
-        // length of this.
+        // Two bytes of a frame's header, two of a block's, the status, and three of the name and
+        // the length of this.
         let mut headers = HeaderMap::new();
         headers.insert("x", "y".repeat(64 - 3 - 8).parse().unwrap());
         let request = connection.accept().await.unwrap();

@@ -37,8 +37,8 @@ impl CapsuleReader {
     ///
     /// # Errors
     ///
-    /// Fails on the stream if a capsule is malformed, follows CLOSE or is one of HTTP/2's alone, and
-    /// for the whole connection if a frame comes that may not.
+    /// Fails on the stream if a capsule is malformed, follows CLOSE or is one of HTTP/2's alone,
+    /// and for the whole connection if a frame comes that may not.
     pub fn next(&mut self) -> Result<Option<Capsule>, Fault> {
         loop {
             if let Some(capsule) = self.read()? {

@@ -1,8 +1,8 @@
 use super::{FIELD_OVERHEAD, QpackError, integer, static_table};
 
-/// Says whether a header block is, at a glance, that of a plain request: its pseudo headers are those
-/// of a request, come first and once each, and the method is one of the static table's that is not
-/// CONNECT. No string is read, and in doubt it says no.
+/// Says whether a header block is, at a glance, that of a plain request: its pseudo headers are
+/// those of a request, come first and once each, and the method is one of the static table's that
+/// is not CONNECT. No string is read, and in doubt it says no.
 ///
 /// What it says yes to is within `max_size`, as [`decode`](super::decode) counts it; whether its
 /// strings are well formed, and its headers allowed, remains to be seen.
