@@ -2,14 +2,13 @@ use std::collections::VecDeque;
 
 use tokio::time::Instant;
 
-use crate::error::PoolError;
-use crate::line::{Line, Ticket, Waiter};
+use crate::line::{Line, Waiter};
 use crate::pace::Pace;
 use crate::rules::Rules;
 use crate::slots::{Key, Slots};
 use crate::stats::{ClosedStats, Reason};
 use crate::stock::slot::{Slot, SlotState};
-use crate::stock::{Gone, Guards, Phase};
+use crate::stock::{Gone, Guards, Phase, Refusal, Return, Share};
 
 /// The connections of one target, and those who wait for one.
 ///
@@ -50,56 +49,6 @@ pub(crate) struct Stock<I, W> {
     pub(super) reused: u64,
 }
 
-/// What is lent: the connection itself if it is exclusive, a share of it if not.
-#[derive(Debug)]
-pub(crate) struct Loan<I> {
-    pub(crate) key: Key,
-    pub(crate) item: I,
-    /// The slots of the connection that are lent, this one among them.
-    pub(crate) lent: usize,
-    pub(crate) capacity: usize,
-    pub(crate) ticket: Ticket,
-}
-
-/// Why nothing is lent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// It has to be waited for, with this ticket.
-    Full(Ticket),
-    QueueFull,
-    Draining,
-    Closed,
-    Forgotten,
-}
-
-impl From<Refusal> for PoolError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::QueueFull => Self::QueueFull,
-            Refusal::Draining => Self::Draining,
-            // Who is told that it is full waits; who is told that it is forgotten looks again.
-            Refusal::Closed | Refusal::Forgotten | Refusal::Full(_) => Self::Closed,
-        }
-    }
-}
-
-/// How what was lent comes back.
-#[derive(Debug)]
-pub(crate) enum Return<I> {
-    /// Used.
-    Used(Option<I>),
-    /// Never reached its borrower.
-    Unused(Option<I>),
-    /// Not to be lent again.
-    Done(Reason),
-}
-
-/// What the stock is of.
-pub(crate) trait Share: Sized {
-    /// Another handle on the same connection; `None` if there can be only one.
-    fn share(&self) -> Option<Self>;
-}
-
 impl<I: Share, W> Stock<I, W> {
     pub(crate) fn new(rules: Rules, now: Instant) -> Self {
         Self {
@@ -127,53 +76,6 @@ impl<I: Share, W> Stock<I, W> {
             closed: ClosedStats::default(),
             reused: 0,
         }
-    }
-
-    /// Lends to one who has just come, or to one who has come before, with that ticket.
-    pub(crate) fn lend(&mut self, ticket: Option<Ticket>) -> Result<Loan<I>, Refusal> {
-        if let Some(refusal) = self.phase.refusal() {
-            return Err(refusal);
-        }
-        let ticket = ticket.unwrap_or_else(|| self.line.ticket());
-        if self.line.is_before(ticket) {
-            return Err(Refusal::Full(ticket));
-        }
-        let loan = self.take(ticket);
-        loan.ok_or(Refusal::Full(ticket))
-    }
-
-    /// Lends to one who has just come, if nobody waits and the first choice has room; the short way
-    /// for the usual case, after which `lend` decides.
-    #[inline(always)]
-    pub(crate) fn lend_at_once(&mut self) -> Option<Loan<I>> {
-        if self.phase != Phase::Open || !self.line.is_empty() {
-            return None;
-        }
-        let key = *if self.rules.shared {
-            self.order.front()?
-        } else {
-            self.order.back()?
-        };
-        let slot = self.slots.get_mut(key)?;
-        if !slot.has_room() || self.rules.max_uses.is_some() {
-            return None;
-        }
-        let item = if self.rules.shared {
-            slot.item.as_ref()?.share()?
-        } else {
-            self.order.pop_back();
-            slot.item.take()?
-        };
-        self.reused += u64::from(slot.uses > 0);
-        slot.uses += 1;
-        slot.lent += 1;
-        Some(Loan {
-            key,
-            item,
-            lent: slot.lent,
-            capacity: slot.capacity,
-            ticket: self.line.ticket(),
-        })
     }
 
     /// What was lent and used comes back, if nobody waits and nothing else is to be decided; the
@@ -219,27 +121,6 @@ impl<I: Share, W> Stock<I, W> {
         }
         self.line.join(waiter);
         Ok(())
-    }
-
-    /// The first in line, and what it is lent; `None` if nobody waits, or there is nothing.
-    pub(crate) fn grant(&mut self) -> Option<(Waiter<W>, Loan<I>)> {
-        if self.line.is_empty() || self.phase != Phase::Open {
-            return None;
-        }
-        let ticket = self.line.first()?;
-        let loan = self.take(ticket)?;
-        let waiter = self.line.pop()?;
-        Some((waiter, loan))
-    }
-
-    /// Lends another connection to one who has found this one busy, and gives nothing back yet.
-    pub(crate) fn lend_instead(&mut self, ticket: Ticket, busy: Key) -> Option<Loan<I>> {
-        if self.phase != Phase::Open || self.line.is_before(ticket) {
-            return None;
-        }
-        let younger = |key: &Key| !self.rules.shared || *key > busy;
-        let place = self.find(younger)?;
-        self.take_at(place, ticket)
     }
 
     /// What was lent comes back; for exclusive connections, `now` tells since when they are idle.
@@ -322,77 +203,6 @@ impl<I: Share, W> Stock<I, W> {
         self.settle_slot(key)
     }
 
-    /// A call was dropped unanswered.
-    pub(crate) fn suspect(&mut self, key: Key) {
-        let shared = self.rules.shared;
-        let Some(slot) = self.slots.get_mut(key) else {
-            return;
-        };
-        if slot.is_live() && !slot.suspect {
-            slot.suspect = true;
-            if shared || slot.lent == 0 {
-                self.suspects.push(key);
-            }
-            self.order.retain(|other| *other != key || shared);
-        }
-    }
-
-    /// A call was answered: it is alive.
-    pub(crate) fn vouch(&mut self, key: Key) {
-        if let Some(slot) = self.slots.get_mut(key) {
-            // One that is being validated has left its place, and comes back by itself.
-            if self.rules.shared || slot.item.is_none() && slot.lent > 0 {
-                slot.suspect = false;
-            }
-        }
-    }
-
-    /// Those that have to prove that they are alive.
-    pub(crate) fn take_suspects(&mut self) -> Vec<(Key, I)> {
-        let keys = std::mem::take(&mut self.suspects);
-        let suspects = keys.into_iter().filter_map(|key| {
-            let slot = self.slots.get_mut(key).filter(|slot| slot.suspect)?;
-            let item = slot.item.as_ref().and_then(Share::share);
-            let item = item.or_else(|| slot.item.take())?;
-            Some((key, item))
-        });
-        suspects.collect()
-    }
-
-    /// It has proved to be alive.
-    pub(crate) fn validated(&mut self, key: Key, item: I, now: Instant) -> Option<Gone<I>> {
-        let Some(slot) = self.slots.get_mut(key) else {
-            return Some(Gone::stale(item));
-        };
-        slot.suspect = false;
-        if self.rules.shared {
-            return Some(Gone::stale(item));
-        }
-        slot.item = Some(item);
-        slot.idleness.record(now);
-        self.order.push_back(key);
-        None
-    }
-
-    /// Takes one out to look at it, if nobody uses it; it keeps its place.
-    pub(crate) fn check_out(&mut self, key: Key) -> Option<I> {
-        let slot = self.slots.get_mut(key).filter(|slot| slot.is_live())?;
-        let shared = slot.item.as_ref()?.share();
-        shared.or_else(|| slot.item.take())
-    }
-
-    pub(crate) fn check_in(&mut self, key: Key, item: I) -> Option<Gone<I>> {
-        match self.slots.get_mut(key) {
-            None => Some(Gone::stale(item)),
-            Some(slot) if !self.rules.shared => {
-                slot.item = Some(item);
-                None
-            }
-            // It never left; what was looked at is one handle more.
-            Some(_) => Some(Gone::stale(item)),
-        }
-    }
-
     pub(crate) fn set_capacity(&mut self, key: Key, capacity: usize) {
         if let Some(slot) = self.slots.get_mut(key) {
             slot.capacity = capacity;
@@ -434,55 +244,9 @@ impl<I: Share, W> Stock<I, W> {
         self.hinges -= 1;
     }
 
-    pub(crate) fn has_suspects(&self) -> bool {
-        !self.suspects.is_empty()
-    }
-
     /// Says whether there is nothing to be taken care of.
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty() && self.line.is_empty() && self.connecting == 0
-    }
-
-    fn take(&mut self, ticket: Ticket) -> Option<Loan<I>> {
-        let place = self.find(|_| true)?;
-        self.take_at(place, ticket)
-    }
-
-    /// The place in the order of the one to be lent.
-    fn find(&self, wanted: impl Fn(&Key) -> bool) -> Option<usize> {
-        let has_room = |key: &Key| {
-            let slot = self.slots.get(*key);
-            wanted(key) && slot.is_some_and(Slot::has_room)
-        };
-        if self.rules.shared {
-            self.order.iter().position(has_room)
-        } else {
-            self.order.iter().rposition(has_room)
-        }
-    }
-
-    fn take_at(&mut self, place: usize, ticket: Ticket) -> Option<Loan<I>> {
-        let key = *self.order.get(place)?;
-        let slot = self.slots.get_mut(key)?;
-        let item = slot.item.as_ref()?.share();
-        let item = item.or_else(|| slot.item.take())?;
-        self.reused += u64::from(slot.uses > 0);
-        slot.lent += 1;
-        slot.uses += 1;
-        let (lent, capacity) = (slot.lent, slot.capacity);
-        let used_up = self.rules.max_uses.is_some_and(|max| slot.uses >= max);
-        if !self.rules.shared {
-            self.order.remove(place);
-        } else if used_up {
-            self.begin_close(key, Reason::Uses);
-        }
-        Some(Loan {
-            key,
-            item,
-            lent,
-            capacity,
-            ticket,
-        })
     }
 
     pub(super) fn begin_close(&mut self, key: Key, reason: Reason) {

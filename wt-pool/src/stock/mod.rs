@@ -4,10 +4,14 @@ mod core;
 mod demand;
 mod expiry;
 mod figures;
+mod lending;
+mod loan;
 mod phase;
+mod proof;
 mod slot;
 
-pub(crate) use self::core::{Loan, Refusal, Return, Share, Stock};
+pub(crate) use self::core::Stock;
+pub(crate) use loan::{Loan, Refusal, Return, Share};
 pub(crate) use phase::Phase;
 pub(crate) use slot::{Gone, Guards};
 

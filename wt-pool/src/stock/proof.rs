@@ -1,0 +1,81 @@
+use tokio::time::Instant;
+
+use crate::slots::Key;
+use crate::stock::{Gone, Share, Stock};
+
+impl<I: Share, W> Stock<I, W> {
+    /// A call was dropped unanswered.
+    pub(crate) fn suspect(&mut self, key: Key) {
+        let shared = self.rules.shared;
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
+        if slot.is_live() && !slot.suspect {
+            slot.suspect = true;
+            if shared || slot.lent == 0 {
+                self.suspects.push(key);
+            }
+            self.order.retain(|other| *other != key || shared);
+        }
+    }
+
+    /// A call was answered: it is alive.
+    pub(crate) fn vouch(&mut self, key: Key) {
+        if let Some(slot) = self.slots.get_mut(key) {
+            // One that is being validated has left its place, and comes back by itself.
+            if self.rules.shared || slot.item.is_none() && slot.lent > 0 {
+                slot.suspect = false;
+            }
+        }
+    }
+
+    /// Those that have to prove that they are alive.
+    pub(crate) fn take_suspects(&mut self) -> Vec<(Key, I)> {
+        let keys = std::mem::take(&mut self.suspects);
+        let suspects = keys.into_iter().filter_map(|key| {
+            let slot = self.slots.get_mut(key).filter(|slot| slot.suspect)?;
+            let item = slot.item.as_ref().and_then(Share::share);
+            let item = item.or_else(|| slot.item.take())?;
+            Some((key, item))
+        });
+        suspects.collect()
+    }
+
+    /// It has proved to be alive.
+    pub(crate) fn validated(&mut self, key: Key, item: I, now: Instant) -> Option<Gone<I>> {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return Some(Gone::stale(item));
+        };
+        slot.suspect = false;
+        if self.rules.shared {
+            return Some(Gone::stale(item));
+        }
+        slot.item = Some(item);
+        slot.idleness.record(now);
+        self.order.push_back(key);
+        None
+    }
+
+    /// Takes one out to look at it, if nobody uses it; it keeps its place.
+    pub(crate) fn check_out(&mut self, key: Key) -> Option<I> {
+        let slot = self.slots.get_mut(key).filter(|slot| slot.is_live())?;
+        let shared = slot.item.as_ref()?.share();
+        shared.or_else(|| slot.item.take())
+    }
+
+    pub(crate) fn check_in(&mut self, key: Key, item: I) -> Option<Gone<I>> {
+        match self.slots.get_mut(key) {
+            None => Some(Gone::stale(item)),
+            Some(slot) if !self.rules.shared => {
+                slot.item = Some(item);
+                None
+            }
+            // It never left; what was looked at is one handle more.
+            Some(_) => Some(Gone::stale(item)),
+        }
+    }
+
+    pub(crate) fn has_suspects(&self) -> bool {
+        !self.suspects.is_empty()
+    }
+}
