@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use crate::deadline::Deadline;
 use crate::error::PoolError;
 use crate::home::{Accepted, Entry, Home, Owner, Seat};
-use crate::line::Ticket;
+use crate::line::Turn;
 use crate::pooled::Pooled;
 use crate::stock::Refusal;
 
@@ -45,7 +45,7 @@ enum State<C> {
 
 /// A place in line, left by drop.
 struct Waiting<C> {
-    ticket: Ticket,
+    turn: Turn,
     seat: Seat<C>,
     home: Arc<Home<C>>,
     /// Without it, nobody would make the connection.
@@ -90,7 +90,7 @@ impl<C> Checkout<C> {
     /// that, so that the home is not forgotten in between.
     pub(crate) fn again(unused: Pooled<C>, patient: bool, deadline: Deadline) -> Self {
         let home = Arc::clone(unused.home());
-        let entry = home.enter(Some(unused.ticket()), patient, true);
+        let entry = home.enter(Some(unused.turn()), patient, true);
         drop(unused);
         Self::entered(&home, entry, patient, deadline)
     }
@@ -104,7 +104,7 @@ impl<C> Checkout<C> {
     fn entered(home: &Arc<Home<C>>, entry: Entry<C>, patient: bool, deadline: Deadline) -> Self {
         let (lent, state) = match entry {
             Entry::Lent(pooled) => (Some(pooled), State::Done),
-            Entry::Waits(ticket, seat) => (None, waits(home, ticket, seat)),
+            Entry::Waits(turn, seat) => (None, waits(home, turn, seat)),
             Entry::Refused(refusal) => (None, State::Failed(refusal.into())),
         };
         Self {
@@ -121,7 +121,7 @@ impl<C> Checkout<C> {
             .map_or_else(Deadline::default, |slow| mem::take(&mut slow.deadline))
     }
 
-    /// What was lent is dead: goes back where its ticket belongs.
+    /// What was lent is dead: goes back where its turn belongs.
     #[cold]
     fn enter_again(&mut self) {
         if let Some(dead) = self.lent.take() {
@@ -139,7 +139,7 @@ impl<C> Checkout<C> {
         let mut last = first.key();
         // Kept until there is a choice: what goes back would be lent again at once.
         let mut busy = Vec::new();
-        while let Some(mut other) = first.home().lend_instead(first.ticket(), last) {
+        while let Some(mut other) = first.home().lend_instead(first.turn(), last) {
             last = other.key();
             match other.poll_usable(cx) {
                 Poll::Ready(true) => {
@@ -235,7 +235,7 @@ impl<C> Unpin for Checkout<C> {}
 impl<C> Drop for Waiting<C> {
     fn drop(&mut self) {
         if !self.served {
-            self.home.leave(self.ticket, &self.seat);
+            self.home.leave(self.turn, &self.seat);
         }
     }
 }
@@ -248,13 +248,13 @@ impl<C> fmt::Debug for Checkout<C> {
     }
 }
 
-fn waits<C>(home: &Arc<Home<C>>, ticket: Ticket, seat: Seat<C>) -> State<C> {
+fn waits<C>(home: &Arc<Home<C>>, turn: Turn, seat: Seat<C>) -> State<C> {
     let Some(owner) = home.owner.upgrade() else {
-        home.leave(ticket, &seat);
+        home.leave(turn, &seat);
         return State::Failed(PoolError::Closed);
     };
     State::Waiting(Waiting {
-        ticket,
+        turn,
         seat,
         home: Arc::clone(home),
         owner,

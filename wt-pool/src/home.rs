@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::common::{Common, Item};
 use crate::error::PoolError;
 use crate::hand_off::HandOff;
-use crate::line::{Ticket, Waiter};
+use crate::line::{Turn, Waiter};
 use crate::lock::Lock;
 use crate::pooled::{Base, Pooled};
 use crate::slots::Key;
@@ -45,7 +45,7 @@ pub(crate) type Accepted<C> = Result<Pooled<C>, Pooled<C>>;
 /// How one who wants a connection fares at first.
 pub(crate) enum Entry<C> {
     Lent(Pooled<C>),
-    Waits(Ticket, Seat<C>),
+    Waits(Turn, Seat<C>),
     Refused(Refusal),
 }
 
@@ -62,10 +62,10 @@ impl<C> Home<C> {
         })
     }
 
-    /// Lends a connection, or puts the caller in line, in the place of its ticket if it has one.
+    /// Lends a connection, or puts the caller in line, in the place of its turn if it has one.
     pub(crate) fn enter(
         self: &Arc<Self>,
-        mut ticket: Option<Ticket>,
+        mut turn: Option<Turn>,
         patient: bool,
         comes_back: bool,
     ) -> Entry<C> {
@@ -74,13 +74,13 @@ impl<C> Home<C> {
         let mut _unused = None;
         loop {
             let mut stock = self.stock.lock();
-            match stock.lend(ticket) {
+            match stock.lend(turn) {
                 Ok(loan) => {
                     drop(stock);
                     match self.accept(loan) {
                         Ok(pooled) => return Entry::Lent(pooled),
                         Err(excess) => {
-                            ticket = Some(excess.ticket());
+                            turn = Some(excess.turn());
                             _unused = Some(excess);
                         }
                     }
@@ -88,13 +88,13 @@ impl<C> Home<C> {
                 Err(Refusal::Full(full)) if !asked && stock.rules.shared && stock.live() > 0 => {
                     drop(stock);
                     asked = true;
-                    ticket = Some(full);
+                    turn = Some(full);
                     self.ask_capacities();
                 }
-                Err(Refusal::Full(ticket)) => {
+                Err(Refusal::Full(turn)) => {
                     let seat = Arc::new(HandOff::new());
                     let waiter = Waiter {
-                        ticket,
+                        turn,
                         patient,
                         seat: Arc::clone(&seat),
                     };
@@ -102,7 +102,7 @@ impl<C> Home<C> {
                     drop(stock);
                     self.rouse.notify_one();
                     return match waits {
-                        Ok(()) => Entry::Waits(ticket, seat),
+                        Ok(()) => Entry::Waits(turn, seat),
                         Err(refusal) => Entry::Refused(refusal),
                     };
                 }
@@ -119,8 +119,8 @@ impl<C> Home<C> {
     }
 
     /// Another connection for one who has found this one busy.
-    pub(crate) fn lend_instead(self: &Arc<Self>, ticket: Ticket, busy: Key) -> Option<Pooled<C>> {
-        let loan = self.stock.lock().lend_instead(ticket, busy)?;
+    pub(crate) fn lend_instead(self: &Arc<Self>, turn: Turn, busy: Key) -> Option<Pooled<C>> {
+        let loan = self.stock.lock().lend_instead(turn, busy)?;
         self.accept(loan).ok()
     }
 
@@ -128,14 +128,14 @@ impl<C> Home<C> {
     /// what is not to be used.
     #[inline(always)]
     pub(crate) fn accept(self: &Arc<Self>, loan: Loan<Item<C>>) -> Accepted<C> {
-        let (key, ticket) = (loan.key, loan.ticket);
+        let (key, turn) = (loan.key, loan.turn);
         if self.common.rules.min_idle > 0 {
             self.rouse.notify_one();
         }
         match loan.item {
             Item::Exclusive(connection) => {
                 let base = Base::Home(Arc::clone(self));
-                Ok(Pooled::new(connection, key, ticket, base))
+                Ok(Pooled::new(connection, key, turn, base))
             }
             Item::Shared(shared) => {
                 let (connection, capacity) = shared.lend();
@@ -144,9 +144,9 @@ impl<C> Home<C> {
                 }
                 // Made where it is returned: to move it costs more than all the rest.
                 if loan.lent > capacity {
-                    return Err(Pooled::new(connection, key, ticket, Base::Shared(shared)));
+                    return Err(Pooled::new(connection, key, turn, Base::Shared(shared)));
                 }
-                Ok(Pooled::new(connection, key, ticket, Base::Shared(shared)))
+                Ok(Pooled::new(connection, key, turn, Base::Shared(shared)))
             }
         }
     }
@@ -232,12 +232,12 @@ impl<C> Home<C> {
     }
 
     /// Somebody who waited goes away, and passes on what it was given.
-    pub(crate) fn leave(&self, ticket: Ticket, seat: &Seat<C>) {
+    pub(crate) fn leave(&self, turn: Turn, seat: &Seat<C>) {
         if let Some(Ok(loan)) = seat.abandon() {
             self.give_back(loan.key, Return::Unused(Some(loan.item)));
             return;
         }
-        let waiter = self.stock.lock().line.leave(ticket);
+        let waiter = self.stock.lock().line.leave(turn);
         drop(waiter);
         self.rouse.notify_one();
     }

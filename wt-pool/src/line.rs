@@ -2,12 +2,12 @@ use std::collections::VecDeque;
 
 /// Who came when; nobody is served before an older one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Ticket(u64);
+pub(crate) struct Turn(u64);
 
 /// One who waits for a connection.
 #[derive(Debug)]
 pub(crate) struct Waiter<W> {
-    pub(crate) ticket: Ticket,
+    pub(crate) turn: Turn,
     /// Keeps its place when a connect fails.
     pub(crate) patient: bool,
     pub(crate) seat: W,
@@ -28,30 +28,30 @@ impl<W> Line<W> {
         }
     }
 
-    pub(crate) fn ticket(&mut self) -> Ticket {
+    pub(crate) fn turn(&mut self) -> Turn {
         self.next += 1;
-        Ticket(self.next)
+        Turn(self.next)
     }
 
-    /// Puts one where its ticket belongs: one who comes back stands where it stood.
+    /// Puts one where its turn belongs: one who comes back stands where it stood.
     pub(crate) fn join(&mut self, waiter: Waiter<W>) {
-        let behind = |other: &Waiter<W>| other.ticket > waiter.ticket;
+        let behind = |other: &Waiter<W>| other.turn > waiter.turn;
         if self.waiters.back().is_some_and(behind) {
-            let place = self.place(waiter.ticket);
+            let place = self.place(waiter.turn);
             self.waiters.insert(place, waiter);
         } else {
             self.waiters.push_back(waiter);
         }
     }
 
-    pub(crate) fn leave(&mut self, ticket: Ticket) -> Option<Waiter<W>> {
-        let place = self.place(ticket);
-        let found = self.waiters.get(place)?.ticket == ticket;
+    pub(crate) fn leave(&mut self, turn: Turn) -> Option<Waiter<W>> {
+        let place = self.place(turn);
+        let found = self.waiters.get(place)?.turn == turn;
         found.then(|| self.waiters.remove(place)).flatten()
     }
 
-    pub(crate) fn first(&self) -> Option<Ticket> {
-        self.waiters.front().map(|first| first.ticket)
+    pub(crate) fn first(&self) -> Option<Turn> {
+        self.waiters.front().map(|first| first.turn)
     }
 
     pub(crate) fn pop(&mut self) -> Option<Waiter<W>> {
@@ -70,10 +70,8 @@ impl<W> Line<W> {
     }
 
     /// Says whether anybody waits who came before this one.
-    pub(crate) fn is_before(&self, ticket: Ticket) -> bool {
-        self.waiters
-            .front()
-            .is_some_and(|first| first.ticket < ticket)
+    pub(crate) fn is_before(&self, turn: Turn) -> bool {
+        self.waiters.front().is_some_and(|first| first.turn < turn)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -84,9 +82,8 @@ impl<W> Line<W> {
         self.waiters.is_empty()
     }
 
-    fn place(&self, ticket: Ticket) -> usize {
-        self.waiters
-            .partition_point(|waiter| waiter.ticket < ticket)
+    fn place(&self, turn: Turn) -> usize {
+        self.waiters.partition_point(|waiter| waiter.turn < turn)
     }
 }
 
@@ -114,10 +111,10 @@ mod tests {
 
     #[test]
     fn one_who_leaves_is_gone_and_no_other() {
-        let (mut line, tickets) = line_of([false; 3]);
+        let (mut line, turns) = line_of([false; 3]);
 
-        assert!(line.leave(tickets[1]).is_some());
-        assert!(line.leave(tickets[1]).is_none());
+        assert!(line.leave(turns[1]).is_some());
+        assert!(line.leave(turns[1]).is_none());
 
         assert_eq!(seats(line.take_all()), [0, 2]);
     }
@@ -133,26 +130,26 @@ mod tests {
 
     #[test]
     fn a_newcomer_is_behind_whoever_waits() {
-        let (mut line, tickets) = line_of([false]);
-        let newcomer = line.ticket();
+        let (mut line, turns) = line_of([false]);
+        let newcomer = line.turn();
 
         assert!(line.is_before(newcomer));
-        assert!(!line.is_before(tickets[0]));
+        assert!(!line.is_before(turns[0]));
     }
 
-    fn line_of<const N: usize>(patient: [bool; N]) -> (Line<usize>, Vec<Ticket>) {
+    fn line_of<const N: usize>(patient: [bool; N]) -> (Line<usize>, Vec<Turn>) {
         let mut line = Line::new();
-        let mut tickets = Vec::new();
+        let mut turns = Vec::new();
         for (seat, patient) in patient.into_iter().enumerate() {
-            let ticket = line.ticket();
-            tickets.push(ticket);
+            let turn = line.turn();
+            turns.push(turn);
             line.join(Waiter {
-                ticket,
+                turn,
                 patient,
                 seat,
             });
         }
-        (line, tickets)
+        (line, turns)
     }
 
     fn seats(waiters: Vec<Waiter<usize>>) -> Vec<usize> {

@@ -8,7 +8,7 @@ use tower_service::Service;
 use crate::answer::Answer;
 use crate::common::{Item, Shared};
 use crate::home::Home;
-use crate::line::Ticket;
+use crate::line::Turn;
 use crate::slots::Key;
 use crate::stats::Reason;
 use crate::stock::Return;
@@ -25,7 +25,7 @@ pub struct Pooled<C> {
     /// `None` only while it is dropped.
     connection: Option<C>,
     key: Key,
-    ticket: Ticket,
+    turn: Turn,
     base: Base<C>,
     /// Has reached its borrower.
     lent: bool,
@@ -40,11 +40,11 @@ pub(crate) enum Base<C> {
 
 impl<C> Pooled<C> {
     #[inline(always)]
-    pub(crate) fn new(connection: C, key: Key, ticket: Ticket, base: Base<C>) -> Self {
+    pub(crate) fn new(connection: C, key: Key, turn: Turn, base: Base<C>) -> Self {
         Self {
             connection: Some(connection),
             key,
-            ticket,
+            turn,
             base,
             lent: false,
             end: None,
@@ -77,8 +77,8 @@ impl<C> Pooled<C> {
     }
 
     /// The place in line that it was lent for.
-    pub(crate) fn ticket(&self) -> Ticket {
-        self.ticket
+    pub(crate) fn turn(&self) -> Turn {
+        self.turn
     }
 
     /// Asks whether it can be used, whatever its requests are.

@@ -1,21 +1,21 @@
-use crate::line::{Ticket, Waiter};
+use crate::line::{Turn, Waiter};
 use crate::slots::Key;
 use crate::stats::Reason;
 use crate::stock::slot::Slot;
 use crate::stock::{Loan, Phase, Refusal, Share, Stock};
 
 impl<I: Share, W> Stock<I, W> {
-    /// Lends to one who has just come, or to one who has come before, with that ticket.
-    pub(crate) fn lend(&mut self, ticket: Option<Ticket>) -> Result<Loan<I>, Refusal> {
+    /// Lends to one who has just come, or to one who has come before, with that turn.
+    pub(crate) fn lend(&mut self, turn: Option<Turn>) -> Result<Loan<I>, Refusal> {
         if let Some(refusal) = self.phase.refusal() {
             return Err(refusal);
         }
-        let ticket = ticket.unwrap_or_else(|| self.line.ticket());
-        if self.line.is_before(ticket) {
-            return Err(Refusal::Full(ticket));
+        let turn = turn.unwrap_or_else(|| self.line.turn());
+        if self.line.is_before(turn) {
+            return Err(Refusal::Full(turn));
         }
-        let loan = self.take(ticket);
-        loan.ok_or(Refusal::Full(ticket))
+        let loan = self.take(turn);
+        loan.ok_or(Refusal::Full(turn))
     }
 
     /// Lends to one who has just come, if nobody waits and the first choice has room; the short way
@@ -48,7 +48,7 @@ impl<I: Share, W> Stock<I, W> {
             item,
             lent: slot.lent,
             capacity: slot.capacity,
-            ticket: self.line.ticket(),
+            turn: self.line.turn(),
         })
     }
 
@@ -57,25 +57,25 @@ impl<I: Share, W> Stock<I, W> {
         if self.line.is_empty() || self.phase != Phase::Open {
             return None;
         }
-        let ticket = self.line.first()?;
-        let loan = self.take(ticket)?;
+        let turn = self.line.first()?;
+        let loan = self.take(turn)?;
         let waiter = self.line.pop()?;
         Some((waiter, loan))
     }
 
     /// Lends another connection to one who has found this one busy, and gives nothing back yet.
-    pub(crate) fn lend_instead(&mut self, ticket: Ticket, busy: Key) -> Option<Loan<I>> {
-        if self.phase != Phase::Open || self.line.is_before(ticket) {
+    pub(crate) fn lend_instead(&mut self, turn: Turn, busy: Key) -> Option<Loan<I>> {
+        if self.phase != Phase::Open || self.line.is_before(turn) {
             return None;
         }
         let younger = |key: &Key| !self.rules.shared || *key > busy;
         let place = self.find(younger)?;
-        self.take_at(place, ticket)
+        self.take_at(place, turn)
     }
 
-    fn take(&mut self, ticket: Ticket) -> Option<Loan<I>> {
+    fn take(&mut self, turn: Turn) -> Option<Loan<I>> {
         let place = self.find(|_| true)?;
-        self.take_at(place, ticket)
+        self.take_at(place, turn)
     }
 
     /// The place in the order of the one to be lent.
@@ -91,7 +91,7 @@ impl<I: Share, W> Stock<I, W> {
         }
     }
 
-    fn take_at(&mut self, place: usize, ticket: Ticket) -> Option<Loan<I>> {
+    fn take_at(&mut self, place: usize, turn: Turn) -> Option<Loan<I>> {
         let key = *self.order.get(place)?;
         let slot = self.slots.get_mut(key)?;
         let item = slot.item.as_ref()?.share();
@@ -111,7 +111,7 @@ impl<I: Share, W> Stock<I, W> {
             item,
             lent,
             capacity,
-            ticket,
+            turn,
         })
     }
 }

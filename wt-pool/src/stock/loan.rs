@@ -1,5 +1,5 @@
 use crate::error::PoolError;
-use crate::line::Ticket;
+use crate::line::Turn;
 use crate::slots::Key;
 use crate::stats::Reason;
 
@@ -11,14 +11,14 @@ pub(crate) struct Loan<I> {
     /// The slots of the connection that are lent, this one among them.
     pub(crate) lent: usize,
     pub(crate) capacity: usize,
-    pub(crate) ticket: Ticket,
+    pub(crate) turn: Turn,
 }
 
 /// Why nothing is lent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// It has to be waited for, with this ticket.
-    Full(Ticket),
+    /// It has to be waited for, with this turn.
+    Full(Turn),
     QueueFull,
     Draining,
     Closed,

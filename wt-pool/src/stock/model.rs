@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::line::{Ticket, Waiter};
+use crate::line::{Turn, Waiter};
 use crate::rules::Rules;
 use crate::slots::Key;
 use crate::stats::Reason;
@@ -28,8 +28,8 @@ struct World {
     stock: Stock<Item, u64>,
     shared: bool,
     lent: Vec<Loan<Item>>,
-    /// Who waits, by ticket: the model's line.
-    waiting: BTreeMap<Ticket, bool>,
+    /// Who waits, by turn: the model's line.
+    waiting: BTreeMap<Turn, bool>,
     /// Handed over, and not yet taken: the seats of those who may still go away.
     seated: Vec<Loan<Item>>,
     connecting: usize,
@@ -89,16 +89,16 @@ impl World {
         }
         match self.stock.lend(None) {
             Ok(loan) => self.lend(loan),
-            Err(Refusal::Full(ticket)) => {
+            Err(Refusal::Full(turn)) => {
                 let patient = self.rng.bool();
                 let seat = self.made;
                 let waiter = Waiter {
-                    ticket,
+                    turn,
                     patient,
                     seat,
                 };
                 match self.stock.wait(waiter, false) {
-                    Ok(()) => drop(self.waiting.insert(ticket, patient)),
+                    Ok(()) => drop(self.waiting.insert(turn, patient)),
                     Err(refusal) => {
                         assert_eq!(refusal, Refusal::QueueFull);
                         assert!(self.waiting.len() >= 12);
@@ -174,9 +174,9 @@ impl World {
             return self.back(&loan, Return::Unused(Some(loan.item.clone())));
         }
         let place = self.rng.usize(..self.waiting.len().max(1));
-        if let Some(ticket) = self.waiting.keys().nth(place).copied() {
-            assert!(self.stock.line.leave(ticket).is_some());
-            self.waiting.remove(&ticket);
+        if let Some(turn) = self.waiting.keys().nth(place).copied() {
+            assert!(self.stock.line.leave(turn).is_some());
+            self.waiting.remove(&turn);
         }
     }
 
@@ -198,7 +198,7 @@ impl World {
             0 => {
                 let failed = self.stock.connect_failed(self.now, Duration::from_secs(1));
                 for waiter in failed {
-                    assert_eq!(self.waiting.remove(&waiter.ticket), Some(false));
+                    assert_eq!(self.waiting.remove(&waiter.turn), Some(false));
                 }
                 assert!(self.waiting.values().all(|patient| *patient));
             }
@@ -266,12 +266,12 @@ impl World {
         let gone = self.stock.close(loan.key, Reason::Dead);
         assert!(gone.is_none());
         let waiter = Waiter {
-            ticket: loan.ticket,
+            turn: loan.turn,
             patient: true,
             seat: 0,
         };
         self.stock.wait(waiter, true).expect("it comes back");
-        self.waiting.insert(loan.ticket, true);
+        self.waiting.insert(loan.turn, true);
         *self.open.get_mut(&loan.item.0).expect("it is open") -= 1;
         self.back(&loan, Return::Done(Reason::Dead));
     }
@@ -284,7 +284,7 @@ impl World {
     fn serve(&mut self) {
         while let Some((waiter, loan)) = self.stock.grant() {
             let first = self.waiting.pop_first().expect("somebody waits");
-            assert_eq!(waiter.ticket, first.0, "somebody was overtaken");
+            assert_eq!(waiter.turn, first.0, "somebody was overtaken");
             self.count_out(&loan);
             self.seated.push(loan);
         }
