@@ -146,7 +146,11 @@ where
                 },
                 // Lent => Waiting, in its old place, if the connection is gone
                 State::Lent(lent, deadline) => match lent.poll_usable(cx) {
-                    Poll::Ready(true) => return Poll::Ready(Ok(())),
+                    Poll::Ready(true) => {
+                        // What is waited for from here on is another wait.
+                        *deadline = Deadline::default();
+                        return Poll::Ready(Ok(()));
+                    }
                     Poll::Ready(false) => again(mem::replace(state, State::Idle)),
                     // Lent => Spent, if the connection has been busy for too long
                     Poll::Pending => {

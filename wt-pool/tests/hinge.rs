@@ -137,6 +137,39 @@ async fn it_takes_another_connection_if_its_own_dies_before_the_call() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_was_ready_for_long_has_not_waited() {
+    // The deadline of the first connect went on while the service was held ready, so that it was
+    // ready, and failed, at once when the connection had died.
+    let server = Server::new();
+    server.delay(SECOND);
+    let mut service = server.exclusive(1).service(TARGET);
+    service.ready().await.unwrap();
+    sleep(60 * SECOND).await;
+    server.refuse(true);
+    server.connection(0).kill();
+
+    assert!(timeout(29 * SECOND, service.ready()).await.is_err());
+
+    server.refuse(false);
+    assert_eq!(ask(&mut service, Ask::Number).await.unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_was_ready_for_long_waits_for_a_busy_connection() {
+    let server = Server::new();
+    server.delay(SECOND);
+    let mut service = server.exclusive(1).service(TARGET);
+    service.ready().await.unwrap();
+    sleep(60 * SECOND).await;
+    server.connection(0).busy(true);
+
+    assert!(timeout(29 * SECOND, service.ready()).await.is_err());
+
+    server.connection(0).busy(false);
+    assert_eq!(ask(&mut service, Ask::Number).await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_connect_is_pending_and_the_place_in_line_is_kept() {
     let server = Server::new();
     server.refuse(true);
