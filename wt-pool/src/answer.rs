@@ -50,7 +50,7 @@ where
         if let Some(mut open) = this.open.take() {
             open.answered = true;
             if answer.is_ok() {
-                open.home.stock.lock().vouch(open.key);
+                open.home.change(|stock| stock.vouch(open.key));
             }
         }
         Poll::Ready(answer)

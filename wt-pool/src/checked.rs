@@ -33,7 +33,14 @@ impl<C> Checked<C> {
 
     pub(crate) fn put_back(mut self) {
         if let Some(item) = self.item.take() {
-            bury(self.home.change(|stock| stock.check_in(self.key, item)));
+            let (gone, suspects) = self.home.change(|stock| {
+                let gone = stock.check_in(self.key, item);
+                (gone, stock.has_suspects())
+            });
+            bury(gone);
+            if suspects {
+                self.home.rouse.notify_one();
+            }
         }
     }
 

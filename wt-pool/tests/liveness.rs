@@ -4,6 +4,10 @@
 mod common;
 
 use std::future::{pending, ready};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::thread;
 
 use common::{Ask, Broken, Connection, Layer1, MINUTE, SECOND, Server, check_out, lend, settle};
 use tokio::time::sleep;
@@ -255,11 +259,68 @@ async fn of_a_shared_connection_anothers_answer_is_proof_enough() {
     drop(one.ready().await.unwrap().call(Ask::Hang));
     let mut waiter = task::spawn(check_out(&pool));
     assert_pending!(waiter.poll());
-
-    two.ready().await.unwrap().call(Ask::Number).await.unwrap();
     settle().await;
 
+    two.ready().await.unwrap().call(Ask::Number).await.unwrap();
+
+    assert!(waiter.is_woken());
     assert_eq!(assert_ready_ok!(waiter.poll()).number, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shared_connection_gives_one_proof_at_a_time() {
+    // Each suspicion began a proof of its own, however many were under way.
+    let server = Server::new();
+    server.set_capacity(5);
+    let proofs = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&proofs);
+    let layer = server.sharing(Layer1::new(1));
+    let pool = layer
+        .validate(move |_: &Connection| {
+            counter.fetch_add(1, Ordering::SeqCst);
+            pending::<Result<(), Broken>>()
+        })
+        .layer(server.maker());
+    let (mut one, mut two) = (lend(&pool).await, lend(&pool).await);
+
+    for _ in 0..10 {
+        drop(one.ready().await.unwrap().call(Ask::Hang));
+        settle().await;
+        two.ready().await.unwrap().call(Ask::Number).await.unwrap();
+    }
+
+    assert_eq!(proofs.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspicion_that_comes_during_a_look_is_not_lost() {
+    // What was looked at had nothing to prove, and was in nobody's reach from then on.
+    let server = Server::new();
+    let layer = Layer1::new(1).validate(|_: &Connection| ready(Ok::<_, Broken>(())));
+    let pool = layer.layer(server.maker());
+    let mut lent = lend(&pool).await;
+    let hanging = lent.ready().await.unwrap().call(Ask::Hang);
+    drop(lent);
+
+    // Waited for without the runtime, whose clock would go on.
+    let (looks, looking) = channel();
+    let (go_on, goes_on) = channel();
+    let other = pool.clone();
+    let look = thread::spawn(move || {
+        other.retain(|_, _| {
+            looks.send(()).unwrap();
+            goes_on.recv().unwrap();
+            true
+        });
+    });
+    looking.recv().unwrap();
+    drop(hanging);
+    settle().await;
+    go_on.send(()).unwrap();
+    look.join().unwrap();
+    settle().await;
+
+    assert_eq!(lend(&pool).await.number, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ impl<I: Share, W> Stock<I, W> {
         };
         if slot.is_live() && !slot.suspect {
             slot.suspect = true;
-            if shared || slot.lent == 0 {
+            if !slot.proving && (shared || slot.lent == 0) {
                 self.suspects.push(key);
             }
             self.order.retain(|other| *other != key || shared);
@@ -36,6 +36,7 @@ impl<I: Share, W> Stock<I, W> {
             let slot = self.slots.get_mut(key).filter(|slot| slot.suspect)?;
             let item = slot.item.as_ref().and_then(Share::share);
             let item = item.or_else(|| slot.item.take())?;
+            slot.proving = true;
             Some((key, item))
         });
         suspects.collect()
@@ -47,6 +48,7 @@ impl<I: Share, W> Stock<I, W> {
             return Some(Gone::stale(item));
         };
         slot.suspect = false;
+        slot.proving = false;
         if self.rules.shared {
             return Some(Gone::stale(item));
         }
@@ -68,6 +70,10 @@ impl<I: Share, W> Stock<I, W> {
             None => Some(Gone::stale(item)),
             Some(slot) if !self.rules.shared => {
                 slot.item = Some(item);
+                if slot.suspect {
+                    // It could not prove anything while it was away.
+                    self.suspects.push(key);
+                }
                 None
             }
             // It never left; what was looked at is one handle more.

@@ -15,6 +15,8 @@ pub(crate) struct Slot<I> {
     pub(super) state: SlotState,
     /// A call was dropped unanswered: it is not lent until it has proved to be alive.
     pub(super) suspect: bool,
+    /// It is proving that.
+    pub(super) proving: bool,
     /// It has come back from a borrower at least once.
     pub(super) proven: bool,
     pub(super) lent: usize,
@@ -62,6 +64,7 @@ impl<I> Slot<I> {
             guards: Guards::default(),
             state: SlotState::Live,
             suspect: false,
+            proving: false,
             proven: false,
             lent: 0,
             capacity,
