@@ -40,6 +40,9 @@ pub struct PoolLayer<T, Req, C, Tc = CompleteOnResponse> {
 impl<T, Req, C> PoolLayer<T, Req, C> {
     /// At most so many connections per target, each lent to one borrower at a time.
     ///
+    /// One that is no longer lent counts until its last slot comes back; but for one that is of no
+    /// use any more, as it is dead or discarded.
+    ///
     /// # Panics
     ///
     /// Panics if `max_connections` is 0.

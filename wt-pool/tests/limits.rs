@@ -119,6 +119,45 @@ async fn a_shared_connection_is_closed_after_so_many_uses() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn connections_that_are_used_up_count_as_long_as_they_are_lent() {
+    // They did not, so that long sessions opened connections without end.
+    let server = Server::new();
+    server.set_capacity(10);
+    let layer = server.sharing(Layer1::new(2)).max_uses(Some(1));
+    let pool = layer.layer(server.maker());
+    let (one, _two) = (lend(&pool).await, lend(&pool).await);
+
+    let mut third = task::spawn(check_out(&pool));
+    assert_pending!(third.poll());
+    settle().await;
+    assert_pending!(third.poll());
+    drop(one);
+    settle().await;
+
+    let _third = assert_ready_ok!(third.poll());
+    assert_eq!((server.connects(), server.most()), (3, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lent_connection_whose_lifetime_is_over_counts_until_it_comes_back() {
+    let server = Server::new();
+    let layer = Layer1::new(1).max_lifetime(Some(10 * SECOND));
+    let pool = layer.layer(server.maker());
+    let lent = lend(&pool).await;
+    let mut waiter = task::spawn(check_out(&pool));
+    assert_pending!(waiter.poll());
+
+    sleep(15 * SECOND).await;
+    settle().await;
+    assert_pending!(waiter.poll());
+    drop(lent);
+    settle().await;
+
+    assert_eq!(assert_ready_ok!(waiter.poll()).number, 1);
+    assert_eq!(server.most(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_use_that_did_not_take_place_is_not_counted() {
     let server = Server::new();
     server.set_capacity(10);

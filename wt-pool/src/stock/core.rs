@@ -31,6 +31,8 @@ pub(crate) struct Stock<I, W> {
     pub(super) order: VecDeque<Key>,
     pub(super) live: usize,
     pub(super) retiring: usize,
+    /// Those that drain, and count as long as they are lent.
+    pub(super) spent: usize,
     pub(super) connecting: usize,
     pub(super) warm: Vec<usize>,
     pub(super) suspects: Vec<Key>,
@@ -62,6 +64,7 @@ impl<I: Share, W> Stock<I, W> {
             order: VecDeque::new(),
             live: 0,
             retiring: 0,
+            spent: 0,
             connecting: 0,
             warm: Vec::new(),
             suspects: Vec::new(),
@@ -255,6 +258,7 @@ impl<I: Share, W> Stock<I, W> {
         };
         self.flopped |= reason == Reason::Dead && !slot.proven;
         self.live -= 1;
+        self.spent += usize::from(counts(self.rules.shared, reason));
         self.retiring -= usize::from(slot.state == SlotState::Retiring);
         slot.state = SlotState::Closing(reason);
         let place = if self.order.back() == Some(&key) {
@@ -279,13 +283,16 @@ impl<I: Share, W> Stock<I, W> {
             {
                 // The last use did not take place, and no other connection took its room.
                 slot.state = SlotState::Live;
+                self.next_expiry = [self.next_expiry, slot.expires].into_iter().flatten().min();
                 self.live += 1;
+                self.spent -= 1;
                 let place = self.order.partition_point(|other| *other < key);
                 self.order.insert(place, key);
                 None
             }
             SlotState::Closing(reason) if slot.lent == 0 => {
                 let slot = self.slots.remove(key)?;
+                self.spent -= usize::from(counts(self.rules.shared, reason));
                 self.closed.count(reason);
                 Some(Gone::slot(key, slot, reason))
             }
@@ -300,6 +307,16 @@ impl<I: Share, W> Stock<I, W> {
                 None
             }
         }
+    }
+}
+
+/// Says whether a connection that drains counts: those do not that are of no use any more, nor do
+/// shared ones that have been replaced.
+fn counts(shared: bool, reason: Reason) -> bool {
+    match reason {
+        Reason::Lifetime => !shared,
+        Reason::Dead | Reason::Invalid | Reason::Discarded => false,
+        _ => true,
     }
 }
 

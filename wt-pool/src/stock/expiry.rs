@@ -84,9 +84,9 @@ impl<I: Share, W> Stock<I, W> {
     }
 
     fn retire(&mut self, key: Key, now: Instant) -> Option<Gone<I>> {
-        let draining = self.slots.len() - self.live;
+        let draining = self.slots.len() - self.live - self.spent;
         let max = self.rules.max_connections;
-        let full = self.live + self.connecting >= max;
+        let full = self.live + self.spent + self.connecting >= max;
         let slot = self.slots.get_mut(key)?;
         let unused = slot.uses == 0 && self.rules.min_idle == 0;
         if unused || !self.rules.shared && full {

@@ -328,7 +328,8 @@ impl World {
         assert_eq!(stats.opened, stats.open as u64 + stats.closed.sum());
         let live = stats.open - stats.draining;
         let over = usize::from(self.shared && self.stock.rules.max_lifetime.is_some());
-        assert!(live + stats.connecting <= max + over, "more than the limit");
+        let counted = live + self.stock.spent + stats.connecting;
+        assert!(counted <= max + over, "more than the limit");
         assert_eq!(live, self.stock.live());
         if self.waiting.is_empty() {
             return;
@@ -338,7 +339,7 @@ impl World {
             "somebody sleeps beside a free slot"
         );
         let paced = self.stock.demand(self.now + Duration::from_secs(2)) > 0;
-        let full = live + stats.connecting >= max;
+        let full = counted >= max;
         assert!(
             full || stats.connecting > 0 || paced,
             "somebody sleeps for ever"
