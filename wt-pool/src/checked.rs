@@ -41,6 +41,7 @@ impl<C> Checked<C> {
             if suspects {
                 self.home.rouse.notify_one();
             }
+            self.home.offer_room();
         }
     }
 
@@ -51,6 +52,7 @@ impl<C> Checked<C> {
                 self.home
                     .change(|stock| stock.validated(self.key, item, now)),
             );
+            self.home.offer_room();
         }
     }
 

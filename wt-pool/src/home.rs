@@ -176,7 +176,7 @@ impl<C> Home<C> {
     }
 
     /// A connection that may be idle by now can make room for another target.
-    fn offer_room(&self) {
+    pub(crate) fn offer_room(&self) {
         if let Some(room) = &self.common.room {
             room.offer();
         }

@@ -157,6 +157,8 @@ where
         let guards = Guards::new(permit, watch);
         let unneeded = self.home.stock.lock().guard(key, guards);
         drop(unneeded);
+        // Who it was made for may have been served by another.
+        self.home.offer_room();
     }
 
     fn failed(&mut self, error: Arc<dyn Error + Send + Sync>) {
@@ -218,6 +220,11 @@ impl<T, C, F> Drop for Keeper<T, C, F> {
             let waiters = self.home.stock.lock().abandon();
             fail(waiters, &PoolError::Closed);
             self.home.changed.notify_waiters();
+        }
+        if let Some(room) = &self.home.common.room {
+            // Its turn would be nobody's; the next keeper, if there is one already, asks again.
+            room.leave(&self.home.rouse);
+            self.home.rouse.notify_one();
         }
     }
 }

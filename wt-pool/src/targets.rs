@@ -102,9 +102,7 @@ impl<T, C> Targets<T, C> {
     }
 
     pub(crate) fn all(&self) -> Vec<Entry<T, C>> {
-        let map = self.map.lock();
-        let all = map.buckets.values().flat_map(|bucket| bucket.iter());
-        all.cloned().collect()
+        self.map.lock().all()
     }
 
     /// Forgets a home that is empty, unless somebody holds on to it; says whether its keeper may
@@ -144,31 +142,36 @@ impl<T, C> Targets<T, C> {
     }
 
     /// Closes the connection that has been idle for longest, so that another target can have one.
-    pub(crate) fn evict(&self) -> bool {
+    pub(crate) fn evict(&self) {
         let all = self.all();
-        let longest = all.iter().filter_map(|entry| {
-            let (since, key) = entry.home.stock.lock().longest_idle()?;
-            Some((since, key, &entry.home))
-        });
-        let longest = longest.min_by_key(|(since, ..)| *since);
-        let Some((since, key, home)) = longest else {
-            return false;
-        };
-        // It may have been lent since, or be in use.
-        let still = home.stock.lock().longest_idle() == Some((since, key));
-        if still {
-            home.close(key, Reason::Evicted);
+        loop {
+            let longest = all.iter().filter_map(|entry| {
+                let (since, key) = entry.home.stock.lock().longest_idle()?;
+                Some((since, key, &entry.home))
+            });
+            let longest = longest.min_by_key(|(since, ..)| *since);
+            let Some((since, key, home)) = longest else {
+                return;
+            };
+            // It may have been lent since, or be in use; another may be idle then.
+            let still = home.stock.lock().longest_idle() == Some((since, key));
+            if still {
+                return home.close(key, Reason::Evicted);
+            }
         }
-        true
     }
 
     pub(crate) fn stats(&self) -> PoolStats<T>
     where
         T: Clone,
     {
-        let mut total = self.map.lock().past;
+        // Both at once: one that leaves in between is in one of them.
+        let (mut total, all) = {
+            let map = self.map.lock();
+            (map.past, map.all())
+        };
         let mut targets = Vec::new();
-        for entry in self.all() {
+        for entry in all {
             let stats = entry.home.stats();
             total += stats;
             targets.push((T::clone(&entry.target), stats));
@@ -208,6 +211,11 @@ impl<T, C> Targets<T, C> {
 }
 
 impl<T, C> Map<T, C> {
+    fn all(&self) -> Vec<Entry<T, C>> {
+        let all = self.buckets.values().flat_map(|bucket| bucket.iter());
+        all.cloned().collect()
+    }
+
     /// What has left, to be dropped once no lock is held.
     fn remove(&mut self, home: &Arc<Home<C>>) -> Option<Bucket<T, C>> {
         let bucket = self.buckets.get(&home.hash)?;
