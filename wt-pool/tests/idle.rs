@@ -45,6 +45,26 @@ async fn it_is_watched_before_it_is_used() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_is_watched_again_after_its_action_has_panicked() {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&runs);
+    let layer = IdleLayer::new(Duration::from_secs(60), move || {
+        assert!(
+            counter.fetch_add(1, Ordering::SeqCst) > 0,
+            "for the first time"
+        );
+    });
+    let mut service = layer.layer(echo());
+    pass(61).await;
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+
+    service.ready().await.unwrap().call(1).await.unwrap();
+    pass(61).await;
+
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_in_flight_is_use_however_long_it_takes() {
     let (layer, runs) = counting();
     let mut service = layer.layer(service_fn(|()| pending::<Result<(), Infallible>>()));

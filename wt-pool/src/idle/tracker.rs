@@ -41,9 +41,11 @@ impl Tracker {
         })
     }
 
-    /// Begins to watch, unless that has begun.
+    /// Begins to watch, unless that has begun, and goes on.
     pub(super) fn watch(self: &Arc<Self>) {
-        let begun = self.state.lock().watch.is_some();
+        // It has ended if its runtime has, or if the action has panicked.
+        let goes_on = |watch: &AbortOnDropHandle<()>| !watch.is_finished();
+        let begun = self.state.lock().watch.as_ref().is_some_and(goes_on);
         if begun {
             return;
         }
