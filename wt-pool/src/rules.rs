@@ -47,6 +47,7 @@ impl Rules {
             .map_or(self.sweep_interval, |idle| idle / 8)
             .max(Duration::from_millis(1))
             .min(self.sweep_interval)
+            .min(RARELY)
     }
 
     /// When a connection made now has lived long enough; `random` is in 0..1, and moves it by up to
@@ -59,6 +60,9 @@ impl Rules {
             .and_then(|lifetime| now.checked_add(lifetime))
     }
 }
+
+/// Often enough for whatever has no other limit, and what any clock can tell.
+const RARELY: Duration = Duration::from_secs(60 * 60);
 
 #[cfg(test)]
 mod tests {
@@ -105,6 +109,9 @@ mod tests {
 
         rules.idle_timeout = None;
         assert_eq!(rules.look_interval(), rules.sweep_interval);
+
+        rules.sweep_interval = Duration::MAX;
+        assert!(Instant::now().checked_add(rules.look_interval()).is_some());
 
         rules.sweep_interval = Duration::from_micros(10);
         assert_eq!(rules.look_interval(), Duration::from_micros(10));

@@ -113,6 +113,23 @@ async fn capacity_that_grows_is_found_by_those_who_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn capacity_that_grows_is_found_without_any_other_timer() {
+    let server = Server::new();
+    let layer = server.sharing(Layer1::new(1)).idle_timeout(None);
+    let pool = layer.sweep_interval(Duration::MAX).layer(server.maker());
+    let _first = lend(&pool).await;
+    let mut waiter = task::spawn(check_out(&pool));
+    assert_pending!(waiter.poll());
+    settle().await;
+
+    server.set_capacity(2);
+    sleep(Duration::from_millis(101)).await;
+    settle().await;
+
+    let _lent = assert_ready_ok!(waiter.poll());
+}
+
+#[tokio::test(start_paused = true)]
 async fn capacity_that_falls_sends_nobody_away_and_lets_nobody_in() {
     let server = Server::new();
     server.set_capacity(3);
