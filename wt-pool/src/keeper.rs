@@ -92,8 +92,9 @@ where
             let room = self.home.common.room.as_ref();
             let permit = room.map(|room| room.take(&self.home.rouse));
             if matches!(permit, Some(None)) {
-                // What it closes tells the first who waits for room, which may be this one.
-                if waiting {
+                // What it closes tells the first who waits for room, which may be this one; or there
+                // is room, and it is another's turn.
+                if waiting && room.is_some_and(|room| room.is_full()) {
                     self.targets.evict();
                 }
                 return;

@@ -50,6 +50,10 @@ impl Room {
         None
     }
 
+    pub(crate) fn is_full(&self) -> bool {
+        self.state.lock().taken >= self.max
+    }
+
     /// The target wants no more.
     pub(crate) fn leave(&self, target: &Arc<Notify>) {
         let mut state = self.state.lock();
