@@ -131,7 +131,8 @@ where
         self.owned.targets.stats()
     }
 
-    /// The figures of one target; `None` if it has no connection, and nobody waits for one.
+    /// The figures of one target; `None` if the pool does not know it: it has no connection, nobody
+    /// waits for one or is bound to it, and no connect has failed just now.
     #[must_use]
     pub fn stats_of(&self, target: &T) -> Option<TargetStats>
     where

@@ -4,7 +4,7 @@ use std::ops::{Add, AddAssign};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PoolStats<T> {
-    /// The targets that have connections, or are waited for.
+    /// The targets that have connections, are waited for or bound to, or have failed just now.
     pub targets: Vec<(T, TargetStats)>,
     /// The sum of all targets, those that have been used in the past among them.
     pub total: TargetStats,
