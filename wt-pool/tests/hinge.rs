@@ -6,6 +6,7 @@ mod common;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use common::{Ask, Broken, Layer1, Refused, SECOND, Server, TARGET, ask, check_out, lend, settle};
 use tokio::time::{Instant, sleep, timeout};
@@ -145,6 +146,7 @@ async fn one_that_was_ready_for_long_has_not_waited() {
     let mut service = server.exclusive(1).service(TARGET);
     service.ready().await.unwrap();
     sleep(60 * SECOND).await;
+    server.delay(Duration::ZERO);
     server.refuse(true);
     server.connection(0).kill();
 

@@ -1,0 +1,168 @@
+//! The limit on all targets together, and whose turn it is when there is room.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::{Ask, Broken, Connection, Layer1, SECOND, Server, settle};
+use tokio::time::sleep;
+use tokio_test::{assert_pending, assert_ready_ok, task};
+use tower::{Layer, Service, ServiceExt};
+
+#[tokio::test(start_paused = true)]
+async fn all_targets_together_stay_within_the_limit_on_all() {
+    let server = Server::new();
+    server.delay(SECOND);
+    let pool = Layer1::new(3).max_total(4).layer(server.maker());
+
+    let callers: Vec<_> = (0..60_u16)
+        .map(|caller| {
+            let mut pool = pool.clone();
+            tokio::spawn(async move {
+                let lent = pool.call(caller % 6).await.unwrap();
+                sleep(SECOND).await;
+                drop(lent);
+            })
+        })
+        .collect();
+    let mut served = 0;
+    for caller in callers {
+        served += usize::from(caller.await.is_ok());
+    }
+
+    assert_eq!(server.most(), 4);
+    assert_eq!(served, 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_connection_idle_for_longest_makes_room_for_another_target() {
+    let server = Server::new();
+    let mut pool = Layer1::new(3).max_total(2).layer(server.maker());
+    drop(pool.call(1).await.unwrap());
+    sleep(SECOND).await;
+    drop(pool.call(2).await.unwrap());
+
+    let lent = pool.call(3).await.unwrap();
+
+    assert_eq!(lent.number, 2);
+    assert!(server.connection(0).is_gone());
+    assert!(!server.connection(1).is_gone());
+    assert_eq!(pool.stats().total.closed.evicted, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_becomes_idle_makes_room_for_who_waits_for_another_target() {
+    let server = Server::new();
+    let mut pool = Layer1::new(3).max_total(1).layer(server.maker());
+    let lent = pool.call(1).await.unwrap();
+    let mut waiter = task::spawn(pool.call(2));
+    assert_pending!(waiter.poll());
+    settle().await;
+    assert_pending!(waiter.poll());
+
+    drop(lent);
+    settle().await;
+
+    assert!(waiter.is_woken());
+    let _lent = assert_ready_ok!(waiter.poll());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_nobody_needs_any_more_makes_room_for_another_target() {
+    // It was in stock, idle, and who waited for room was not told.
+    let server = Server::new();
+    let mut pool = Layer1::new(2).max_total(2).layer(server.maker());
+    let first = pool.call(1).await.unwrap();
+    server.delay(SECOND);
+    let mut second = task::spawn(pool.call(1));
+    let mut other = task::spawn(pool.call(2));
+    assert_pending!(second.poll());
+    assert_pending!(other.poll());
+    settle().await;
+    drop(first);
+    let second = assert_ready_ok!(second.poll());
+
+    sleep(3 * SECOND).await;
+    settle().await;
+
+    assert!(other.is_woken());
+    let _other = assert_ready_ok!(other.poll());
+    assert_eq!((second.number, server.most()), (0, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_has_proved_to_live_makes_room_for_another_target() {
+    let server = Server::new();
+    let layer = Layer1::new(2)
+        .max_total(1)
+        .validate(|_: &Connection| async {
+            sleep(SECOND).await;
+            Ok::<_, Broken>(())
+        });
+    let mut pool = layer.layer(server.maker());
+    let mut first = pool.call(1).await.unwrap();
+    drop(first.ready().await.unwrap().call(Ask::Hang));
+    drop(first);
+    let mut other = task::spawn(pool.call(2));
+    assert_pending!(other.poll());
+
+    sleep(2 * SECOND).await;
+    settle().await;
+
+    assert!(other.is_woken());
+    let _other = assert_ready_ok!(other.poll());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_whose_task_has_ended_keeps_no_turn_for_room() {
+    // Whatever became free was for a target that nobody took care of any more.
+    let server = Server::new();
+    let broken = Arc::new(AtomicBool::new(false));
+    let breaks = Arc::clone(&broken);
+    let layer = Layer1::new(2).max_total(2).shared(move |_: &Connection| {
+        assert!(
+            !breaks.load(Ordering::SeqCst),
+            "the capacity cannot be told"
+        );
+        1
+    });
+    let mut pool = layer.layer(server.maker());
+    let _first = pool.call(1).await.unwrap();
+    let other = pool.call(2).await.unwrap();
+    let mut hungry = task::spawn(pool.call(1));
+    assert_pending!(hungry.poll());
+    settle().await;
+    broken.store(true, Ordering::SeqCst);
+    sleep(SECOND).await;
+    settle().await;
+    assert!(hungry.is_woken());
+    assert!(hungry.await.is_err());
+    broken.store(false, Ordering::SeqCst);
+    let mut third = task::spawn(pool.call(3));
+    assert_pending!(third.poll());
+
+    other.discard();
+    settle().await;
+
+    assert!(third.is_woken());
+    let _third = assert_ready_ok!(third.poll());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shared_connection_makes_room_when_its_last_borrower_is_done() {
+    let server = Server::new();
+    server.set_capacity(2);
+    let layer = server.sharing(Layer1::new(3)).max_total(1);
+    let mut pool = layer.layer(server.maker());
+    let lent = pool.call(1).await.unwrap();
+    let mut waiter = task::spawn(pool.call(2));
+    assert_pending!(waiter.poll());
+    settle().await;
+
+    drop(lent);
+    settle().await;
+
+    let _lent = assert_ready_ok!(waiter.poll());
+}
