@@ -92,14 +92,22 @@ where
             let room = self.home.common.room.as_ref();
             let permit = room.map(|room| room.take(&self.home.rouse));
             if matches!(permit, Some(None)) {
-                // What it closes tells the first who waits for room, which may be this one; or there
-                // is room, and it is another's turn.
-                if waiting && room.is_some_and(|room| room.is_full()) {
-                    self.targets.evict();
+                // If there is room, it is another's turn.
+                if room.is_some_and(|room| room.is_full()) {
+                    self.make_room(waiting);
                 }
                 return;
             }
             self.begin_connect(permit.flatten());
+        }
+    }
+
+    /// What is closed here tells the first who waits for room, which may be this target.
+    fn make_room(&self, waiting: bool) {
+        if waiting {
+            self.targets.evict();
+        } else {
+            bury(self.home.change(|stock| stock.replace()));
         }
     }
 

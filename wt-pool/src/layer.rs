@@ -182,8 +182,8 @@ impl<T, Req, C, Tc> PoolLayer<T, Req, C, Tc> {
     /// Its replacement opens first. The old one is lent until that is there, drains then, and
     /// closes when its last slot comes back. Shared connections do so at the limit of connections,
     /// too: one more is open for that moment, and one that drains does not count. Exclusive ones
-    /// are never more than the limit; at the limit, the old one closes first. A connection that
-    /// nobody has used is not replaced.
+    /// are never more than the limit; at the limit, the old one closes first, as any does at the
+    /// limit of all targets together. A connection that nobody has used is not replaced.
     ///
     /// # Panics
     ///

@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{Ask, Broken, Connection, Layer1, SECOND, Server, settle};
+use common::{Ask, Broken, Connection, Layer1, SECOND, Server, lend, settle};
 use tokio::time::sleep;
 use tokio_test::{assert_pending, assert_ready_ok, task};
 use tower::{Layer, Service, ServiceExt};
@@ -148,6 +148,23 @@ async fn a_target_whose_task_has_ended_keeps_no_turn_for_room() {
 
     assert!(third.is_woken());
     let _third = assert_ready_ok!(third.poll());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_room_for_a_replacement_the_old_connection_closes_first() {
+    // It stayed for good, as there was never room for the other.
+    let server = Server::new();
+    server.set_capacity(5);
+    let layer = server.sharing(Layer1::new(2)).max_total(1);
+    let pool = layer.max_lifetime(Some(10 * SECOND)).layer(server.maker());
+    drop(lend(&pool).await);
+
+    sleep(15 * SECOND).await;
+    settle().await;
+
+    assert!(server.connection(0).is_gone());
+    assert_eq!(lend(&pool).await.number, 1);
+    assert_eq!(server.most(), 1);
 }
 
 #[tokio::test(start_paused = true)]
