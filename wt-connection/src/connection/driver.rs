@@ -1,8 +1,9 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::connection::demux::Demux;
 use crate::connection::stop::Stop;
@@ -59,15 +60,18 @@ impl Driver {
         let end = self.work(&mut demux, &mut control).await;
         self.core.sessions.arrivals().close();
         match end {
-            End::Released => self.close_orderly(Close::new(0, "")).await,
+            End::Released => self.close_orderly(Close::new(0, ""), false).await,
             End::Asked(close) => {
                 // Also where it was the endpoint that asked: a session that starts from here on
                 // looks at this.
                 self.core.closing.ask(close.clone());
-                for session in self.core.sessions.all() {
+                let sessions = self.core.sessions.all();
+                for session in &sessions {
                     session.ask(Ask::Close(close.clone()));
                 }
-                self.close_orderly(close).await;
+                let told = !sessions.is_empty();
+                drop(sessions);
+                self.close_orderly(close, told).await;
             }
             End::Stop(Stop::Fault(fault)) => {
                 self.lose(ConnectionError::fault(fault));
@@ -82,11 +86,14 @@ impl Driver {
         self.core.finish();
     }
 
-    /// Closes once every session is over.
-    async fn close_orderly(&self, close: Close) {
+    /// Closes once every session is over; a moment later, if this side has just told sessions so.
+    async fn close_orderly(&self, close: Close, told: bool) {
         self.core.state.advance(ConnectionState::Closing);
         self.core.set_error(ConnectionError::Closed);
         self.wind_down().await;
+        if told {
+            sleep(HEARD).await;
+        }
         self.close(code::H3_NO_ERROR, close.reason());
     }
 
@@ -138,6 +145,10 @@ impl Driver {
         self.core.quinn.close(wire::varint(code), reason.as_bytes());
     }
 }
+
+/// How long a browser takes to pass on to its page how a session ended, which an end of the
+/// connection would overtake.
+const HEARD: Duration = Duration::from_millis(20);
 
 /// Drains a connection on which much was given up.
 async fn heed(core: &Core) -> Infallible {
