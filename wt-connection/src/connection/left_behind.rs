@@ -11,8 +11,8 @@ use crate::{wait, wire};
 ///
 /// Until the connection's end, quinn keeps a few words for each stream that is reset after somebody
 /// has waited for the peer to stop it or to acknowledge it, unless the peer does stop it. A
-/// connection with many of them is to drain, so that another takes its place, and sessions and
-/// requests add to them no longer.
+/// connection with many of them is to drain, so that another takes its place: then only what is
+/// open, and the streams of its sessions, can add to them.
 ///
 /// What arrived whole before its session was closed is kept until it is read.
 #[derive(Debug)]
