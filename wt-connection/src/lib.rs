@@ -88,10 +88,9 @@
 //! connection would end it at the first stream of one; so every stream is told apart by its first
 //! bytes, and what belongs to a session never comes to h3. The control streams are this crate's for
 //! the same reason: SETTINGS announce WebTransport, GOAWAY counts sessions, and h3 cannot end the
-//! connection. What RFC 9114 calls a connection error still does, but for what follows the headers
-//! of a plain request, and for a response to one: these cost that request alone. h3 has no task: it
-//! is asked once for each request, and is shown no frame that it would have to hold without a
-//! bound.
+//! connection. What RFC 9114 calls a connection error still does, but for the response to a plain
+//! request, which costs that request alone. h3 has no task: it is asked once for each request, and
+//! is shown no frame that it would have to hold without a bound.
 //!
 //! One driver task for each connection places streams and datagrams, and one for each session reads
 //! its CONNECT stream. A stream whose header is slow to come waits beside them and holds up nobody.

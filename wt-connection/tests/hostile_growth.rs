@@ -122,7 +122,10 @@ fn requests_that_break_the_rules_grow_nothing() {
                 1 => raw::headers(&[(":method", "GET")]),
                 2 => raw::connect_by("websocket", "/"),
                 // Content that may not be, for which the service gives its request up.
-                _ => [raw::request("POST", "/", &[]), raw::frame(0x03, &[0])].concat(),
+                _ => {
+                    let head = raw::request("POST", "/", &[("content-length", "1")]);
+                    [head, data(b"more")].concat()
+                }
             };
             let (mut send, mut recv) = rig.peer.quic.open_bi().await.unwrap();
             send.write_all(&bytes).await.unwrap();

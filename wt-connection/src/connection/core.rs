@@ -19,11 +19,12 @@ use crate::connection::peer::PeerSettings;
 use crate::connection::requests::{Queued, Requests};
 use crate::error::ConnectionError;
 use crate::guards::Guards;
-use crate::http3::Opened;
+use crate::http3::Exchanges;
 use crate::id::ConnectionId;
 use crate::limits::Limits;
 use crate::lock::Lock;
 use crate::moment::Moment;
+use crate::proto::code;
 use crate::proto::control::Side;
 use crate::proto::fault::ConnectionFault;
 use crate::proto::settings::Settings;
@@ -72,8 +73,8 @@ pub(crate) struct Core {
     /// Told when the peer is to be sent something that means nothing.
     nudged: Notify,
     pub(crate) peer: PeerSettings,
-    /// The streams of requests that are being sent.
-    pub(crate) opened: Opened,
+    /// The plain requests that are under way.
+    pub(crate) exchanges: Exchanges,
     /// To requests that became no session.
     pub(crate) answers: Answers,
     pub(crate) cancelled: CancelledConnects,
@@ -134,7 +135,7 @@ impl Core {
             serves_http,
             goaway: GoAway::new(),
             nudged: Notify::new(),
-            opened: Opened::default(),
+            exchanges: Exchanges::default(),
             answers: Answers::default(),
             cancelled: CancelledConnects::default(),
             closing: Closing::default(),
@@ -263,6 +264,12 @@ impl Core {
         }
     }
 
+    /// Gives a plain request up for which a datagram came: to such a one it means nothing
+    /// ([RFC 9297 §2](https://www.rfc-editor.org/rfc/rfc9297#section-2)).
+    pub(crate) fn abort_plain(&self, id: u64) {
+        self.exchanges.abort(id, code::H3_DATAGRAM_ERROR);
+    }
+
     /// Has the peer sent something that means nothing.
     pub(crate) fn nudge(&self) {
         self.nudged.notify_one();
@@ -276,9 +283,7 @@ impl Core {
     /// Sends no more requests to a server whose responses break HTTP/3's rules; its sessions, of
     /// which that says nothing, live on.
     pub(crate) fn distrust(&self) {
-        if self.side == Side::Client {
-            self.admit_no_more();
-        }
+        self.admit_no_more();
     }
 
     fn admit_no_more(&self) {

@@ -154,7 +154,9 @@ impl Demux {
 
     fn place_datagram(&self, mut datagram: Bytes) -> Result<(), ConnectionFault> {
         let id = datagram::decode(&mut datagram)?;
-        self.core.sessions.datagram(id, datagram);
+        if !self.core.sessions.datagram(id, datagram) {
+            self.core.abort_plain(id);
+        }
         Ok(())
     }
 
@@ -309,8 +311,8 @@ impl Demux {
 
     /// Lets go of what arrived for a stream that is no session.
     fn forget(&self, id: u64) {
-        if self.core.side == Side::Server {
-            self.core.sessions.remove(id);
+        if self.core.side == Side::Server && self.core.sessions.remove(id) {
+            self.core.abort_plain(id);
         }
     }
 }

@@ -99,7 +99,7 @@ impl Requests {
     /// Waits for the next request of either kind, or until `over` says why none comes.
     pub(crate) async fn next<E>(&self, over: impl Fn() -> Option<E>) -> Result<Next, E> {
         wait::until(&self.arrived, || {
-            let plain = || self.plain.lock().pop_front().map(Next::Plain);
+            let plain = || self.pop_plain().map(Next::Plain);
             let next = self.pop().map(Box::new).map(Next::Connect).or_else(plain);
             next.map(Ok).or_else(|| over().map(Err))
         })
@@ -185,6 +185,17 @@ impl Requests {
                 self.refuse([queued], code::H3_REQUEST_CANCELLED);
             } else {
                 return Some(queued);
+            }
+        }
+    }
+
+    /// The next other request that is not given up.
+    fn pop_plain(&self) -> Option<Box<Arrival>> {
+        loop {
+            let arrival = self.plain.lock().pop_front()?;
+            match arrival.aborted() {
+                Some(code) => arrival.refuse(code),
+                None => return Some(arrival),
             }
         }
     }

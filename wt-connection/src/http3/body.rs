@@ -12,8 +12,9 @@ use tokio::task::AbortHandle;
 use crate::activity::InUse;
 use crate::connection::Handle;
 use crate::error::BodyError;
+use crate::http3::exchange::Exchange;
 use crate::http3::failure::Failure;
-use crate::http3::streams::{Ahead, Recv};
+use crate::http3::streams::Recv;
 
 /// The content of a request that a server received, or of a response that a client did: a stream
 /// of bytes, with trailers at its end.
@@ -34,7 +35,7 @@ struct Content {
     source: Source,
     /// How much more the peer has promised.
     left: Option<u64>,
-    ahead: Ahead,
+    exchange: Arc<Exchange>,
     /// All data has been read, and trailers may come.
     at_trailers: bool,
     /// The request that is still being sent.
@@ -61,28 +62,35 @@ impl Body {
     pub(super) fn of_request(
         stream: h3::server::RequestStream<Recv, Bytes>,
         length: Option<u64>,
-        ahead: Ahead,
+        exchange: Arc<Exchange>,
         handle: Arc<Handle>,
     ) -> Self {
-        Self::new(Source::Request(stream), length, ahead, handle, None, None)
+        Self::new(
+            Source::Request(stream),
+            length,
+            exchange,
+            handle,
+            None,
+            None,
+        )
     }
 
     pub(super) fn of_response(
         stream: h3::client::RequestStream<Recv, Bytes>,
         length: Option<u64>,
-        ahead: Ahead,
+        exchange: Arc<Exchange>,
         handle: Arc<Handle>,
         upload: Option<AbortHandle>,
         in_use: InUse,
     ) -> Self {
         let source = Source::Response(stream);
-        Self::new(source, length, ahead, handle, upload, Some(in_use))
+        Self::new(source, length, exchange, handle, upload, Some(in_use))
     }
 
     fn new(
         source: Source,
         length: Option<u64>,
-        ahead: Ahead,
+        exchange: Arc<Exchange>,
         handle: Arc<Handle>,
         upload: Option<AbortHandle>,
         in_use: Option<InUse>,
@@ -90,7 +98,7 @@ impl Body {
         let content = Content {
             source,
             left: length,
-            ahead,
+            exchange,
             at_trailers: false,
             upload,
             _in_use: in_use,
@@ -182,7 +190,7 @@ impl Content {
     /// Takes data in, unless there is more than the peer has promised.
     fn admit(&mut self, data: Bytes) -> Result<Frame<Bytes>, BodyError> {
         self.handle.core.activity.record();
-        self.ahead.sub(data.len());
+        self.exchange.had(data.len());
         if let Some(left) = &mut self.left {
             let Some(rest) = left.checked_sub(data.len() as u64) else {
                 self.source.stop(Code::H3_MESSAGE_ERROR);

@@ -14,9 +14,9 @@ use crate::connection::{Core, Handle};
 use crate::error::RequestError;
 use crate::head;
 use crate::http3::body::Body;
+use crate::http3::exchange::Exchange;
 use crate::http3::failure::Failure;
-use crate::http3::stopped::Stopped;
-use crate::http3::streams::{Ahead, Recv, Send};
+use crate::http3::streams::{Recv, Send};
 use crate::http3::transport::{Arrived, Opener, Transport};
 use crate::state::ConnectionState;
 use crate::wait;
@@ -66,14 +66,14 @@ impl Client {
         };
         let stream = sent.map_err(|error| give_up(&error, &core))?;
         let id = stream.id().into_inner();
-        let (stopped, ahead) = core.opened.take(id).unzip();
+        let exchange = core.exchanges.get(id).expect(UNDER_WAY);
         let (send, recv) = stream.split();
         let upload = upload(send, body, Arc::clone(&core));
-        let upload = until_stopped(upload, stopped);
+        let upload = until_unwanted(upload, Arc::clone(&exchange));
         let response = tokio::select! {
             biased;
             () = core.goaway.unprocessed(id) => Err(RequestError::Unprocessed),
-            response = exchange(recv, ahead.unwrap_or_default(), upload, &method, &handle, in_use) => response,
+            response = respond(recv, exchange, upload, &method, &handle, in_use) => response,
         };
         if let Err(RequestError::Malformed) = response {
             core.activity.count_error();
@@ -83,9 +83,9 @@ impl Client {
 }
 
 /// Waits for the final response while the request's content is sent.
-async fn exchange(
+async fn respond(
     mut recv: RequestStream<Recv, Bytes>,
-    ahead: Ahead,
+    exchange: Arc<Exchange>,
     upload: Upload,
     method: &Method,
     handle: &Arc<Handle>,
@@ -128,7 +128,7 @@ async fn exchange(
         true => Some(0),
         false => length,
     };
-    let body = Body::of_response(recv, length, ahead, Arc::clone(handle), upload, in_use);
+    let body = Body::of_response(recv, length, exchange, Arc::clone(handle), upload, in_use);
     Ok(response.map(|()| body))
 }
 
@@ -169,15 +169,12 @@ where
 }
 
 /// Sends no more than the server wants, though the body may have nothing to send just then.
-fn until_stopped(upload: Upload, stopped: Option<Stopped>) -> Upload {
-    let Some(stopped) = stopped else {
-        return upload;
-    };
+fn until_unwanted(upload: Upload, exchange: Arc<Exchange>) -> Upload {
     Box::pin(async move {
         tokio::select! {
             biased;
             sent = upload => sent,
-            () = stopped => Ok(()),
+            () = exchange.unwanted() => Ok(()),
         }
     })
 }
@@ -217,3 +214,4 @@ fn has_no_content(method: &Method, status: StatusCode) -> bool {
 }
 
 const SINKS: &str = "the streams that h3 opens lead nowhere, and are ready at once";
+const UNDER_WAY: &str = "the stream holds its exchange";

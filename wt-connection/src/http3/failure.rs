@@ -3,6 +3,8 @@ use h3::error::StreamError;
 use crate::connection::Core;
 use crate::error::{BodyError, ConnectionError, RequestError};
 use crate::proto::code;
+use crate::proto::control::Side;
+use crate::proto::fault::ConnectionFault;
 
 /// What an error of h3's means for the one message.
 #[derive(Debug)]
@@ -22,7 +24,11 @@ impl Failure {
             StreamError::ConnectionError { .. } => core.over().map_or_else(
                 || {
                     // h3 wants no more of the peer, over this one message.
-                    core.distrust();
+                    match core.side {
+                        // All else that it takes for a fault of the connection's was found before.
+                        Side::Server => core.fail(UNDECODABLE),
+                        Side::Client => core.distrust(),
+                    }
                     Self::Malformed
                 },
                 Self::Lost,
@@ -53,3 +59,9 @@ impl From<Failure> for RequestError {
         }
     }
 }
+
+/// The one fault of a request's that h3 finds, and that RFC 9204 calls one of the connection's.
+pub(super) const UNDECODABLE: ConnectionFault = ConnectionFault::new(
+    code::QPACK_DECOMPRESSION_FAILED,
+    "a header block that cannot be decoded",
+);

@@ -6,15 +6,15 @@
 
 mod body;
 mod client;
+mod exchange;
 mod failure;
 mod responder;
 mod server;
-mod stopped;
 mod streams;
 mod transport;
 
 pub use body::Body;
 
 pub(crate) use client::Client;
+pub(crate) use exchange::Exchanges;
 pub(crate) use server::{Arrival, Server};
-pub(crate) use stopped::Opened;

@@ -8,7 +8,7 @@ use http_body::Body;
 
 use crate::activity::InUse;
 use crate::connection::Core;
-use crate::http3::stopped::Stopped;
+use crate::http3::exchange::Exchange;
 use crate::http3::streams::Send;
 use crate::{date, head};
 
@@ -17,27 +17,24 @@ use crate::{date, head};
 /// Dropped before its end, it resets the stream with `H3_INTERNAL_ERROR`.
 pub(crate) struct Responder {
     stream: h3::server::RequestStream<Send<Bytes>, Bytes>,
-    stopped: Stopped,
+    exchange: Arc<Exchange>,
     /// The request is a HEAD, whose response has no content.
     head: bool,
-    core: Arc<Core>,
     _in_use: InUse,
 }
 
 impl Responder {
     pub(super) fn new(
         stream: h3::server::RequestStream<Send<Bytes>, Bytes>,
-        stopped: Stopped,
+        exchange: Arc<Exchange>,
         head: bool,
-        core: Arc<Core>,
         in_use: InUse,
     ) -> Self {
         Self {
             stream,
-            stopped,
+            exchange,
             head,
             _in_use: in_use,
-            core,
         }
     }
 
@@ -59,20 +56,19 @@ impl Responder {
             let mut response = pin!(response);
             let Self {
                 stream,
-                stopped,
+                exchange,
                 head,
-                core,
                 ..
             } = &mut self;
             tokio::select! {
                 biased;
                 answered = async {
                     let response = response.as_mut().await.map_err(Into::into)?;
-                    send(stream, response, *head, core).await
+                    send(stream, response, *head, exchange.core()).await
                 } => if let Err(error) = answered {
                     tracing::debug!(error, "a request was not answered");
                 },
-                () = stopped => {}
+                () = exchange.unwanted() => {}
             }
         }
     }

@@ -11,12 +11,11 @@ use crate::activity::InUse;
 use crate::connection::{Core, Handle};
 use crate::head;
 use crate::http3::body::Body;
+use crate::http3::exchange::Exchange;
+use crate::http3::failure::UNDECODABLE;
 use crate::http3::responder::Responder;
-use crate::http3::stopped::{Stopped, stopped};
-use crate::http3::streams::{Ahead, Bi};
+use crate::http3::streams::Bi;
 use crate::http3::transport::{Arrived, Transport};
-use crate::proto::code;
-use crate::proto::fault::ConnectionFault;
 use crate::wait;
 
 /// h3's server, which turns streams into requests; it begins with the first one.
@@ -30,12 +29,11 @@ pub(crate) struct Server {
 /// A request whose headers are known.
 pub(crate) struct Arrival {
     request: http::Request<()>,
-    ahead: Ahead,
+    exchange: Arc<Exchange>,
     in_use: InUse,
     /// How long its content is to be.
     length: Option<u64>,
     stream: h3::server::RequestStream<Bi<Bytes>, Bytes>,
-    stopped: Stopped,
 }
 
 impl Server {
@@ -55,9 +53,8 @@ impl Server {
         recv: quinn::RecvStream,
         rest: Bytes,
     ) -> Option<Box<Arrival>> {
-        let stopped = stopped(&send);
         let stream = Bi::new(send, recv, rest, &self.core);
-        let ahead = stream.ahead();
+        let exchange = stream.exchange();
         self.arrived.put(stream);
         let resolver = self.next().or_else(|| {
             // An earlier request has made h3 give up: it begins anew.
@@ -81,11 +78,10 @@ impl Server {
         head::join_cookies(request.headers_mut());
         Some(Box::new(Arrival {
             request,
-            ahead,
+            exchange,
             in_use: self.core.activity.begin(),
             length,
             stream,
-            stopped,
         }))
     }
 
@@ -118,16 +114,20 @@ impl Arrival {
         let Self {
             request,
             length,
-            ahead,
+            exchange,
             in_use,
             stream,
-            stopped,
         } = *self;
         let (send, recv) = stream.split();
         let head = request.method() == Method::HEAD;
-        let responder = Responder::new(send, stopped, head, Arc::clone(&handle.core), in_use);
-        let body = Body::of_request(recv, length, ahead, handle);
+        let responder = Responder::new(send, Arc::clone(&exchange), head, in_use);
+        let body = Body::of_request(recv, length, exchange, handle);
         (request.map(|()| body), responder)
+    }
+
+    /// What the request is to be given up with, if it is.
+    pub(crate) fn aborted(&self) -> Option<u64> {
+        self.exchange.aborted()
     }
 
     /// Resets the stream, of whose request nobody has seen anything.
@@ -136,11 +136,6 @@ impl Arrival {
         self.stream.stop_sending(code.into());
     }
 }
-
-const UNDECODABLE: ConnectionFault = ConnectionFault::new(
-    code::QPACK_DECOMPRESSION_FAILED,
-    "a header block that cannot be decoded",
-);
 
 impl fmt::Debug for Arrival {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

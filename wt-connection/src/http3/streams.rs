@@ -1,7 +1,6 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
@@ -11,6 +10,7 @@ use h3::quic::{
 };
 
 use crate::connection::Core;
+use crate::http3::exchange::Exchange;
 use crate::proto::code;
 use crate::proto::content_frames::{ContentFrames, Piece};
 use crate::proto::control::Side;
@@ -25,7 +25,8 @@ pub(crate) struct Send<B> {
     stream: Option<quinn::SendStream>,
     writing: Option<WriteBuf<B>>,
     finished: bool,
-    core: Arc<Core>,
+    /// `None` where it leads nowhere.
+    exchange: Option<Arc<Exchange>>,
 }
 
 /// The receiving direction of a request's stream; what was read to classify it comes first.
@@ -34,31 +35,8 @@ pub(crate) struct Send<B> {
 pub(crate) struct Recv {
     stream: quinn::RecvStream,
     frames: ContentFrames,
-    ahead: Ahead,
     ended: bool,
-    side: Side,
-}
-
-/// How much content h3 was given that the application has not yet had.
-///
-/// h3 asks for more whenever it is asked for what it has, so that it would hold ever more of what a
-/// peer sends in small frames, and QUIC's windows would hold nobody back.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Ahead(Arc<AtomicUsize>);
-
-impl Ahead {
-    fn add(&self, content: usize) {
-        self.0.fetch_add(content, Ordering::Relaxed);
-    }
-
-    /// Notes that the application has had so much.
-    pub(super) fn sub(&self, content: usize) {
-        self.0.fetch_sub(content, Ordering::Relaxed);
-    }
-
-    fn is_any(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > 0
-    }
+    exchange: Arc<Exchange>,
 }
 
 /// Both directions of a request's stream.
@@ -68,72 +46,77 @@ pub(crate) struct Bi<B> {
 }
 
 impl<B> Send<B> {
-    fn new(stream: quinn::SendStream, core: Arc<Core>) -> Self {
+    fn new(stream: quinn::SendStream, exchange: Arc<Exchange>) -> Self {
         Self {
             stream: Some(stream),
             writing: None,
             finished: false,
-            core,
+            exchange: Some(exchange),
         }
     }
 
     /// A stream that swallows what is written.
-    pub(crate) fn sink(core: Arc<Core>) -> Self {
+    pub(crate) fn sink() -> Self {
         Self {
             stream: None,
             writing: None,
             finished: false,
-            core,
+            exchange: None,
+        }
+    }
+
+    /// Gives the stream up, of which somebody waits whether the peer wants it.
+    fn abort(&mut self, code: u64) {
+        if let (Some(mut stream), Some(exchange)) = (self.stream.take(), &self.exchange) {
+            let code = wire::varint(exchange.aborted().unwrap_or(code));
+            // It may be closed already, which is what is wanted.
+            let _ = exchange.core().left_behind.reset(&mut stream, code);
         }
     }
 }
 
 impl<B> Drop for Send<B> {
     fn drop(&mut self) {
-        let Some(mut stream) = self.stream.take() else {
+        let Some(exchange) = &self.exchange else {
             return;
         };
-        match self.core.side {
-            Side::Server if self.finished => self.core.answers.push(stream),
-            Side::Server => reset(&self.core, &mut stream, code::H3_INTERNAL_ERROR),
-            Side::Client => {
-                // A request that was given up before its headers were sent has left it there.
-                self.core.opened.take(stream.id().into());
-                if !self.finished {
-                    reset(&self.core, &mut stream, code::H3_REQUEST_CANCELLED);
+        match exchange.core().side {
+            Side::Server if self.finished => {
+                if let Some(stream) = self.stream.take() {
+                    exchange.core().answers.push(stream);
                 }
             }
+            Side::Client if self.finished => {}
+            Side::Server => self.abort(code::H3_INTERNAL_ERROR),
+            Side::Client => self.abort(code::H3_REQUEST_CANCELLED),
         }
     }
 }
 
-/// Gives up what is sent on a stream of which somebody waits whether the peer wants it.
-fn reset(core: &Core, stream: &mut quinn::SendStream, code: u64) {
-    // It may be closed already, which is what is wanted.
-    let _ = core.left_behind.reset(stream, wire::varint(code));
-}
-
 impl Recv {
-    fn new(stream: quinn::RecvStream, rest: Bytes, core: &Core) -> Self {
-        let mut frames = ContentFrames::new(core.limits.header_block);
+    fn new(stream: quinn::RecvStream, rest: Bytes, exchange: Arc<Exchange>) -> Self {
+        let core = exchange.core();
+        let mut frames = match core.side {
+            Side::Server => ContentFrames::of_request(core.limits.header_block),
+            Side::Client => ContentFrames::of_response(core.limits.header_block),
+        };
         frames.push(rest);
         Self {
             stream,
             frames,
-            ahead: Ahead::default(),
             ended: false,
-            side: core.side,
+            exchange,
         }
     }
 
-    /// Gives the stream up over a fault of the peer's.
+    /// Gives the stream up over a fault of the peer's, and the connection if it is one of that; a
+    /// client, whose sessions are not to blame for the server's responses, leaves it at the stream.
     fn fail(&mut self, fault: Fault) -> StreamErrorIncoming {
-        let code = match fault {
-            Fault::Stream(code) => code,
-            Fault::Connection(fault) => fault.code,
-            Fault::TooLarge => code::H3_EXCESSIVE_LOAD,
-        };
-        self.stop(code);
+        let core = self.exchange.core();
+        if let (Side::Server, Fault::Connection(fault)) = (core.side, fault) {
+            core.fail(fault);
+        }
+        self.stop(fault.code());
         StreamErrorIncoming::Unknown(Box::new(fault))
     }
 
@@ -146,11 +129,12 @@ impl Recv {
 impl Drop for Recv {
     fn drop(&mut self) {
         if !self.ended {
-            self.stop(match self.side {
+            let unwanted = match self.exchange.core().side {
                 // RFC 9114 §4.1.1: what is left of a request that is answered is not wanted.
                 Side::Server => code::H3_NO_ERROR,
                 Side::Client => code::H3_REQUEST_CANCELLED,
-            });
+            };
+            self.stop(self.exchange.aborted().unwrap_or(unwanted));
         }
     }
 }
@@ -163,17 +147,17 @@ impl<B> Bi<B> {
         rest: Bytes,
         core: &Arc<Core>,
     ) -> Self {
+        let exchange = Exchange::begin(&send, core);
         Self {
-            recv: Recv::new(recv, rest, core),
-            send: Send::new(send, Arc::clone(core)),
+            recv: Recv::new(recv, rest, Arc::clone(&exchange)),
+            send: Send::new(send, exchange),
         }
     }
 }
 
 impl<B> Bi<B> {
-    /// How far h3 is ahead of the application.
-    pub(super) fn ahead(&self) -> Ahead {
-        self.recv.ahead.clone()
+    pub(super) fn exchange(&self) -> Arc<Exchange> {
+        Arc::clone(&self.recv.exchange)
     }
 }
 
@@ -215,9 +199,7 @@ impl<B: Buf> SendStream<B> for Send<B> {
     }
 
     fn reset(&mut self, reset_code: u64) {
-        if let Some(mut stream) = self.stream.take() {
-            reset(&self.core, &mut stream, reset_code);
-        }
+        self.abort(reset_code);
     }
 
     fn send_id(&self) -> StreamId {
@@ -235,18 +217,21 @@ impl RecvStream for Recv {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, StreamErrorIncoming>> {
-        if self.ahead.is_any() {
+        if self.exchange.is_ahead() {
             // h3 has what it needs to get on, so that nobody waits.
             return Poll::Pending;
         }
         loop {
             match self.frames.next() {
                 Ok(Some(Piece { bytes, content })) => {
-                    self.ahead.add(content);
+                    self.exchange.give(content);
                     return Poll::Ready(Ok(Some(bytes)));
                 }
                 Ok(None) => {}
                 Err(fault) => return Poll::Ready(Err(self.fail(fault))),
+            }
+            if let Poll::Ready(code) = self.exchange.poll_aborted(cx) {
+                return Poll::Ready(Err(self.fail(Fault::Stream(code))));
             }
             let chunk = ready!(pin!(self.stream.read_chunk(usize::MAX, true)).poll(cx));
             match chunk {

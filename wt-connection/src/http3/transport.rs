@@ -7,7 +7,6 @@ use h3::error::Code;
 use h3::quic::{self, ConnectionErrorIncoming, StreamErrorIncoming};
 
 use crate::connection::Core;
-use crate::http3::stopped::stopped;
 use crate::http3::streams::{self, Bi, Recv, Send};
 use crate::lock::Lock;
 
@@ -133,12 +132,7 @@ impl<B: Buf> quic::OpenStreams<B> for Opener {
         let opened = ready!(opening.as_mut().poll(cx));
         self.opening = None;
         Poll::Ready(match opened {
-            Ok((send, recv)) => {
-                let (id, stopped) = (send.id().into(), stopped(&send));
-                let stream = Bi::new(send, recv, Bytes::new(), &self.core);
-                self.core.opened.put(id, stopped, stream.ahead());
-                Ok(stream)
-            }
+            Ok((send, recv)) => Ok(Bi::new(send, recv, Bytes::new(), &self.core)),
             Err(error) => Err(StreamErrorIncoming::ConnectionErrorIncoming {
                 connection_error: streams::lost(error),
             }),
@@ -149,7 +143,7 @@ impl<B: Buf> quic::OpenStreams<B> for Opener {
         &mut self,
         _: &mut Context<'_>,
     ) -> Poll<Result<Self::SendStream, StreamErrorIncoming>> {
-        Poll::Ready(Ok(Send::sink(Arc::clone(&self.core))))
+        Poll::Ready(Ok(Send::sink()))
     }
 
     fn close(&mut self, code: Code, reason: &[u8]) {

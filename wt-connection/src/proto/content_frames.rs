@@ -1,11 +1,10 @@
-//! The frames that follow a message's first one: its content and its trailers.
+//! The frames of a message: its headers, its content and its trailers.
 
 use std::mem;
 
 use bytes::Bytes;
 
 use crate::proto::chunk;
-use crate::proto::code::{H3_FRAME_ERROR, H3_FRAME_UNEXPECTED};
 use crate::proto::fault::Fault;
 use crate::proto::frame::{self, FrameHeader};
 
@@ -15,11 +14,16 @@ use crate::proto::frame::{self, FrameHeader};
 /// that of the message: so a block over `max_len` and an end inside a frame are faults here. Frames
 /// of unknown types, and DATA without bytes, are left out. Of all that is pushed, an incomplete
 /// frame header is kept.
+///
+/// A request has headers and may have trailers, and nothing follows these; a response may have any
+/// number of interim ones before.
 #[derive(Debug)]
 pub struct ContentFrames {
     pending: Bytes,
     place: Place,
     max_len: usize,
+    /// How many more HEADERS there may be, where that is known.
+    headers: Option<u8>,
 }
 
 /// Where in a frame the next byte is.
@@ -46,11 +50,21 @@ pub struct Piece {
 
 impl ContentFrames {
     /// Accepts header blocks of up to `max_len` encoded bytes.
-    pub fn new(max_len: usize) -> Self {
+    pub fn of_request(max_len: usize) -> Self {
+        Self::new(max_len, Some(2))
+    }
+
+    /// Accepts header blocks of up to `max_len` encoded bytes.
+    pub fn of_response(max_len: usize) -> Self {
+        Self::new(max_len, None)
+    }
+
+    fn new(max_len: usize, headers: Option<u8>) -> Self {
         Self {
             pending: Bytes::new(),
             place: Place::Header,
             max_len,
+            headers,
         }
     }
 
@@ -111,18 +125,24 @@ impl ContentFrames {
         if self.place == Place::Header && self.pending.is_empty() {
             Ok(())
         } else {
-            Err(Fault::Stream(H3_FRAME_ERROR))
+            Err(frame::TRUNCATED.into())
         }
     }
 
     /// Says whether a frame passes.
-    fn admit(&self, header: FrameHeader) -> Result<bool, Fault> {
+    fn admit(&mut self, header: FrameHeader) -> Result<bool, Fault> {
         match header.ty {
+            frame::DATA | frame::HEADERS if self.headers == Some(0) => {
+                Err(frame::AFTER_TRAILERS.into())
+            }
             frame::HEADERS if header.len > self.max_len as u64 => Err(Fault::TooLarge),
-            frame::HEADERS => Ok(true),
+            frame::HEADERS => {
+                self.headers = self.headers.map(|left| left - 1);
+                Ok(true)
+            }
             // What reads behind it takes DATA without bytes for the end of the content.
             frame::DATA => Ok(header.len > 0),
-            ty if frame::is_known(ty) => Err(Fault::Stream(H3_FRAME_UNEXPECTED)),
+            ty if frame::is_known(ty) => Err(frame::MISPLACED.into()),
             _ => Ok(false),
         }
     }
@@ -173,7 +193,10 @@ mod tests {
 
     /// All that passes of `bytes`, which arrive in pieces, and whether they may end there.
     fn pass(bytes: &[u8], piece: usize) -> Result<Vec<u8>, Fault> {
-        let mut content = ContentFrames::new(MAX_LEN);
+        pass_by(ContentFrames::of_response(MAX_LEN), bytes, piece)
+    }
+
+    fn pass_by(mut content: ContentFrames, bytes: &[u8], piece: usize) -> Result<Vec<u8>, Fault> {
         let mut passed = Vec::new();
         for piece in bytes.chunks(piece.max(1)) {
             content.push(Bytes::copy_from_slice(piece));
@@ -188,7 +211,7 @@ mod tests {
     #[test]
     fn content_passes_without_a_copy() {
         let bytes = Bytes::from(frames(&[(frame::DATA, b"content".to_vec())]));
-        let mut content = ContentFrames::new(MAX_LEN);
+        let mut content = ContentFrames::of_request(MAX_LEN);
 
         content.push(bytes.clone());
 
@@ -205,9 +228,24 @@ mod tests {
         for ty in [frame::SETTINGS, frame::GOAWAY, frame::PUSH_PROMISE, 0x02] {
             let bytes = frames(&[(frame::DATA, b"a".to_vec()), (ty, b"b".to_vec())]);
 
-            let fault = Fault::Stream(H3_FRAME_UNEXPECTED);
-            assert_eq!(pass(&bytes, usize::MAX), Err(fault));
+            assert_eq!(pass(&bytes, usize::MAX), Err(frame::MISPLACED.into()));
         }
+    }
+
+    #[test]
+    fn nothing_that_is_known_follows_a_requests_trailers() {
+        let trailers = (frame::HEADERS, b"trailers".to_vec());
+        let pass = |last| {
+            let head = (frame::HEADERS, b"head".to_vec());
+            let data = (frame::DATA, vec![7]);
+            let bytes = frames(&[head, data, trailers.clone(), (last, vec![])]);
+            pass_by(ContentFrames::of_request(MAX_LEN), &bytes, usize::MAX)
+        };
+
+        for last in [frame::DATA, frame::HEADERS] {
+            assert_eq!(pass(last), Err(frame::AFTER_TRAILERS.into()), "{last}");
+        }
+        assert!(pass(0x21).is_ok());
     }
 
     #[test]
@@ -224,14 +262,14 @@ mod tests {
         let whole = frames(&[(frame::DATA, vec![7; 100]), (0x21, vec![7; 100])]);
 
         for cut in (1..whole.len()).filter(|cut| *cut != 103) {
-            let fault = Fault::Stream(H3_FRAME_ERROR);
-            assert_eq!(pass(&whole[..cut], usize::MAX), Err(fault), "{cut}");
+            let passed = pass(&whole[..cut], usize::MAX);
+            assert_eq!(passed, Err(frame::TRUNCATED.into()), "{cut}");
         }
     }
 
     #[test]
     fn an_unknown_frame_is_not_kept() {
-        let mut content = ContentFrames::new(MAX_LEN);
+        let mut content = ContentFrames::of_request(MAX_LEN);
         let mut bytes = Vec::new();
         let (ty, len) = (0x21, 1 << 60);
         FrameHeader { ty, len }.encode(&mut bytes);

@@ -2,6 +2,8 @@
 
 use bytes::{Buf, BufMut};
 
+use crate::proto::code::{H3_FRAME_ERROR, H3_FRAME_UNEXPECTED};
+use crate::proto::fault::ConnectionFault;
 use crate::proto::varint;
 
 /// Bytes of a message's content.
@@ -81,6 +83,13 @@ pub fn put(buf: &mut impl BufMut, ty: u64, payload: &[u8]) {
     FrameHeader { ty, len }.encode(buf);
     buf.put_slice(payload);
 }
+
+pub(super) const AFTER_TRAILERS: ConnectionFault =
+    ConnectionFault::new(H3_FRAME_UNEXPECTED, "frame after trailers");
+pub(super) const MISPLACED: ConnectionFault =
+    ConnectionFault::new(H3_FRAME_UNEXPECTED, "frame may not be on a request stream");
+pub(super) const TRUNCATED: ConnectionFault =
+    ConnectionFault::new(H3_FRAME_ERROR, "stream ends inside a frame");
 
 #[cfg(test)]
 mod tests {

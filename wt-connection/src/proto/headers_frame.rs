@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::proto::chunk;
-use crate::proto::code::{H3_EXCESSIVE_LOAD, H3_FRAME_ERROR, H3_FRAME_UNEXPECTED};
+use crate::proto::code::{H3_EXCESSIVE_LOAD, H3_FRAME_UNEXPECTED};
 use crate::proto::fault::{ConnectionFault, Fault};
 use crate::proto::frame::{self, FrameHeader};
 
@@ -75,7 +75,7 @@ impl HeadersReader {
         if self.read == self.raw.len() {
             Ok(())
         } else {
-            Err(TRUNCATED)
+            Err(frame::TRUNCATED)
         }
     }
 
@@ -108,8 +108,6 @@ const MAX_UNKNOWN: usize = 16 * 1024;
 
 const NOT_HEADERS: ConnectionFault =
     ConnectionFault::new(H3_FRAME_UNEXPECTED, "request begins without HEADERS");
-const TRUNCATED: ConnectionFault =
-    ConnectionFault::new(H3_FRAME_ERROR, "stream ends inside a frame");
 
 #[cfg(test)]
 mod tests {

@@ -71,21 +71,25 @@ impl Sessions {
         }
     }
 
-    /// Forgets a session, or a stream that turned out to be none.
-    pub(crate) fn remove(&self, id: u64) {
+    /// Forgets a session, or a stream that turned out to be none; says whether datagrams had come
+    /// for it by then.
+    pub(crate) fn remove(&self, id: u64) -> bool {
         let early = self.table.lock().remove(id);
         Self::refuse(early.streams, code::WT_SESSION_GONE);
+        !early.datagrams.is_empty()
     }
 
     pub(crate) fn stream(&self, id: u64, stream: IncomingStream) {
         Self::place(self.table.lock(), id, stream);
     }
 
-    pub(crate) fn datagram(&self, id: u64, datagram: Bytes) {
+    /// Takes a datagram in, unless it is for what is no session.
+    pub(crate) fn datagram(&self, id: u64, datagram: Bytes) -> bool {
         let mut table = self.table.lock();
         if let Some(session) = table.session(id) {
             drop(table);
-            return session.push_datagram(datagram);
+            session.push_datagram(datagram);
+            return true;
         }
         let now = Instant::now();
         let late = table.forget(now);
@@ -95,6 +99,7 @@ impl Sessions {
             tracing::trace!(session = id, "a datagram came too early");
         }
         Self::refuse(late, code::WT_BUFFERED_STREAM_REJECTED);
+        !matches!(place, Place::Refuse(_, code::WT_SESSION_GONE))
     }
 
     /// Takes in a stream of the client's, `stream_id`, which is no session then.

@@ -1,7 +1,6 @@
 use bytes::Bytes;
 
 use crate::proto::chunk;
-use crate::proto::code::{H3_FRAME_ERROR, H3_FRAME_UNEXPECTED};
 use crate::proto::fault::ConnectionFault;
 use crate::proto::frame::{self, FrameHeader};
 
@@ -49,16 +48,16 @@ impl DataReader {
         if self.remaining == 0 && self.input.is_empty() {
             Ok(())
         } else {
-            Err(TRUNCATED)
+            Err(frame::TRUNCATED)
         }
     }
 
     fn enter(&mut self, header: FrameHeader) -> Result<(), ConnectionFault> {
         match header.ty {
-            frame::DATA | frame::HEADERS if self.trailers => return Err(AFTER_TRAILERS),
+            frame::DATA | frame::HEADERS if self.trailers => return Err(frame::AFTER_TRAILERS),
             frame::DATA => {}
             frame::HEADERS => self.trailers = true,
-            ty if frame::is_known(ty) => return Err(MISPLACED),
+            ty if frame::is_known(ty) => return Err(frame::MISPLACED),
             _ => {}
         }
         self.data = header.ty == frame::DATA;
@@ -73,13 +72,6 @@ impl DataReader {
         self.input.split_to(len)
     }
 }
-
-const AFTER_TRAILERS: ConnectionFault =
-    ConnectionFault::new(H3_FRAME_UNEXPECTED, "frame after trailers");
-const MISPLACED: ConnectionFault =
-    ConnectionFault::new(H3_FRAME_UNEXPECTED, "frame may not be on a request stream");
-const TRUNCATED: ConnectionFault =
-    ConnectionFault::new(H3_FRAME_ERROR, "stream ends inside a frame");
 
 #[cfg(test)]
 mod tests {
@@ -132,15 +124,15 @@ mod tests {
         for ty in [0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0d] {
             let (_, end) = read(&frames(&[(ty, b"")]), usize::MAX);
 
-            assert_eq!(end, Err(MISPLACED));
+            assert_eq!(end, Err(frame::MISPLACED));
         }
     }
 
     #[test]
     fn nothing_but_grease_follows_trailers() {
         for (ty, end) in [
-            (0x00, Err(AFTER_TRAILERS)),
-            (0x01, Err(AFTER_TRAILERS)),
+            (0x00, Err(frame::AFTER_TRAILERS)),
+            (0x01, Err(frame::AFTER_TRAILERS)),
             (0x21, Ok(())),
         ] {
             assert_eq!(read(&frames(&[(1, b"tr"), (ty, b"")]), usize::MAX).1, end);
@@ -150,7 +142,7 @@ mod tests {
     #[test]
     fn stream_may_not_end_inside_a_frame() {
         for bytes in [&b"\x00"[..], b"\x00\x01", b"\x21\x02a"] {
-            assert_eq!(read(bytes, usize::MAX).1, Err(TRUNCATED));
+            assert_eq!(read(bytes, usize::MAX).1, Err(frame::TRUNCATED));
         }
     }
 
