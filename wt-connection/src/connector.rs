@@ -87,6 +87,8 @@ impl Connector {
     }
 
     /// Sets the congestion controller; quinn's default (CUBIC) otherwise.
+    ///
+    /// Its state is wrapped: `quinn::Connection::congestion_state` gives none of its type.
     #[must_use]
     pub fn congestion_controller(
         mut self,

@@ -128,7 +128,7 @@ impl ConnectionInfo {
     pub(crate) fn of(core: &Core) -> Self {
         // Before what is counted: the end of a connection is counted before it is told.
         let progress = core.state.progress();
-        let stats = core.quinn.stats();
+        let stats = core.stats();
         let last = core.activity.last_on_wall();
         // The two were read off the clock on the wall at different times.
         let last = progress.over.map_or(last, |over| last.min(over.wall));

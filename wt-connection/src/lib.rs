@@ -99,6 +99,7 @@
 //! Whatever a peer can fill or delay has a limit ([`Limits`]). Over it, the one stream, datagram or
 //! session is shed, and the rest of the connection goes on.
 mod activity;
+mod congestion;
 mod connecting;
 mod connection;
 mod connections;

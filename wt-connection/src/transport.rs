@@ -3,8 +3,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::IdleTimeout;
-use quinn::congestion::ControllerFactory;
+use quinn::congestion::{ControllerFactory, CubicConfig};
 
+use crate::congestion::Openable;
 use crate::limits::Limits;
 use crate::settings::Timing;
 
@@ -121,6 +122,8 @@ impl Transport {
     }
 
     /// Sets the congestion controller; quinn's default (CUBIC) otherwise.
+    ///
+    /// Its state is wrapped: `quinn::Connection::congestion_state` gives none of its type.
     #[must_use]
     pub fn congestion_controller(
         self,
@@ -194,9 +197,11 @@ impl Ours {
             .stream_receive_window(self.stream_receive_window.into())
             .receive_window(self.receive_window.into())
             .max_concurrent_uni_streams(self.max_uni_streams.saturating_add(HTTP3_STREAMS).into());
-        if let Some(factory) = &self.congestion_controller {
-            config.congestion_controller_factory(Arc::clone(factory) as _);
-        }
+        let factory = match &self.congestion_controller {
+            Some(factory) => Arc::clone(factory),
+            None => Arc::new(CubicConfig::default()),
+        };
+        config.congestion_controller_factory(Arc::new(Openable(factory)));
         #[cfg(feature = "qlog")]
         if let Some(folder) = &self.qlog {
             config.qlog_stream(crate::qlog::stream(folder));

@@ -3,6 +3,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::{Bytes, BytesMut};
 use http::uri::Authority;
+use quinn::ConnectionStats;
 use tokio::sync::{Notify, Semaphore, SetOnce};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -33,7 +34,7 @@ use crate::sessions::Sessions;
 use crate::settings::Timing;
 use crate::state::{ConnectionState, StateCell};
 use crate::unanswered::Unanswered;
-use crate::{trace, wire};
+use crate::{congestion, trace, wire};
 
 /// What a connection's handles, sessions and driver share.
 #[derive(Debug)]
@@ -84,6 +85,8 @@ pub(crate) struct Core {
     /// What the connection has to end with: the first that is found.
     fault: Arc<SetOnce<ConnectionFault>>,
     error: OnceLock<ConnectionError>,
+    /// The congestion window, before it was opened to let the end through.
+    last_window: OnceLock<u64>,
     /// `None` once the connection is over.
     guards: Lock<Option<Guards>>,
     /// Cancelled when the connection is over, and its guards are dropped.
@@ -146,6 +149,7 @@ impl Core {
             ),
             fault: Arc::default(),
             error: OnceLock::new(),
+            last_window: OnceLock::new(),
             guards: Lock::new(Some(Guards::default())),
             over: CancellationToken::new(),
         })
@@ -316,6 +320,23 @@ impl Core {
         let _ = self.error.set(error);
         self.room.close();
         self.requests.wake();
+    }
+
+    /// Closes QUIC, with a code of HTTP/3's.
+    pub(crate) fn close(&self, code: u64, reason: &str) {
+        let window = self.quinn.stats().path.cwnd;
+        self.last_window.get_or_init(|| window);
+        congestion::open(&self.quinn);
+        self.quinn.close(wire::varint(code), reason.as_bytes());
+    }
+
+    /// What is known of the path.
+    pub(crate) fn stats(&self) -> ConnectionStats {
+        let mut stats = self.quinn.stats();
+        if let Some(window) = self.last_window.get() {
+            stats.path.cwnd = *window;
+        }
+        stats
     }
 
     /// Tells everybody who waits that the connection is over.

@@ -12,7 +12,6 @@ use crate::error::{Close, ConnectionError, SessionError};
 use crate::proto::code;
 use crate::session::Ask;
 use crate::state::ConnectionState;
-use crate::wire;
 
 /// The task of one connection: it runs the demultiplexer until the connection ends, and ends it.
 pub(crate) struct Driver {
@@ -35,9 +34,8 @@ struct Guard(Arc<Core>);
 impl Drop for Guard {
     fn drop(&mut self) {
         if thread::panicking() {
-            let reason = b"internal error";
-            let code = wire::varint(code::H3_INTERNAL_ERROR);
-            self.0.quinn.close(code, reason);
+            let reason = "internal error";
+            self.0.close(code::H3_INTERNAL_ERROR, reason);
             self.0.set_error(ConnectionError::Internal);
             self.0.sessions.arrivals().close();
             self.0.finish();
@@ -75,7 +73,7 @@ impl Driver {
             }
             End::Stop(Stop::Fault(fault)) => {
                 self.lose(ConnectionError::fault(fault));
-                self.close(fault.code, fault.reason);
+                self.core.close(fault.code, fault.reason);
                 self.wind_down().await;
             }
             End::Stop(Stop::Lost(error)) => {
@@ -94,7 +92,7 @@ impl Driver {
         if told {
             sleep(HEARD).await;
         }
-        self.close(code::H3_NO_ERROR, close.reason());
+        self.core.close(code::H3_NO_ERROR, close.reason());
     }
 
     /// Ends every session with the connection.
@@ -139,10 +137,6 @@ impl Driver {
         let delivered = self.core.answers.delivered();
         // Whether it was in time or not, there is nothing more to do.
         let _ = timeout(self.core.limits.flush_timeout, delivered).await;
-    }
-
-    fn close(&self, code: u64, reason: &str) {
-        self.core.quinn.close(wire::varint(code), reason.as_bytes());
     }
 }
 
