@@ -55,6 +55,7 @@ impl SessionRequest {
         } = queued;
         let offered = subprotocol::offer(request.headers());
         let span = trace::session(&handle.core, request.uri());
+        span.record("id", u64::from(send.id()));
         Self {
             request,
             handle,

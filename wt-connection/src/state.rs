@@ -26,7 +26,8 @@ pub enum ConnectionState {
     /// Open for new sessions.
     Connected,
     /// Nothing new begins, by the peer's wish or by this side's
-    /// ([`Connection::drain`](crate::Connection::drain)); what is open goes on.
+    /// ([`Connection::drain`](crate::Connection::drain), or much that was given up half-way); what
+    /// is open goes on.
     Draining,
     /// This side is closing: sessions are told, what they sent is flushed.
     Closing,

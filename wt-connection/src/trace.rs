@@ -28,7 +28,7 @@ pub(crate) fn connection(id: ConnectionId, side: Side, remote_address: SocketAdd
     debug_span!(parent: None, "connection", %id, side, %remote_address)
 }
 
-/// The span of a session that is asked for, whose id a client knows later.
+/// The span of a session that is asked for; its id is recorded once it is known.
 pub(crate) fn session(core: &Core, uri: &Uri) -> Span {
     // What is behind the path may be a secret, too.
     let authority = uri.authority().unwrap_or(&core.authority);

@@ -84,7 +84,9 @@ impl CriticalStreams {
                 chunk = read(&mut self.control) => chunk.map(|chunk| {
                     self.reader.push(&chunk);
                 }),
-                chunk = read(&mut self.encoder) => chunk.and_then(|chunk| qpack::check_encoder_stream(&chunk)),
+                chunk = read(&mut self.encoder) => {
+                    chunk.and_then(|chunk| qpack::check_encoder_stream(&chunk))
+                }
                 chunk = read(&mut self.decoder) => {
                     chunk.and_then(|chunk| self.decoded.push(&chunk))
                 }

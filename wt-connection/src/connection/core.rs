@@ -18,7 +18,7 @@ use crate::connection::goaway::GoAway;
 use crate::connection::left_behind::LeftBehind;
 use crate::connection::peer::PeerSettings;
 use crate::connection::requests::{Queued, Requests};
-use crate::error::ConnectionError;
+use crate::error::{ConnectionError, SessionError};
 use crate::guards::Guards;
 use crate::http3::Exchanges;
 use crate::id::ConnectionId;
@@ -163,7 +163,6 @@ impl Core {
         rest: Bytes,
         span: Span,
     ) -> Arc<SessionCore> {
-        span.record("id", u64::from(send.id()));
         let session = SessionCore::new(
             send.id().into(),
             self.quinn.clone(),
@@ -209,6 +208,13 @@ impl Core {
     pub(crate) fn fail(&self, fault: ConnectionFault) {
         // The first ends the connection.
         let _ = self.fault.set(fault);
+    }
+
+    /// Counts what costs one request, or with a fault, which counts by itself, the connection.
+    pub(crate) fn count_error(&self) {
+        if self.fault.get().is_none() {
+            self.activity.count_error();
+        }
     }
 
     /// Waits until the connection has to end with something.
@@ -320,6 +326,16 @@ impl Core {
         let _ = self.error.set(error);
         self.room.close();
         self.requests.wake();
+    }
+
+    /// Ends every session with the connection.
+    pub(crate) fn lose(&self, error: ConnectionError) {
+        let ended = SessionError::Connection(error.clone());
+        self.set_error(error);
+        for session in self.sessions.all() {
+            session.end(&ended);
+            session.ask(Ask::Lost(ended.clone()));
+        }
     }
 
     /// Closes QUIC, with a code of HTTP/3's.

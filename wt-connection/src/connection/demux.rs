@@ -282,7 +282,7 @@ impl Demux {
             }
             BiKind::Http => match self.http.accept(send, recv, rest) {
                 Some(arrival) => self.core.requests.push_plain(arrival),
-                None => self.core.activity.count_error(),
+                None => self.core.count_error(),
             },
             BiKind::Answer(status) => {
                 if status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE {

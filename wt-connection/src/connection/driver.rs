@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 use crate::connection::demux::Demux;
 use crate::connection::stop::Stop;
 use crate::connection::{Core, Owner, control};
-use crate::error::{Close, ConnectionError, SessionError};
+use crate::error::{Close, ConnectionError};
 use crate::proto::code;
 use crate::session::Ask;
 use crate::state::ConnectionState;
@@ -34,11 +34,12 @@ struct Guard(Arc<Core>);
 impl Drop for Guard {
     fn drop(&mut self) {
         if thread::panicking() {
-            let reason = "internal error";
-            self.0.close(code::H3_INTERNAL_ERROR, reason);
-            self.0.set_error(ConnectionError::Internal);
-            self.0.sessions.arrivals().close();
-            self.0.finish();
+            let core = &self.0;
+            core.close(code::H3_INTERNAL_ERROR, "internal error");
+            core.lose(ConnectionError::Internal);
+            core.requests.refuse_all(code::H3_INTERNAL_ERROR);
+            core.sessions.arrivals().close();
+            core.finish();
         }
     }
 }
@@ -50,11 +51,12 @@ impl Driver {
 
     /// Runs until the connection is over.
     pub(crate) async fn run(self) {
-        let _guard = Guard(Arc::clone(&self.core));
         let mut demux = Demux::new(Arc::clone(&self.core));
         // The control streams of both sides must stay open as long as the connection: this side's
         // is kept here, the peer's in the demultiplexer.
         let mut control = None;
+        // Dropped before them.
+        let _guard = Guard(Arc::clone(&self.core));
         let end = self.work(&mut demux, &mut control).await;
         self.core.sessions.arrivals().close();
         match end {
@@ -72,12 +74,12 @@ impl Driver {
                 self.close_orderly(close, told).await;
             }
             End::Stop(Stop::Fault(fault)) => {
-                self.lose(ConnectionError::fault(fault));
+                self.core.lose(ConnectionError::fault(fault));
                 self.core.close(fault.code, fault.reason);
                 self.wind_down().await;
             }
             End::Stop(Stop::Lost(error)) => {
-                self.lose(error);
+                self.core.lose(error);
                 self.wind_down().await;
             }
         }
@@ -93,16 +95,6 @@ impl Driver {
             sleep(HEARD).await;
         }
         self.core.close(code::H3_NO_ERROR, close.reason());
-    }
-
-    /// Ends every session with the connection.
-    fn lose(&self, error: ConnectionError) {
-        let ended = SessionError::Connection(error.clone());
-        self.core.set_error(error);
-        for session in self.core.sessions.all() {
-            session.end(&ended);
-            session.ask(Ask::Lost(ended.clone()));
-        }
     }
 
     async fn work(&self, demux: &mut Demux, control: &mut Option<quinn::SendStream>) -> End {
@@ -158,6 +150,7 @@ mod tests {
     use tokio_test::{assert_ready, task};
 
     use super::*;
+    use crate::error::SessionError;
     use crate::{Connector, Endpoint, Identity, Trust};
 
     #[tokio::test]
@@ -172,6 +165,9 @@ mod tests {
         let accept = async { server.accept().await.unwrap().await.unwrap() };
         let (client, there) = tokio::join!(connecting, accept);
         let client = client.unwrap();
+        let accept = async { there.accept().await.unwrap().accept().await.unwrap() };
+        let (session, _accepted) = tokio::join!(client.open("/"), accept);
+        let session = session.unwrap();
 
         let core = Arc::clone(client.core());
         let panicked = catch_unwind(AssertUnwindSafe(|| {
@@ -182,6 +178,8 @@ mod tests {
         assert!(panicked.is_err());
         assert_ready!(task::spawn(core.sessions.arrivals().placed()).poll());
         assert_eq!(client.closed().await, ConnectionError::Internal);
+        let ended = SessionError::Connection(ConnectionError::Internal);
+        assert_eq!(session.closed().await, ended);
         let info = client.info();
         assert_eq!((info.state, info.error_count), (ConnectionState::Failed, 1));
         let ConnectionError::ClosedByPeer { code, .. } = there.closed().await else {

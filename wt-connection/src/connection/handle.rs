@@ -181,6 +181,10 @@ impl Connection {
     /// On a client, the connection is no longer ready. On a server, sessions and requests that were
     /// on their way when the client was told are still taken, those behind them refused unprocessed
     /// ([RFC 9114 §5.2](https://www.rfc-editor.org/rfc/rfc9114#section-5.2)).
+    ///
+    /// A connection on which this side has reset 4,096 streams that somebody waited for drains by
+    /// itself: those of requests, answers, sessions and pings that were given up half-way, of which
+    /// QUIC keeps a few words each until the connection's end.
     pub fn drain(&self) {
         self.core().drain();
     }

@@ -37,6 +37,7 @@ pub(crate) async fn open(
     };
     let (send, recv) = opened.map_err(|error| core.lost(error))?;
     let mut connect = Connect::new(core, send, recv, reserved);
+    span.record("id", connect.id);
     let response = tokio::select! {
         biased;
         () = core.goaway.unprocessed(connect.id) => return Err(OpenError::Unprocessed),

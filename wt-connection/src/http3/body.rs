@@ -122,7 +122,7 @@ impl Body {
         };
         let next = ready!(content.poll_next(cx));
         if let Some(Err(BodyError::Malformed)) = next {
-            content.handle.core.activity.count_error();
+            content.handle.core.count_error();
         }
         if !matches!(&next, Some(Ok(frame)) if frame.is_data()) {
             if !matches!(next, Some(Err(_))) {
