@@ -20,24 +20,6 @@ pub(crate) async fn until<T>(notify: &Notify, mut check: impl FnMut() -> Option<
     }
 }
 
-/// Waits for the next of what queues up; `take` gives it, and says whether there is more for
-/// others.
-///
-/// Whoever adds to the queue notifies one. This costs less than [`until`], since one who looks in
-/// vain finds in `notify` what was added meanwhile.
-pub(crate) async fn next<T>(notify: &Notify, mut take: impl FnMut() -> Option<(T, bool)>) -> T {
-    loop {
-        if let Some((taken, more)) = take() {
-            // Two that were added while nobody waited were told as one.
-            if more {
-                notify.notify_one();
-            }
-            return taken;
-        }
-        notify.notified().await;
-    }
-}
-
 /// Polls once, outside of any task; `None` where the future would wait.
 pub(crate) fn at_once<F: Future>(future: Pin<&mut F>) -> Option<F::Output> {
     match future.poll(&mut Context::from_waker(Waker::noop())) {

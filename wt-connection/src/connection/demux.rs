@@ -18,6 +18,7 @@ use crate::proto::fault::ConnectionFault;
 use crate::proto::stream_header::Kind;
 use crate::proto::{code, datagram};
 use crate::session::IncomingStream;
+use crate::sessions::Delivery;
 use crate::stream::Received;
 use crate::{reply, wait, wire};
 
@@ -141,23 +142,28 @@ impl Demux {
     }
 
     async fn arrived_datagrams(&self, first: Bytes) -> Result<(), ConnectionFault> {
-        self.place_datagram(first)?;
+        let mut awaited = self.place_datagram(first)?;
         for _ in 1..BATCH {
             let next = pin!(self.core.quinn.read_datagram());
             let Some(Ok(datagram)) = wait::now(next).await else {
                 break;
             };
-            self.place_datagram(datagram)?;
+            awaited |= self.place_datagram(datagram)?;
+        }
+        if awaited {
+            self.core.activity.record();
         }
         Ok(())
     }
 
-    fn place_datagram(&self, mut datagram: Bytes) -> Result<(), ConnectionFault> {
+    /// Gives a datagram to its session; says whether somebody has waited for it.
+    fn place_datagram(&self, mut datagram: Bytes) -> Result<bool, ConnectionFault> {
         let id = datagram::decode(&mut datagram)?;
-        if !self.core.sessions.datagram(id, datagram) {
+        let delivery = self.core.sessions.datagram(id, datagram);
+        if delivery == Delivery::Astray {
             self.core.abort_plain(id);
         }
-        Ok(())
+        Ok(delivery == Delivery::Awaited)
     }
 
     async fn arrived_uni(&mut self, mut arrival: UniArrival) -> Result<(), ConnectionFault> {

@@ -1,6 +1,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
+use std::task::Waker;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
@@ -15,6 +16,7 @@ use crate::session::handle::SessionHandle;
 use crate::session::incoming::IncomingStream;
 use crate::session::live::StreamKey;
 use crate::session::pause::Pause;
+use crate::session::readers::Next;
 use crate::session::state::{Ask, State};
 use crate::session::unannounced::Unannounced;
 use crate::stream::{BiStream, Half, Received, RecvStream, SendStream, Sending, Sent, is_stopped};
@@ -34,9 +36,6 @@ pub(crate) struct SessionCore {
     state: Lock<State>,
     /// What its `Session`s share; gone with the last of them.
     handle: OnceLock<Weak<SessionHandle>>,
-    bi_arrived: Notify,
-    uni_arrived: Notify,
-    datagram_arrived: Notify,
     /// Told when the first stream lingers.
     lingering: Notify,
     /// Told whenever a wish, draining or an end is noted.
@@ -63,9 +62,6 @@ impl SessionCore {
             state: Lock::new(State::new(received_datagrams, Arc::clone(&left_behind))),
             left_behind,
             handle: OnceLock::new(),
-            bi_arrived: Notify::new(),
-            uni_arrived: Notify::new(),
-            datagram_arrived: Notify::new(),
             lingering: Notify::new(),
             changed: Notify::new(),
         })
@@ -73,23 +69,32 @@ impl SessionCore {
 
     /// Queues a stream; the connection's limit of open streams bounds the queue.
     pub(crate) fn push_stream(&self, stream: IncomingStream) {
-        let arrived = match stream {
-            IncomingStream::Bi(..) => &self.bi_arrived,
-            IncomingStream::Uni(_) => &self.uni_arrived,
+        let readers = match stream {
+            IncomingStream::Bi(..) => State::bi_readers,
+            IncomingStream::Uni(_) => State::uni_readers,
         };
-        let refused = self.state.lock().push(stream);
-        match refused {
-            None => arrived.notify_one(),
-            Some(stream) => stream.refuse(code::WT_SESSION_GONE),
+        let mut state = self.state.lock();
+        let refused = state.push(stream);
+        let reader = readers(&mut state).call();
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        if let Some(stream) = refused {
+            stream.refuse(code::WT_SESSION_GONE);
         }
     }
 
-    pub(crate) fn push_datagram(&self, datagram: Bytes) {
-        let dropped = self.state.lock().push_datagram(datagram);
+    /// Queues a datagram; gives who has waited for it, to be woken once nothing is locked.
+    pub(crate) fn push_datagram(&self, datagram: Bytes) -> Option<Waker> {
+        let mut state = self.state.lock();
+        let dropped = state.push_datagram(datagram);
+        let reader = state.datagram_readers().call();
+        drop(state);
         if dropped {
             self.activity.count_error();
         }
-        self.datagram_arrived.notify_one();
+        reader
     }
 }
 
@@ -150,18 +155,28 @@ impl SessionCore {
         &self,
         handle: &Arc<SessionHandle>,
     ) -> Result<BiStream, SessionError> {
-        self.touched(wait::next(&self.bi_arrived, || self.state.lock().next_bi(handle)).await)
+        let take = |state: &mut State| state.next_bi(handle);
+        let (next, _) = Next::new(&self.state, State::bi_readers, take).await;
+        self.touched(next)
     }
 
     pub(crate) async fn accept_uni(
         &self,
         handle: &Arc<SessionHandle>,
     ) -> Result<RecvStream, SessionError> {
-        self.touched(wait::next(&self.uni_arrived, || self.state.lock().next_uni(handle)).await)
+        let take = |state: &mut State| state.next_uni(handle);
+        let (next, _) = Next::new(&self.state, State::uni_readers, take).await;
+        self.touched(next)
     }
 
     pub(crate) async fn read_datagram(&self) -> Result<Bytes, SessionError> {
-        self.touched(wait::next(&self.datagram_arrived, || self.state.lock().next_datagram()).await)
+        let (next, waited) =
+            Next::new(&self.state, State::datagram_readers, State::next_datagram).await;
+        if waited {
+            // The driver has noted that, once for all that came at once.
+            return next;
+        }
+        self.touched(next)
     }
 
     pub(crate) fn send_datagram(&self, payload: &[u8]) -> Result<(), SendDatagramError> {
@@ -353,14 +368,13 @@ impl SessionCore {
     /// Ends every stream, but for those that outlive the session; from here on each operation on
     /// the others fails with `error`.
     pub(crate) fn end(&self, error: &SessionError) {
-        let live = self.state.lock().end(error);
-        let Some(live) = live else { return };
+        let mut state = self.state.lock();
+        let Some(live) = state.end(error) else { return };
+        let readers = state.readers();
+        drop(state);
         live.end(error, &self.left_behind);
         self.changed.notify_waiters();
-        // One after the other, each telling the next.
-        self.bi_arrived.notify_one();
-        self.uni_arrived.notify_one();
-        self.datagram_arrived.notify_one();
+        readers.for_each(Waker::wake);
     }
 
     /// Lets go of the guards and tells who waits for the end.

@@ -41,10 +41,6 @@ impl Datagrams {
         self.queue.pop_front()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
-
     pub(crate) fn clear(&mut self) {
         self.queue = VecDeque::new();
     }

@@ -7,6 +7,7 @@ mod incoming;
 mod live;
 mod outbox;
 mod pause;
+mod readers;
 mod service;
 mod state;
 mod task;

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
+use std::task::Waker;
 
 use bytes::Bytes;
 
@@ -11,6 +12,7 @@ use crate::session::datagrams::Datagrams;
 use crate::session::handle::SessionHandle;
 use crate::session::incoming::IncomingStream;
 use crate::session::live::{Live, LiveHalf, StreamKey};
+use crate::session::readers::Readers;
 use crate::stream::{
     Abort, BiStream, Half, Lingering, Received, RecvStream, SendStream, Sending, outlives,
 };
@@ -29,8 +31,11 @@ pub(crate) struct State {
     /// The peer has been told, too, or cannot be.
     over: bool,
     bi: VecDeque<(quinn::SendStream, Received)>,
+    bi_readers: Readers,
     uni: VecDeque<Received>,
+    uni_readers: Readers,
     datagrams: Datagrams,
+    datagram_readers: Readers,
     live: Live,
     lingering: Lingering,
     guards: Guards,
@@ -77,8 +82,11 @@ impl State {
             ended: None,
             over: false,
             bi: VecDeque::new(),
+            bi_readers: Readers::default(),
             uni: VecDeque::new(),
+            uni_readers: Readers::default(),
             datagrams: Datagrams::new(received_datagrams),
+            datagram_readers: Readers::default(),
             live: Live::default(),
             lingering: Lingering::default(),
             guards: Guards::default(),
@@ -145,37 +153,51 @@ impl State {
         self.ended.is_none() && self.datagrams.push(datagram)
     }
 
-    /// The next bidirectional stream, or why there is none any more; and whether more can be said.
+    /// The next bidirectional stream, or why there is none any more.
     pub(crate) fn next_bi(
         &mut self,
         handle: &Arc<SessionHandle>,
-    ) -> Option<(Result<BiStream, SessionError>, bool)> {
-        let next = match self.bi.pop_front() {
-            Some((send, recv)) => Ok(self.adopt_bi(handle, send, recv)),
-            None => Err(self.ended()?),
-        };
-        Some((next, !self.bi.is_empty() || self.ended.is_some()))
+    ) -> Option<Result<BiStream, SessionError>> {
+        let next = self.bi.pop_front();
+        let adopt = |(send, recv)| Ok(self.adopt_bi(handle, send, recv));
+        next.map(adopt).or_else(|| self.ended().map(Err))
     }
 
-    /// The next unidirectional stream, or why there is none any more; and whether more can be said.
+    pub(super) fn bi_readers(&mut self) -> &mut Readers {
+        &mut self.bi_readers
+    }
+
+    /// The next unidirectional stream, or why there is none any more.
     pub(crate) fn next_uni(
         &mut self,
         handle: &Arc<SessionHandle>,
-    ) -> Option<(Result<RecvStream, SessionError>, bool)> {
-        let next = match self.uni.pop_front() {
-            Some(recv) => Ok(self.adopt_recv(handle, recv)),
-            None => Err(self.ended()?),
-        };
-        Some((next, !self.uni.is_empty() || self.ended.is_some()))
+    ) -> Option<Result<RecvStream, SessionError>> {
+        let next = self.uni.pop_front();
+        let adopt = |recv| Ok(self.adopt_recv(handle, recv));
+        next.map(adopt).or_else(|| self.ended().map(Err))
     }
 
-    /// The next datagram, or why there is none any more; and whether more can be said.
-    pub(crate) fn next_datagram(&mut self) -> Option<(Result<Bytes, SessionError>, bool)> {
-        let next = match self.datagrams.pop() {
-            Some(datagram) => Ok(datagram),
-            None => Err(self.ended()?),
-        };
-        Some((next, !self.datagrams.is_empty() || self.ended.is_some()))
+    pub(super) fn uni_readers(&mut self) -> &mut Readers {
+        &mut self.uni_readers
+    }
+
+    /// The next datagram, or why there is none any more.
+    pub(crate) fn next_datagram(&mut self) -> Option<Result<Bytes, SessionError>> {
+        let next = self.datagrams.pop();
+        next.map(Ok).or_else(|| self.ended().map(Err))
+    }
+
+    pub(super) fn datagram_readers(&mut self) -> &mut Readers {
+        &mut self.datagram_readers
+    }
+
+    /// Everybody who waits for a stream or a datagram.
+    pub(super) fn readers(&mut self) -> impl Iterator<Item = Waker> + use<> {
+        let streams = self
+            .bi_readers
+            .call_all()
+            .chain(self.uni_readers.call_all());
+        streams.chain(self.datagram_readers.call_all())
     }
 
     pub(crate) fn dropped_datagrams(&self) -> u64 {
@@ -342,6 +364,6 @@ mod tests {
         let _ = state.end(&error);
         state.push_datagram(Bytes::from_static(b"after"));
 
-        assert_eq!(state.next_datagram(), Some((Err(error), true)));
+        assert_eq!(state.next_datagram(), Some(Err(error)));
     }
 }

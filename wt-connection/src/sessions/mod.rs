@@ -5,4 +5,4 @@ mod early;
 mod registry;
 mod table;
 
-pub(crate) use registry::Sessions;
+pub(crate) use registry::{Delivery, Sessions};

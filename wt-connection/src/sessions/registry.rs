@@ -19,6 +19,17 @@ pub(crate) struct Sessions {
     arrivals: Arrivals,
 }
 
+/// What became of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// Somebody has waited for it.
+    Awaited,
+    /// It is kept until it is read, or over a limit.
+    Kept,
+    /// It is for no session.
+    Astray,
+}
+
 type SessionTable = Table<Arc<SessionCore>, IncomingStream>;
 
 impl Sessions {
@@ -67,7 +78,8 @@ impl Sessions {
             session.push_stream(stream);
         }
         for datagram in early.datagrams {
-            session.push_datagram(datagram);
+            let reader = session.push_datagram(datagram);
+            debug_assert!(reader.is_none(), "nobody has the session yet");
         }
     }
 
@@ -83,13 +95,17 @@ impl Sessions {
         Self::place(self.table.lock(), id, stream);
     }
 
-    /// Takes a datagram in, unless it is for what is no session.
-    pub(crate) fn datagram(&self, id: u64, datagram: Bytes) -> bool {
+    /// Gives a datagram to its session.
+    pub(crate) fn datagram(&self, id: u64, datagram: Bytes) -> Delivery {
         let mut table = self.table.lock();
         if let Some(session) = table.session(id) {
+            // Under the lock, which costs less than to count who has the session.
+            let reader = session.push_datagram(datagram);
             drop(table);
-            session.push_datagram(datagram);
-            return true;
+            return reader.map_or(Delivery::Kept, |reader| {
+                reader.wake();
+                Delivery::Awaited
+            });
         }
         let now = Instant::now();
         let late = table.forget(now);
@@ -99,7 +115,10 @@ impl Sessions {
             tracing::trace!(session = id, "a datagram came too early");
         }
         Self::refuse(late, code::WT_BUFFERED_STREAM_REJECTED);
-        !matches!(place, Place::Refuse(_, code::WT_SESSION_GONE))
+        match place {
+            Place::Refuse(_, code::WT_SESSION_GONE) => Delivery::Astray,
+            Place::Refuse(..) | Place::Kept => Delivery::Kept,
+        }
     }
 
     /// Takes in a stream of the client's, `stream_id`, which is no session then.
@@ -109,6 +128,7 @@ impl Sessions {
         Self::place(table, id, stream);
         Self::refuse(early.streams, code::WT_SESSION_GONE);
     }
+
     /// The open sessions.
     pub(crate) fn all(&self) -> Vec<Arc<SessionCore>> {
         self.table.lock().all()
@@ -120,7 +140,7 @@ impl Sessions {
     }
 
     fn place(mut table: MutexGuard<'_, SessionTable>, id: u64, stream: IncomingStream) {
-        if let Some(session) = table.session(id) {
+        if let Some(session) = table.session(id).cloned() {
             drop(table);
             return session.push_stream(stream);
         }

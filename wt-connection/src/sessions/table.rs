@@ -151,9 +151,9 @@ impl<C: Clone, S> Table<C, S> {
     }
 
     /// The session, if it is open.
-    pub(crate) fn session(&self, id: u64) -> Option<C> {
+    pub(crate) fn session(&self, id: u64) -> Option<&C> {
         match self.slots.get(&id)? {
-            Slot::Open(session) => Some(session.clone()),
+            Slot::Open(session) => Some(session),
             Slot::Unknown(..) | Slot::Asked(_) => None,
         }
     }
@@ -289,7 +289,7 @@ mod tests {
 
         assert_eq!(early.streams, [7, 8]);
         assert_eq!(early.datagrams.len(), 1);
-        assert_eq!(table.session(4), Some("four"));
+        assert_eq!(table.session(4), Some(&"four"));
     }
 
     #[test]
