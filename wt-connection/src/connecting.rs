@@ -204,7 +204,7 @@ impl Setup {
 }
 
 fn admits_sessions(core: &Core, server: &Settings) -> bool {
-    server.webtransport()
+    core.peer.speaks_webtransport()
         && server.extended_connect()
         && server.datagrams()
         && core.quinn.max_datagram_size().is_some()

@@ -173,6 +173,7 @@ pub use incoming::Incoming;
 pub use info::ConnectionInfo;
 pub use limits::Limits;
 pub use origins::Origins;
+pub use proto::generation::Generation;
 pub use protocols::Protocols;
 pub use request::SessionRequest;
 pub use server::{Cut, Peer, Server, ShutdownReport};

@@ -63,6 +63,7 @@ impl Protocols {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::generation::Names;
 
     #[test]
     fn every_printable_character_may_be_in_a_name() {
@@ -72,7 +73,8 @@ mod tests {
 
         let mut headers = http::HeaderMap::new();
         headers.insert(subprotocol::OFFER, header);
-        assert_eq!(subprotocol::offer(&headers), [&printable, " "]);
+        let offered = subprotocol::offer(&headers, Names::Strings);
+        assert_eq!(offered.names, [&printable, " "]);
     }
 
     #[test]

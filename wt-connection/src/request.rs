@@ -14,7 +14,7 @@ use crate::content_stream::ContentStream;
 use crate::error::SessionError;
 use crate::given_up::given_up;
 use crate::proto::code;
-use crate::proto::subprotocol::{self, NotOffered};
+use crate::proto::subprotocol::{self, NotOffered, Offer};
 use crate::session::SessionHandle;
 use crate::{Session, head, reply, trace, wire};
 
@@ -32,7 +32,7 @@ pub struct SessionRequest {
     /// What it is aborted with, if it is dropped then.
     abort: u64,
     /// The subprotocols that the client offers.
-    offered: Vec<String>,
+    offered: Offer,
     protocol: Option<String>,
     /// Its connection is in use until it is answered.
     _in_use: InUse,
@@ -53,7 +53,8 @@ impl SessionRequest {
             rest,
             in_use,
         } = queued;
-        let offered = subprotocol::offer(request.headers());
+        let types = handle.core.peer.generation().names();
+        let offered = subprotocol::offer(request.headers(), types);
         let span = trace::session(&handle.core, request.uri());
         span.record("id", u64::from(send.id()));
         Self {
@@ -88,7 +89,7 @@ impl SessionRequest {
     where
         N: AsRef<str>,
     {
-        self.protocol = subprotocol::choose(supported, &self.offered);
+        self.protocol = subprotocol::choose(supported, &self.offered.names);
         self
     }
 
@@ -102,7 +103,7 @@ impl SessionRequest {
     /// malformed.
     #[must_use]
     pub fn protocols(&self) -> &[String] {
-        &self.offered
+        &self.offered.names
     }
 
     /// The request as it came: its URI, its headers.
@@ -177,7 +178,8 @@ impl SessionRequest {
         mut response: http::Response<()>,
     ) -> Result<Session, SessionError> {
         let chosen = self.protocol.as_deref();
-        let protocol = subprotocol::answer(response.headers_mut(), chosen, &self.offered)
+        let types = self.handle.core.peer.generation().names();
+        let protocol = subprotocol::answer(response.headers_mut(), chosen, &self.offered, types)
             .map_err(|NotOffered| SessionError::InvalidResponse)?;
         if self.headers().contains_key(DRAFT02_REQUEST) {
             let draft = HeaderValue::from_static("draft02");

@@ -223,11 +223,11 @@ impl Core {
     }
 
     pub(crate) fn set_peer(&self, settings: Settings) {
+        self.peer.set(settings, &self.settings());
         if self.side == Side::Client {
-            let room = usize::try_from(settings.max_sessions()).unwrap_or(usize::MAX);
-            self.room.add_permits(room.min(Semaphore::MAX_PERMITS));
+            self.room
+                .add_permits(self.max_sessions().min(Semaphore::MAX_PERMITS));
         }
-        self.peer.set(settings);
     }
 
     /// This side's SETTINGS.

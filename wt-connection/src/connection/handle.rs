@@ -13,6 +13,7 @@ use crate::connecting::Setup;
 use crate::connection::{Core, Handle, Owner, WeakConnection};
 use crate::error::{Close, ConnectionError, OpenError, PingError};
 use crate::proto::capsule;
+use crate::proto::generation::Generation;
 use crate::settings::Timing;
 use crate::{
     Connecting, ConnectionId, ConnectionInfo, ConnectionSettings, ConnectionState,
@@ -203,6 +204,14 @@ impl Connection {
     #[must_use]
     pub fn max_sessions(&self) -> usize {
         self.core().max_sessions()
+    }
+
+    /// Which drafts of WebTransport the connection goes by: the newest that both sides announce.
+    ///
+    /// On a server, a client that announces none counts as one of [`Generation::Draft07`].
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.core().peer.generation()
     }
 
     /// Names the connection within this process.

@@ -13,8 +13,9 @@ use crate::connection::cancelled::Cancelled;
 use crate::connection::{Core, Handle};
 use crate::error::{ConnectionError, OpenError};
 use crate::proto::fault::Fault;
+use crate::proto::generation::Names;
 use crate::proto::headers_frame::HeadersReader;
-use crate::proto::{code, draft, frame, message, qpack, subprotocol};
+use crate::proto::{code, frame, message, qpack, subprotocol};
 use crate::session::{SessionCore, SessionHandle};
 use crate::{Protocols, Session, head, trace, wire};
 
@@ -47,9 +48,10 @@ pub(crate) async fn open(
         connect.give_up(code::H3_REQUEST_CANCELLED);
         return Err(OpenError::Rejected(Box::new(response)));
     }
-    let protocol = subprotocol::choice(response.headers());
+    let generation = core.peer.generation();
+    let protocol = subprotocol::choice(response.headers(), generation.names());
     if let Some(wrong) = protocol.as_ref().filter(|name| !offered.contains(name)) {
-        connect.give_up(code::WT_ALPN_ERROR);
+        connect.give_up(generation.protocol_error());
         core.activity.count_error();
         return Err(OpenError::WrongProtocol(wrong.clone()));
     }
@@ -64,7 +66,8 @@ fn offer(request: &mut http::Request<()>) -> Vec<String> {
         let value = protocols.to_header();
         request.headers_mut().insert(subprotocol::OFFER, value);
     }
-    subprotocol::offer(request.headers())
+    // Its own header is read as it may be written by hand.
+    subprotocol::offer(request.headers(), Names::Either).names
 }
 
 /// The request's HEADERS frame.
@@ -74,8 +77,11 @@ fn encode(core: &Core, request: http::Request<()>) -> Result<Bytes, OpenError> {
     uri.scheme.get_or_insert(Scheme::HTTPS);
     uri.authority.get_or_insert_with(|| core.authority.clone());
     parts.uri = Uri::from_parts(uri).map_err(|error| OpenError::InvalidRequest(error.into()))?;
-    parts.headers.insert(DRAFT02, HeaderValue::from_static("1"));
-    let block = message::encode_connect(&parts, draft::TOKEN)
+    let generation = core.peer.generation();
+    if generation.has_version_header() {
+        parts.headers.insert(DRAFT02, HeaderValue::from_static("1"));
+    }
+    let block = message::encode_connect(&parts, generation.token())
         .map_err(|error| OpenError::InvalidRequest(error.into()))?;
     let mut framed = BytesMut::with_capacity(block.len() + 16);
     frame::put(&mut framed, frame::HEADERS, &block);

@@ -2,35 +2,61 @@ use std::sync::Arc;
 
 use tokio::sync::SetOnce;
 
+use crate::proto::generation::Generation;
 use crate::proto::settings::Settings;
 
-/// The peer's SETTINGS, once they have come.
+/// The peer's SETTINGS, once they have come, and what follows from them.
 #[derive(Debug, Default)]
-pub(crate) struct PeerSettings(SetOnce<Arc<Settings>>);
+pub(crate) struct PeerSettings(SetOnce<Peer>);
+
+#[derive(Debug)]
+struct Peer {
+    settings: Arc<Settings>,
+    /// `None` if it announces none that this side does.
+    generation: Option<Generation>,
+}
 
 impl PeerSettings {
-    pub(crate) fn set(&self, settings: Settings) {
+    /// Notes what the peer announces, to which this side announces `ours`.
+    pub(crate) fn set(&self, settings: Settings, ours: &Settings) {
+        let generation = Generation::of(ours, &settings);
+        let settings = Arc::new(settings);
         // They come once: a second frame of them ends the connection.
-        let _ = self.0.set(Arc::new(settings));
+        let _ = self.0.set(Peer {
+            settings,
+            generation,
+        });
     }
 
     pub(crate) fn get(&self) -> Option<Arc<Settings>> {
-        self.0.get().cloned()
+        self.0.get().map(|peer| Arc::clone(&peer.settings))
     }
 
     /// Waits for them.
     pub(crate) async fn known(&self) -> Arc<Settings> {
-        Arc::clone(self.0.wait().await)
+        Arc::clone(&self.0.wait().await.settings)
+    }
+
+    /// Says whether the peer announces a generation that this side does, too.
+    pub(crate) fn speaks_webtransport(&self) -> bool {
+        self.0.get().is_some_and(|peer| peer.generation.is_some())
+    }
+
+    /// What the connection goes by. Clients of drafts 09 to 14 need not announce it.
+    pub(crate) fn generation(&self) -> Generation {
+        let announced = self.0.get().and_then(|peer| peer.generation);
+        announced.unwrap_or(Generation::Draft07)
     }
 
     /// How many sessions the peer admits: none until it has said so.
     pub(crate) fn max_sessions(&self) -> u64 {
-        self.0.get().map_or(0, |peer| peer.max_sessions())
+        let max = |peer: &Peer| peer.settings.max_sessions();
+        self.0.get().map_or(0, max)
     }
 
     /// How large a header section the peer takes.
     pub(crate) fn max_field_section(&self) -> u64 {
-        let max = self.0.get().and_then(|peer| peer.max_field_section());
-        max.unwrap_or(u64::MAX)
+        let max = |peer: &Peer| peer.settings.max_field_section();
+        self.0.get().and_then(max).unwrap_or(u64::MAX)
     }
 }

@@ -31,6 +31,7 @@ pub mod datagram;
 pub mod draft;
 pub mod fault;
 pub mod frame;
+pub mod generation;
 pub mod headers_frame;
 pub mod message;
 pub mod qpack;

@@ -86,17 +86,6 @@ impl Settings {
         }
     }
 
-    /// Tells whether the sender speaks WebTransport, of a generation that this side announces, too.
-    pub fn webtransport(&self) -> bool {
-        [
-            draft::ENABLE_WEBTRANSPORT_02,
-            draft::MAX_SESSIONS_07,
-            draft::MAX_SESSIONS_13,
-        ]
-        .into_iter()
-        .any(|id| self.positive(id).is_some())
-    }
-
     /// Tells whether the sender understands HTTP datagrams.
     pub fn datagrams(&self) -> bool {
         [draft::H3_DATAGRAM, draft::H3_DATAGRAM_04]
@@ -205,6 +194,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::proto::generation::Generation;
 
     fn encoded(pairs: impl IntoIterator<Item = (u64, u64)>) -> Vec<u8> {
         let mut payload = Vec::new();
@@ -240,19 +230,9 @@ mod tests {
     fn ours_are_understood_by_ourselves() {
         let ours = Settings::ours(16, 8192, false);
 
-        assert!(ours.webtransport() && ours.datagrams() && ours.extended_connect());
+        assert!(ours.datagrams() && ours.extended_connect());
+        assert!(Generation::of(&ours, &ours).is_some());
         assert_eq!(ours.max_sessions(), 16);
-    }
-
-    #[test]
-    fn webtransport_is_seen_in_every_generation() {
-        for id in [0x2b60_3742, 0xc671_706a, 0x14e9_cd29] {
-            assert!(Settings::new().with(id, 1).webtransport());
-            assert!(!Settings::new().with(id, 0).webtransport());
-        }
-        for id in [draft::H3_DATAGRAM, draft::ENABLE_06, draft::ENABLED_15] {
-            assert!(!Settings::new().with(id, 1).webtransport());
-        }
     }
 
     #[test]

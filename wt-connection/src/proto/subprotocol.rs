@@ -1,32 +1,47 @@
 //! How client and server agree on what is spoken in a session
 //! ([draft 16, §3.3](https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-3.3)).
 //!
-//! Names are written as Strings; drafts 10 to 12 had them as Tokens, which are read, too. Any other
-//! type, or a fault of syntax, makes the whole field as good as absent. Parameters mean nothing.
+//! Names are written as Strings. Drafts 10 to 12 had them as Tokens: by these generations' rules
+//! they are read, too, and who offers Tokens is answered with one. Any other type, or a fault of
+//! syntax, makes the whole field as good as absent. Parameters mean nothing.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sfv::visitor::{EntryVisitor, Ignored, InnerListVisitor, ItemVisitor, ListVisitor, Never};
-use sfv::{BareItemFromInput, ItemSerializer, ListSerializer, Parser, StringRef};
+use sfv::{BareItemFromInput, ItemSerializer, ListSerializer, Parser, StringRef, TokenRef};
+
+use crate::proto::generation::Names;
 
 /// The header of a request that offers subprotocols, the preferred one first.
 pub const OFFER: HeaderName = HeaderName::from_static("wt-available-protocols");
 /// The header of an answer that chooses one of them.
 pub const CHOICE: HeaderName = HeaderName::from_static("wt-protocol");
 
+/// What a request offers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// The preferred one first.
+    pub names: Vec<String>,
+    /// Some of them are Tokens.
+    pub tokens: bool,
+}
+
 /// Reads what a request offers; nothing if that is malformed.
 ///
 /// What is kept grows with the header alone.
-pub fn offer(headers: &HeaderMap) -> Vec<String> {
+pub fn offer(headers: &HeaderMap, types: Names) -> Offer {
     let field = joined(headers, &OFFER);
-    let names = Parser::new(&field).parse_list_with_visitor(Names(Vec::new()));
-    names.unwrap_or_default()
+    let offer = Parser::new(&field).parse_list_with_visitor(Members {
+        types,
+        offer: Offer::default(),
+    });
+    offer.unwrap_or_default()
 }
 
 /// Reads what an answer chooses; nothing if that is malformed.
-pub fn choice(headers: &HeaderMap) -> Option<String> {
+pub fn choice(headers: &HeaderMap, types: Names) -> Option<String> {
     let field = joined(headers, &CHOICE);
     let item = Parser::new(&field).parse_item::<BareItemFromInput<'_>>();
-    name(item.ok()?).ok()
+    name(item.ok()?, types).ok().map(|(name, _)| name)
 }
 
 /// Writes an offer; `None` if there is no name in it, or one that is not printable ASCII.
@@ -38,11 +53,14 @@ pub fn encode_offer(names: &[String]) -> Option<HeaderValue> {
     HeaderValue::try_from(list.finish()?).ok()
 }
 
-/// Writes a choice; `None` if it is not printable ASCII.
-pub fn encode_choice(name: &str) -> Option<HeaderValue> {
-    let name = StringRef::from_str(name).ok()?;
-    let item = ItemSerializer::new().bare_item(name).finish();
-    HeaderValue::try_from(item).ok()
+/// Writes a choice, as a Token if it is to be one; `None` if it is not printable ASCII.
+pub fn encode_choice(name: &str, token: bool) -> Option<HeaderValue> {
+    let item = ItemSerializer::new();
+    let item = match TokenRef::from_str(name) {
+        Ok(name) if token => item.bare_item(name),
+        _ => item.bare_item(StringRef::from_str(name).ok()?),
+    };
+    HeaderValue::try_from(item.finish()).ok()
 }
 
 /// Chooses the first of the server's names that the client offers.
@@ -65,16 +83,17 @@ where
 pub fn answer(
     headers: &mut HeaderMap,
     chosen: Option<&str>,
-    offered: &[String],
+    offered: &Offer,
+    types: Names,
 ) -> Result<Option<String>, NotOffered> {
     if let Some(chosen) = chosen {
-        let value = encode_choice(chosen).ok_or(NotOffered)?;
+        let value = encode_choice(chosen, offered.tokens).ok_or(NotOffered)?;
         headers.insert(CHOICE, value);
     }
     if !headers.contains_key(CHOICE) {
         return Ok(None);
     }
-    let choice = choice(headers).filter(|choice| offered.contains(choice));
+    let choice = choice(headers, types).filter(|choice| offered.names.contains(choice));
     choice.map(Some).ok_or(NotOffered)
 }
 
@@ -93,38 +112,46 @@ fn joined(headers: &HeaderMap, field: &HeaderName) -> Vec<u8> {
     lines.join(&b", "[..])
 }
 
-fn name(item: BareItemFromInput<'_>) -> Result<String, WrongType> {
+/// The name, and whether it is a Token.
+fn name(item: BareItemFromInput<'_>, types: Names) -> Result<(String, bool), WrongType> {
     match item {
-        BareItemFromInput::String(name) => Ok(name.as_str().to_owned()),
-        BareItemFromInput::Token(name) => Ok(name.as_str().to_owned()),
+        BareItemFromInput::String(name) => Ok((name.as_str().to_owned(), false)),
+        BareItemFromInput::Token(name) if types == Names::Either => {
+            Ok((name.as_str().to_owned(), true))
+        }
         _ => Err(WrongType),
     }
 }
 
 /// Collects the members of a list.
-struct Names(Vec<String>);
+struct Members {
+    types: Names,
+    offer: Offer,
+}
 
-impl<'de> ListVisitor<'de> for Names {
-    type Out = Vec<String>;
+impl<'de> ListVisitor<'de> for Members {
+    type Out = Offer;
     type Error = WrongType;
 
     fn entry(&mut self) -> Result<impl EntryVisitor<'de>, WrongType> {
-        Ok(Member(&mut self.0))
+        Ok(Member(self))
     }
 
-    fn finish(self) -> Result<Vec<String>, WrongType> {
-        Ok(self.0)
+    fn finish(self) -> Result<Offer, WrongType> {
+        Ok(self.offer)
     }
 }
 
-struct Member<'a>(&'a mut Vec<String>);
+struct Member<'a>(&'a mut Members);
 
 impl<'de> EntryVisitor<'de> for Member<'_> {
     type Error = WrongType;
 
     fn item(self) -> Result<impl ItemVisitor<'de>, WrongType> {
         Ok(|item| {
-            self.0.push(name(item)?);
+            let (name, token) = name(item, self.0.types)?;
+            self.0.offer.names.push(name);
+            self.0.offer.tokens |= token;
             Ok::<_, WrongType>(Ignored)
         })
     }
@@ -147,12 +174,12 @@ mod tests {
 
     fn offered(lines: &[&str]) -> Vec<String> {
         let lines: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
-        offer(&headers(&OFFER, &lines))
+        offer(&headers(&OFFER, &lines), Names::Either).names
     }
 
     fn chosen(lines: &[&str]) -> Option<String> {
         let lines: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
-        choice(&headers(&CHOICE, &lines))
+        choice(&headers(&CHOICE, &lines), Names::Either)
     }
 
     fn headers(name: &HeaderName, lines: &[&[u8]]) -> HeaderMap {
@@ -167,12 +194,54 @@ mod tests {
         names.map(str::to_owned).to_vec()
     }
 
+    fn of_strings<const N: usize>(strings: [&str; N]) -> Offer {
+        Offer {
+            names: names(strings),
+            tokens: false,
+        }
+    }
+
+    #[test]
+    fn tokens_are_read_by_the_rules_of_old_drafts_alone() {
+        for (line, tokens) in [("a, b", true), ("\"a\", b", true), (r#""a", "b""#, false)] {
+            let offered = headers(&OFFER, &[line.as_bytes()]);
+
+            let old = offer(&offered, Names::Either);
+            assert_eq!(
+                (old.names, old.tokens),
+                (names(["a", "b"]), tokens),
+                "{line}"
+            );
+            let new = offer(&offered, Names::Strings);
+            assert_eq!(new.names.is_empty(), tokens, "{line}");
+        }
+        let chosen = headers(&CHOICE, &[b"a"]);
+        assert_eq!(choice(&chosen, Names::Either).as_deref(), Some("a"));
+        assert_eq!(choice(&chosen, Names::Strings), None);
+    }
+
+    #[test]
+    fn who_offers_tokens_is_answered_with_one() {
+        let mut answered = HeaderMap::new();
+        let offered = Offer {
+            names: names(["v1"]),
+            tokens: true,
+        };
+
+        let chosen = answer(&mut answered, Some("v1"), &offered, Names::Either);
+
+        assert_eq!(chosen, Ok(Some("v1".to_owned())));
+        assert_eq!(answered, headers(&CHOICE, &[b"v1"]));
+    }
+
     #[test]
     fn an_offer_is_written_as_strings() {
         let offer = encode_offer(&names(["chat.v2", r#"a "b" \c"#]));
 
         assert_eq!(offer.unwrap(), r#""chat.v2", "a \"b\" \\c""#);
-        assert_eq!(encode_choice("chat.v2").unwrap(), r#""chat.v2""#);
+        assert_eq!(encode_choice("chat.v2", false).unwrap(), r#""chat.v2""#);
+        assert_eq!(encode_choice("chat.v2", true).unwrap(), "chat.v2");
+        assert_eq!(encode_choice("no token", true).unwrap(), r#""no token""#);
     }
 
     #[test]
@@ -180,7 +249,7 @@ mod tests {
         for wrong in [&names([])[..], &names(["é"]), &names(["ok", "\t"])] {
             assert_eq!(encode_offer(wrong), None);
         }
-        assert_eq!(encode_choice("é"), None);
+        assert_eq!(encode_choice("é", false), None);
     }
 
     #[test]
@@ -218,8 +287,8 @@ mod tests {
             assert_eq!(offered(&[wrong]), [""; 0], "{wrong}");
             assert_eq!(chosen(&[wrong]), None, "{wrong}");
         }
-        assert_eq!(offer(&HeaderMap::new()), [""; 0]);
-        assert_eq!(choice(&HeaderMap::new()), None);
+        assert_eq!(offer(&HeaderMap::new(), Names::Either), Offer::default());
+        assert_eq!(choice(&HeaderMap::new(), Names::Either), None);
     }
 
     #[test]
@@ -235,9 +304,9 @@ mod tests {
     #[test]
     fn a_choice_takes_the_place_of_one_by_hand() {
         let mut by_hand = headers(&CHOICE, &[b"v1", b"v1"]);
-        let offered = names(["v1", "v2"]);
+        let offered = of_strings(["v1", "v2"]);
 
-        let answered = answer(&mut by_hand, Some("v2"), &offered);
+        let answered = answer(&mut by_hand, Some("v2"), &offered, Names::Strings);
 
         assert_eq!(answered, Ok(Some("v2".to_owned())));
         assert_eq!(by_hand, headers(&CHOICE, &[br#""v2""#]));
@@ -245,18 +314,20 @@ mod tests {
 
     #[test]
     fn an_answer_chooses_what_was_offered_or_nothing() {
-        let offered = names(["v1"]);
-        let by_hand = |value: &[u8]| answer(&mut headers(&CHOICE, &[value]), None, &offered);
+        let offered = of_strings(["v1"]);
+        let types = Names::Either;
+        let by_hand = |value: &[u8]| answer(&mut headers(&CHOICE, &[value]), None, &offered, types);
 
         assert_eq!(by_hand(b"v1"), Ok(Some("v1".to_owned())));
         for wrong in [&b"v2"[..], b"1", b""] {
             assert_eq!(by_hand(wrong), Err(NotOffered));
         }
         for wrong in ["v2", "é"] {
-            let answered = answer(&mut HeaderMap::new(), Some(wrong), &offered);
+            let answered = answer(&mut HeaderMap::new(), Some(wrong), &offered, types);
             assert_eq!(answered, Err(NotOffered));
         }
-        assert_eq!(answer(&mut HeaderMap::new(), None, &offered), Ok(None));
+        let answered = answer(&mut HeaderMap::new(), None, &offered, types);
+        assert_eq!(answered, Ok(None));
     }
 
     proptest! {
@@ -264,21 +335,22 @@ mod tests {
         fn what_is_written_is_read(names in vec("[ -~]{0,9}", 1..9)) {
             let mut headers = HeaderMap::new();
             headers.insert(OFFER, encode_offer(&names).unwrap());
-            headers.insert(CHOICE, encode_choice(&names[0]).unwrap());
+            headers.insert(CHOICE, encode_choice(&names[0], false).unwrap());
 
-            prop_assert_eq!(choice(&headers), Some(names[0].clone()));
-            prop_assert_eq!(offer(&headers), names);
+            let choice = choice(&headers, Names::Strings);
+            prop_assert_eq!(choice, Some(names[0].clone()));
+            prop_assert_eq!(offer(&headers, Names::Strings).names, names);
         }
 
         #[test]
         fn whatever_is_read_can_be_written(lines in vec(vec(line_byte(), 0..24), 0..4)) {
             let lines: Vec<_> = lines.iter().map(Vec::as_slice).collect();
 
-            let offered = offer(&headers(&OFFER, &lines));
-            let chosen = choice(&headers(&CHOICE, &lines));
+            let offered = offer(&headers(&OFFER, &lines), Names::Either).names;
+            let chosen = choice(&headers(&CHOICE, &lines), Names::Either);
 
             prop_assert!(offered.is_empty() || encode_offer(&offered).is_some());
-            prop_assert!(chosen.is_none_or(|chosen| encode_choice(&chosen).is_some()));
+            prop_assert!(chosen.is_none_or(|chosen| encode_choice(&chosen, true).is_some()));
         }
     }
 

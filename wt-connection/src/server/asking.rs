@@ -104,12 +104,14 @@ impl Asking {
         }
         // A task that is to take the session may not have come to it yet.
         let _ = timeout(request.patience(), self.cell.asked()).await;
+        let untaken = match self.cell.is_withdrawn() {
+            // A resource that never looked for the session has no WebTransport.
+            true => StatusCode::METHOD_NOT_ALLOWED,
+            false => StatusCode::INTERNAL_SERVER_ERROR,
+        };
         let Some(taker) = self.cell.settle() else {
             tracing::debug!("a session was accepted, and nobody took it");
-            return log(request
-                .reject(StatusCode::INTERNAL_SERVER_ERROR)
-                .await
-                .err());
+            return log(request.reject(untaken).await.err());
         };
         if let Some(protocol) = self.cell.protocol() {
             request.choose_protocol(protocol);

@@ -67,6 +67,11 @@ impl Cell {
         self.changed.notify_waiters();
     }
 
+    /// Says whether nobody has asked for the session, and nobody can any more.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        matches!(*self.state.lock(), State::Settled)
+    }
+
     /// Waits until somebody has asked for the session, or nobody can any more.
     pub(crate) async fn asked(&self) {
         wait::until(&self.changed, || {

@@ -15,7 +15,8 @@ use crate::upgrade::error::UpgradeError;
 /// The session that a request asks for, in the extensions of that `http::Request`.
 ///
 /// The response decides: with 2xx the session begins, and whoever took it gets it; with any other
-/// status there is none. A 2xx of a request whose session nobody takes becomes 500.
+/// status there is none. A 2xx of a service that drops this without taking the session becomes 405,
+/// as of a resource without WebTransport; of one that keeps it, or waits no more, 500.
 ///
 /// ```
 /// use http::{Request, Response, StatusCode};

@@ -18,7 +18,6 @@ pub(crate) const H3_REQUEST_CANCELLED: u64 = 0x10c;
 pub(crate) const H3_REQUEST_INCOMPLETE: u64 = 0x10d;
 pub(crate) const H3_MESSAGE_ERROR: u64 = 0x10e;
 pub(crate) const BUFFERED_STREAM_REJECTED: u64 = 0x3994_bd84;
-pub(crate) const ALPN_ERROR: u64 = 0x0817_b3dd;
 pub(crate) const SESSION_GONE: u64 = 0x170d_7b68;
 
 const DATA: u64 = 0x00;
