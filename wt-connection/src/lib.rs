@@ -88,9 +88,11 @@
 //! connection would end it at the first stream of one; so every stream is told apart by its first
 //! bytes, and what belongs to a session never comes to h3. The control streams are this crate's for
 //! the same reason: SETTINGS announce WebTransport, GOAWAY counts sessions, and h3 cannot end the
-//! connection. What RFC 9114 calls a connection error still does, but for the response to a plain
-//! request, which costs that request alone. h3 has no task: it is asked once for each request, and
-//! is shown no frame that it would have to hold without a bound.
+//! connection. What RFC 9114 calls a connection error still does where it is read, but for the
+//! response to a plain request: it costs that request and, if h3 wants no more of the server, all
+//! that would begin behind it; the sessions, which it says nothing of, live on. h3 has no task: it
+//! is asked once for each request, and is shown no frame that it would have to hold without a
+//! bound.
 //!
 //! One driver task for each connection places streams and datagrams, and one for each session reads
 //! its CONNECT stream. A stream whose header is slow to come waits beside them and holds up nobody.

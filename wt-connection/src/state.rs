@@ -26,8 +26,8 @@ pub enum ConnectionState {
     /// Open for new sessions.
     Connected,
     /// Nothing new begins, by the peer's wish or by this side's
-    /// ([`Connection::drain`](crate::Connection::drain), or much that was given up half-way); what
-    /// is open goes on.
+    /// ([`Connection::drain`](crate::Connection::drain), much that was given up half-way, or on a
+    /// client an answer to a plain request that breaks HTTP/3's rules); what is open goes on.
     Draining,
     /// This side is closing: sessions are told, what they sent is flushed.
     Closing,

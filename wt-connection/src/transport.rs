@@ -11,7 +11,9 @@ use crate::settings::Timing;
 
 /// QUIC's settings for each connection: what keeps it alive, what it may carry.
 ///
-/// Or a [`quinn::TransportConfig`] of your own, by [`From`], which is then used as it is.
+/// Or a [`quinn::TransportConfig`] of your own, by [`From`], which is then used as it is: its
+/// connections' end waits for room in the congestion window, as quinn has it, and the peer of one
+/// that is closed amid an upload may hear of it by its idle timeout alone.
 #[derive(Clone)]
 pub struct Transport(Source);
 

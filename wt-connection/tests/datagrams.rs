@@ -3,6 +3,9 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use common::bounded::{until, within};
 use common::raw;
 use common::{connected, connections, connector, server_builder, session};
@@ -19,6 +22,45 @@ async fn datagrams_pass_both_ways() {
 
         assert_eq!(server.read_datagram().await.unwrap(), "up");
         assert_eq!(client.read_datagram().await.unwrap(), "down");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_reads_what_is_there_lets_others_have_their_turn() {
+    const MANY: usize = 1000;
+    within(async {
+        let limits = Limits::default().received_datagrams(MANY);
+        let raw = raw::session(limits).await;
+        for _ in 0..MANY {
+            let datagram = [raw::varint(raw.id() / 4), vec![7]].concat();
+            let sent = raw.peer.quic.send_datagram_wait(datagram.into());
+            sent.await.unwrap();
+        }
+        let received = || raw.connection.quic().stats().frame_rx.datagram;
+        until(|| received() == MANY as u64).await;
+        // They are placed in the same turn as those, or in the next.
+        for _ in 0..MANY {
+            tokio::task::yield_now().await;
+        }
+        let turns = Arc::new(AtomicUsize::new(0));
+        let other = Arc::clone(&turns);
+        tokio::spawn(async move {
+            loop {
+                other.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        });
+
+        let session = raw.session.clone();
+        let reader = tokio::spawn(async move {
+            for _ in 0..MANY {
+                session.read_datagram().await.unwrap();
+            }
+        });
+        reader.await.unwrap();
+
+        assert!(turns.load(Ordering::Relaxed) > 2, "{turns:?} turns");
     })
     .await;
 }

@@ -37,6 +37,9 @@ async fn requests_that_are_malformed_beside_sessions_are_errors() {
         let connections = Connections::new();
         let kept = connections.clone();
         let service = tower::service_fn(async |request: Request<Body>| {
+            if request.uri().path() == "/never" {
+                std::future::pending::<()>().await;
+            }
             count(request.into_body()).await;
             Ok::<_, BoxError>(reply("taken"))
         });
@@ -57,6 +60,15 @@ async fn requests_that_are_malformed_beside_sessions_are_errors() {
         }
 
         assert_eq!(errors(&connections.all()[0]), 2);
+        // Datagrams for them, whether or not their content is read.
+        for path in ["/", "/never"] {
+            let (mut send, mut recv) = peer.connect_stream().await;
+            let head = raw::request("POST", path, &[]);
+            send.write_all(&head).await.unwrap();
+            peer.datagram(send.id().into(), b"datagram");
+            reset_code(&mut recv).await;
+        }
+        assert_eq!(errors(&connections.all()[0]), 4);
     })
     .await;
 }

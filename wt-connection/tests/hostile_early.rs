@@ -133,11 +133,19 @@ async fn a_session_that_ends_before_settings_is_over_when_they_come() {
     within(async {
         let bystander = Bystander::new(Limits::default()).await;
         let foe = bystander.foe(Role::Server).await;
-        for _ in 0..500 {
-            let (mut send, mut recv) = foe.quic.open_bi().await.unwrap();
-            send.write_all(&raw::connect("/")).await.unwrap();
-            send.reset(0x10c_u16.into()).unwrap();
-            let _ = recv.stop(0x10c_u16.into());
+        for _ in 0..5 {
+            let mut asked = Vec::new();
+            for _ in 0..100 {
+                let (mut send, recv) = foe.quic.open_bi().await.unwrap();
+                send.write_all(&raw::connect("/")).await.unwrap();
+                asked.push((send, recv));
+            }
+            // They have arrived, and are held.
+            foe.placed().await;
+            for (mut send, mut recv) in asked {
+                send.reset(0x10c_u16.into()).unwrap();
+                let _ = recv.stop(0x10c_u16.into());
+            }
         }
 
         let control = foe.control(&settings(&ENABLED)).await;

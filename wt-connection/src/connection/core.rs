@@ -317,19 +317,20 @@ impl Core {
     }
 
     /// Notes how the connection ends; nothing more begins on it.
-    pub(crate) fn set_error(&self, error: ConnectionError) {
-        trace::connection_over(self, &error);
-        if error.is_failure() {
-            self.activity.count_error();
+    pub(crate) fn set_error(&self, error: &ConnectionError) {
+        // The first says how it ends.
+        if self.error.set(error.clone()).is_ok() {
+            trace::connection_over(self, error);
+            if error.is_failure() {
+                self.activity.count_error();
+            }
         }
-        // Only the driver ends the connection, and only once.
-        let _ = self.error.set(error);
         self.room.close();
         self.requests.wake();
     }
 
     /// Ends every session with the connection.
-    pub(crate) fn lose(&self, error: ConnectionError) {
+    pub(crate) fn lose(&self, error: &ConnectionError) {
         let ended = SessionError::Connection(error.clone());
         self.set_error(error);
         for session in self.sessions.all() {

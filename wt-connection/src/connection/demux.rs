@@ -142,28 +142,33 @@ impl Demux {
     }
 
     async fn arrived_datagrams(&self, first: Bytes) -> Result<(), ConnectionFault> {
-        let mut awaited = self.place_datagram(first)?;
+        let mut noted = self.place_datagram(first, false)?;
         for _ in 1..BATCH {
             let next = pin!(self.core.quinn.read_datagram());
             let Some(Ok(datagram)) = wait::now(next).await else {
                 break;
             };
-            awaited |= self.place_datagram(datagram)?;
-        }
-        if awaited {
-            self.core.activity.record();
+            noted |= self.place_datagram(datagram, noted)?;
         }
         Ok(())
     }
 
-    /// Gives a datagram to its session; says whether somebody has waited for it.
-    fn place_datagram(&self, mut datagram: Bytes) -> Result<bool, ConnectionFault> {
+    /// Gives a datagram to its session; says whether somebody has waited for it, which counts as a
+    /// use of the connection and, of those that come at once, is noted for the first.
+    fn place_datagram(&self, mut datagram: Bytes, noted: bool) -> Result<bool, ConnectionFault> {
         let id = datagram::decode(&mut datagram)?;
-        let delivery = self.core.sessions.datagram(id, datagram);
-        if delivery == Delivery::Astray {
-            self.core.abort_plain(id);
+        match self.core.sessions.datagram(id, datagram) {
+            Delivery::Awaited(reader) => {
+                if !noted {
+                    self.core.activity.record();
+                }
+                reader.wake();
+                return Ok(true);
+            }
+            Delivery::Kept => {}
+            Delivery::Astray => self.core.abort_plain(id),
         }
-        Ok(delivery == Delivery::Awaited)
+        Ok(false)
     }
 
     async fn arrived_uni(&mut self, mut arrival: UniArrival) -> Result<(), ConnectionFault> {

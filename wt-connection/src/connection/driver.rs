@@ -35,8 +35,8 @@ impl Drop for Guard {
     fn drop(&mut self) {
         if thread::panicking() {
             let core = &self.0;
+            core.lose(&ConnectionError::Internal);
             core.close(code::H3_INTERNAL_ERROR, "internal error");
-            core.lose(ConnectionError::Internal);
             core.requests.refuse_all(code::H3_INTERNAL_ERROR);
             core.sessions.arrivals().close();
             core.finish();
@@ -74,12 +74,12 @@ impl Driver {
                 self.close_orderly(close, told).await;
             }
             End::Stop(Stop::Fault(fault)) => {
-                self.core.lose(ConnectionError::fault(fault));
+                self.core.lose(&ConnectionError::fault(fault));
                 self.core.close(fault.code, fault.reason);
                 self.wind_down().await;
             }
             End::Stop(Stop::Lost(error)) => {
-                self.core.lose(error);
+                self.core.lose(&error);
                 self.wind_down().await;
             }
         }
@@ -89,7 +89,7 @@ impl Driver {
     /// Closes once every session is over; a moment later, if this side has just told sessions so.
     async fn close_orderly(&self, close: Close, told: bool) {
         self.core.state.advance(ConnectionState::Closing);
-        self.core.set_error(ConnectionError::Closed);
+        self.core.set_error(&ConnectionError::Closed);
         self.wind_down().await;
         if told {
             sleep(HEARD).await;

@@ -370,7 +370,10 @@ impl Connection {
 
     /// The QUIC connection below, for what this crate does not offer.
     ///
-    /// Its streams and datagrams are this crate's: accepting any takes it from a session.
+    /// Its streams and datagrams are this crate's: accepting any takes it from a session. Its
+    /// congestion controller is wrapped, so that `congestion_state` gives none of its own type, and
+    /// its window is opened to let the end of the connection through: what it was before is in
+    /// [`info`](Self::info).
     #[must_use]
     pub fn quic(&self) -> &quinn::Connection {
         &self.core().quinn

@@ -121,7 +121,10 @@ impl Body {
             return Poll::Ready(None);
         };
         let next = ready!(content.poll_next(cx));
-        if let Some(Err(BodyError::Malformed)) = next {
+        // One that was given up is counted there.
+        if let Some(Err(BodyError::Malformed)) = next
+            && content.exchange.aborted().is_none()
+        {
             content.handle.core.count_error();
         }
         if !matches!(&next, Some(Ok(frame)) if frame.is_data()) {

@@ -70,12 +70,23 @@ impl Client {
         let (send, recv) = stream.split();
         let upload = upload(send, body, Arc::clone(&core));
         let upload = until_unwanted(upload, Arc::clone(&exchange));
+        let answer = respond(
+            recv,
+            Arc::clone(&exchange),
+            upload,
+            &method,
+            &handle,
+            in_use,
+        );
         let response = tokio::select! {
             biased;
             () = core.goaway.unprocessed(id) => Err(RequestError::Unprocessed),
-            response = respond(recv, exchange, upload, &method, &handle, in_use) => response,
+            response = answer => response,
         };
-        if let Err(RequestError::Malformed) = response {
+        // One that was given up is counted there.
+        if let Err(RequestError::Malformed) = response
+            && exchange.aborted().is_none()
+        {
             core.activity.count_error();
         }
         response

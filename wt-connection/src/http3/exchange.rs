@@ -94,19 +94,25 @@ impl Exchange {
 
     /// The same; who reads is told later if they are not.
     pub(super) fn poll_aborted(&self, cx: &Context<'_>) -> Poll<u64> {
-        {
-            let mut reading = self.reading.lock();
-            match &mut *reading {
-                Some(waker) => waker.clone_from(cx.waker()),
-                None => *reading = Some(cx.waker().clone()),
-            }
-        }
+        let mut reading = self.reading.lock();
+        let known = reading
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()));
+        let old = match known {
+            true => None,
+            false => reading.replace(cx.waker().clone()),
+        };
+        // The drop of a waker is somebody else's code.
+        drop(reading);
+        drop(old);
         self.aborted().map_or(Poll::Pending, Poll::Ready)
     }
 
     fn abort(&self, code: u64) {
-        // The first code counts.
-        let _ = self.aborted.set(code);
+        if self.aborted.set(code).is_err() {
+            return;
+        }
+        self.core.count_error();
         let reading = self.reading.lock().take();
         if let Some(waker) = reading {
             waker.wake();

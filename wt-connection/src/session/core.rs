@@ -5,6 +5,7 @@ use std::task::Waker;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
+use tokio::task::coop::cooperative;
 use tokio::time::sleep;
 
 use crate::activity::Activity;
@@ -156,7 +157,8 @@ impl SessionCore {
         handle: &Arc<SessionHandle>,
     ) -> Result<BiStream, SessionError> {
         let take = |state: &mut State| state.next_bi(handle);
-        let (next, _) = Next::new(&self.state, State::bi_readers, take).await;
+        let next = Next::new(&self.state, State::bi_readers, take);
+        let (next, _) = cooperative(next).await;
         self.touched(next)
     }
 
@@ -165,14 +167,16 @@ impl SessionCore {
         handle: &Arc<SessionHandle>,
     ) -> Result<RecvStream, SessionError> {
         let take = |state: &mut State| state.next_uni(handle);
-        let (next, _) = Next::new(&self.state, State::uni_readers, take).await;
+        let next = Next::new(&self.state, State::uni_readers, take);
+        let (next, _) = cooperative(next).await;
         self.touched(next)
     }
 
     pub(crate) async fn read_datagram(&self) -> Result<Bytes, SessionError> {
-        let (next, waited) =
-            Next::new(&self.state, State::datagram_readers, State::next_datagram).await;
-        if waited {
+        let next = Next::new(&self.state, State::datagram_readers, State::next_datagram);
+        // However fast the peer is, others have their turn.
+        let (next, called) = cooperative(next).await;
+        if called {
             // The driver has noted that, once for all that came at once.
             return next;
         }

@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -13,7 +14,7 @@ pub(crate) struct Readers {
     next: u64,
 }
 
-/// Waits for the next of what `take` gives, which tells, too, whether it was waited for.
+/// Waits for the next of what `take` gives, and tells, too, whether it was called for that.
 ///
 /// Whoever adds to the queue calls one reader. This costs less than `Notify`, since the queue is
 /// locked in any case.
@@ -24,20 +25,22 @@ pub(super) struct Next<'a, F> {
     readers: fn(&mut State) -> &mut Readers,
     take: F,
     place: Option<u64>,
-    waited: bool,
 }
 
 impl Readers {
-    /// Takes in who waits, or keeps it in its place if it has one and was not called.
-    fn wait(&mut self, place: Option<u64>, waker: &Waker) -> u64 {
-        if let Some((place, kept)) = place.and_then(|place| self.find(place)) {
-            kept.clone_from(waker);
-            return place;
+    /// Takes in who waits, or keeps it in its place if it has one and was not called; gives the
+    /// place, and a waker that is of no more use.
+    fn wait(&mut self, place: Option<u64>, waker: &Waker) -> (u64, Option<Waker>) {
+        let kept = place.and_then(|place| self.index(place));
+        if let Some((place, kept)) = kept.and_then(|index| self.waiting.get_mut(index)) {
+            let other = !kept.will_wake(waker);
+            let old = other.then(|| mem::replace(kept, waker.clone()));
+            return (*place, old);
         }
         let place = self.next;
         self.next += 1;
         self.waiting.push_back((place, waker.clone()));
-        place
+        (place, None)
     }
 
     /// Gives the first who waits, to be woken once nothing is locked.
@@ -47,25 +50,15 @@ impl Readers {
 
     /// Gives all who wait.
     pub(super) fn call_all(&mut self) -> impl Iterator<Item = Waker> + use<> {
-        std::mem::take(&mut self.waiting)
+        mem::take(&mut self.waiting)
             .into_iter()
             .map(|(_, waker)| waker)
     }
 
-    /// Lets go of who waits there; says whether it was not called.
-    fn leave(&mut self, place: u64) -> bool {
-        let found = self.index(place);
-        if let Some(index) = found {
-            self.waiting.remove(index);
-        }
-        found.is_some()
-    }
-
-    fn find(&mut self, place: u64) -> Option<(u64, &mut Waker)> {
+    /// Lets go of who waits there; `None` if it was called.
+    fn leave(&mut self, place: u64) -> Option<Waker> {
         let index = self.index(place)?;
-        self.waiting
-            .get_mut(index)
-            .map(|(place, waker)| (*place, waker))
+        self.waiting.remove(index).map(|(_, waker)| waker)
     }
 
     fn index(&self, place: u64) -> Option<usize> {
@@ -90,7 +83,6 @@ impl<'a, F> Next<'a, F> {
             readers,
             take,
             place: None,
-            waited: false,
         }
     }
 }
@@ -105,13 +97,15 @@ where
         let this = self.get_mut();
         let mut state = this.state.lock();
         if let Some(taken) = (this.take)(&mut state) {
-            if let Some(place) = this.place.take() {
-                (this.readers)(&mut state).leave(place);
-            }
-            return Poll::Ready((taken, this.waited));
+            let place = this.place.take();
+            let left = place.and_then(|place| (this.readers)(&mut state).leave(place));
+            // The drop of a waker is somebody else's code.
+            drop(state);
+            return Poll::Ready((taken, place.is_some() && left.is_none()));
         }
-        this.place = Some((this.readers)(&mut state).wait(this.place, cx.waker()));
-        this.waited = true;
+        let (place, _old) = (this.readers)(&mut state).wait(this.place, cx.waker());
+        drop(state);
+        this.place = Some(place);
         Poll::Pending
     }
 }
@@ -121,15 +115,14 @@ impl<F> Drop for Next<'_, F> {
         let Some(place) = self.place else {
             return;
         };
-        let next = {
-            let mut state = self.state.lock();
-            let readers = (self.readers)(&mut state);
-            if readers.leave(place) {
-                None
-            } else {
-                readers.call()
-            }
+        let mut state = self.state.lock();
+        let readers = (self.readers)(&mut state);
+        let left = readers.leave(place);
+        let next = match left {
+            Some(_) => None,
+            None => readers.call(),
         };
+        drop(state);
         if let Some(next) = next {
             next.wake();
         }
@@ -139,6 +132,7 @@ impl<F> Drop for Next<'_, F> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::task::Wake;
 
     use bytes::Bytes;
     use tokio_test::{assert_pending, assert_ready_eq, task};
@@ -214,7 +208,7 @@ mod tests {
         let (mut first, mut second) = (wait(&state), wait(&state));
 
         add(&state, b"a");
-        assert_ready_eq!(second.poll(), ("a".into(), true));
+        assert_ready_eq!(second.poll(), ("a".into(), false));
         assert_pending!(first.poll());
 
         assert!(!first.is_woken());
@@ -235,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn who_finds_something_has_not_waited() {
+    fn who_finds_something_was_not_called() {
         let state = state();
         add(&state, b"a");
         let take: fn(&mut State) -> Option<Bytes> = |state| state.next_datagram()?.ok();
@@ -243,6 +237,39 @@ mod tests {
         let mut next = task::spawn(Next::new(&state, State::datagram_readers, take));
 
         assert_ready_eq!(next.poll(), ("a".into(), false));
+    }
+
+    #[test]
+    fn a_waker_that_is_of_no_more_use_is_dropped_once_nothing_is_locked() {
+        /// Looks at what it was locked with when it is dropped.
+        struct Looks(Arc<Lock<State>>);
+
+        impl Wake for Looks {
+            fn wake(self: Arc<Self>) {}
+        }
+
+        impl Drop for Looks {
+            fn drop(&mut self) {
+                drop(self.0.lock());
+            }
+        }
+
+        let state = Arc::new(state());
+        let take: fn(&mut State) -> Option<Bytes> = |state| state.next_datagram()?.ok();
+        let mut next = Next::new(&state, State::datagram_readers, take);
+        for _ in 0..2 {
+            let waker = Waker::from(Arc::new(Looks(Arc::clone(&state))));
+            assert!(
+                Pin::new(&mut next)
+                    .poll(&mut Context::from_waker(&waker))
+                    .is_pending()
+            );
+        }
+        state.lock().push_datagram(b"a".as_slice().into());
+        let waker = Waker::noop();
+        let ready = Pin::new(&mut next).poll(&mut Context::from_waker(waker));
+
+        assert_eq!(ready, Poll::Ready(("a".into(), false)));
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use std::sync::{Arc, MutexGuard};
+use std::task::Waker;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -20,10 +21,10 @@ pub(crate) struct Sessions {
 }
 
 /// What became of a datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Delivery {
-    /// Somebody has waited for it.
-    Awaited,
+    /// Somebody has waited for it, and is to be woken.
+    Awaited(Waker),
     /// It is kept until it is read, or over a limit.
     Kept,
     /// It is for no session.
@@ -102,10 +103,7 @@ impl Sessions {
             // Under the lock, which costs less than to count who has the session.
             let reader = session.push_datagram(datagram);
             drop(table);
-            return reader.map_or(Delivery::Kept, |reader| {
-                reader.wake();
-                Delivery::Awaited
-            });
+            return reader.map_or(Delivery::Kept, Delivery::Awaited);
         }
         let now = Instant::now();
         let late = table.forget(now);
