@@ -8,6 +8,7 @@ use crate::error::{Close, SendDatagramError, SessionError};
 use crate::id::SessionId;
 use crate::proto::capsule;
 use crate::session::core::SessionCore;
+use crate::session::exporter::{self, KeyingMaterialError};
 use crate::session::state::Ask;
 use crate::stream::{BiStream, RecvStream, SendStream};
 
@@ -179,6 +180,29 @@ impl Session {
     #[must_use]
     pub fn protocol(&self) -> Option<&str> {
         self.handle.protocol.as_deref()
+    }
+
+    /// Fills `output` with keys for the application, which the peer derives, too, and nobody else
+    /// can: those of another session, `label` or `context` tell nothing of them. The label says what
+    /// for; the context is what both sides agree on, or empty.
+    ///
+    /// TLS's exporter ([RFC 8446 §7.5](https://www.rfc-editor.org/rfc/rfc8446#section-7.5)) as
+    /// drafts of WebTransport have it since 10.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the label or the context is longer than 255 bytes, or the output longer than TLS
+    /// allows, which is 255 times its hash at least.
+    pub fn export_keying_material(
+        &self,
+        output: &mut [u8],
+        label: &[u8],
+        context: &[u8],
+    ) -> Result<(), KeyingMaterialError> {
+        let context = exporter::context(self.core().id(), label, context)?;
+        let quinn = &self.handle.connection.core.quinn;
+        let exported = quinn.export_keying_material(output, exporter::LABEL, &context);
+        exported.map_err(|_| KeyingMaterialError::Length)
     }
 
     /// The session's id, the same on both sides.

@@ -2,6 +2,7 @@
 
 mod core;
 mod datagrams;
+mod exporter;
 mod handle;
 mod incoming;
 mod live;
@@ -13,6 +14,7 @@ mod state;
 mod task;
 mod unannounced;
 
+pub use exporter::KeyingMaterialError;
 pub use handle::Session;
 pub use service::CompleteOnClose;
 
