@@ -52,6 +52,8 @@ pub const QPACK_DECODER_STREAM_ERROR: u64 = 0x202;
 pub const WT_BUFFERED_STREAM_REJECTED: u64 = 0x3994_bd84;
 /// The session of the stream is over.
 pub const WT_SESSION_GONE: u64 = 0x170d_7b68;
+/// A limit of the session's flow control was exceeded, lowered or impossible.
+pub const WT_FLOW_CONTROL_ERROR: u64 = 0x045d_4487;
 /// Client and server could not agree on a subprotocol.
 pub const WT_ALPN_ERROR: u64 = 0x0817_b3dd;
 

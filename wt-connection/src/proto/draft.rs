@@ -65,6 +65,20 @@ pub const TOKEN_15: &str = "webtransport-h3";
 pub const CLOSE_CAPSULE: u64 = 0x2843;
 /// The capsule that asks to end a session soon; since draft 06.
 pub const DRAIN_CAPSULE: u64 = 0x78ae;
+/// The capsule that raises how many bytes a session may send on its streams.
+pub const MAX_DATA_CAPSULE_12: u64 = 0x190b_4d3d;
+/// The capsule that raises how many bidirectional streams a session may open.
+pub const MAX_STREAMS_BIDI_CAPSULE_12: u64 = 0x190b_4d3f;
+/// The capsule that raises how many unidirectional streams a session may open.
+pub const MAX_STREAMS_UNI_CAPSULE_12: u64 = 0x190b_4d40;
+/// The capsule that tells that the sender would send more bytes than it may.
+pub const DATA_BLOCKED_CAPSULE_12: u64 = 0x190b_4d41;
+/// The capsule that tells that the sender would open more bidirectional streams than it may.
+pub const STREAMS_BLOCKED_BIDI_CAPSULE_12: u64 = 0x190b_4d43;
+/// The capsule that tells that the sender would open more unidirectional streams than it may.
+pub const STREAMS_BLOCKED_UNI_CAPSULE_12: u64 = 0x190b_4d44;
+/// How many streams of one kind a session can be allowed at most: there are no more ids.
+pub const MOST_STREAMS_12: u64 = 1 << 60;
 /// The capsules that speak of one stream, which only WebTransport over HTTP/2 has; since draft 12
 /// they are an error.
 pub const STREAM_CAPSULES: [u64; 2] = [0x190b_4d3e, 0x190b_4d42];

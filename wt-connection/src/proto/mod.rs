@@ -28,6 +28,7 @@ pub mod code;
 pub mod content_frames;
 pub mod control;
 pub mod datagram;
+pub mod direction;
 pub mod draft;
 pub mod fault;
 pub mod frame;

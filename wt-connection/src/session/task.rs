@@ -193,6 +193,13 @@ async fn read(
                     };
                 }
                 Ok(Some(Capsule::Drain)) => core.drain(),
+                // Read only where there is flow control.
+                Ok(Some(
+                    Capsule::MaxData(_)
+                    | Capsule::MaxStreams { .. }
+                    | Capsule::DataBlocked(_)
+                    | Capsule::StreamsBlocked { .. },
+                )) => {}
                 Ok(None) => break,
                 Err(fault) => return End::Fault(fault),
             }

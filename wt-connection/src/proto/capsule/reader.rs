@@ -2,30 +2,48 @@ use bytes::{Buf, Bytes};
 
 use super::data::DataReader;
 use super::kind::{Capsule, MAX_REASON};
-use crate::proto::code::H3_MESSAGE_ERROR;
+use crate::proto::code::{H3_MESSAGE_ERROR, WT_FLOW_CONTROL_ERROR};
 use crate::proto::fault::Fault;
 use crate::proto::frame::FrameHeader;
-use crate::proto::{chunk, draft};
+use crate::proto::{chunk, draft, varint};
 
 /// Reads the capsules of a CONNECT stream, from behind its HEADERS frame.
 ///
 /// If [`next`](Self::next) is called until it returns `None` after each [`push`](Self::push), at
-/// most one CLOSE capsule is kept, about 1 KiB, in a slice of what was pushed where that is
-/// possible. Capsules and frames of unknown types are dropped as they arrive. It is of no use after
-/// a fault.
+/// most one capsule is kept, about 1 KiB of CLOSE and 8 bytes of any other, in a slice of what was
+/// pushed where that is possible. Capsules and frames of unknown types are dropped as they arrive,
+/// and so are those of flow control [while it is off](Self::new). It is of no use after a fault.
 #[derive(Debug, Default)]
 pub struct CapsuleReader {
     frames: DataReader,
     content: Bytes,
     /// How much of a capsule that nobody reads is still to come.
     skip: u64,
+    flow_control: bool,
     closed: bool,
 }
 
 impl CapsuleReader {
-    /// Waits for the first capsule.
+    /// Waits for the first capsule of a session without flow control, where its capsules say
+    /// nothing ([draft 16, §5.1]).
+    ///
+    /// [draft 16, §5.1]: https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-5.1
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Waits for the first capsule of a session with flow control ([draft 16, §5.6]).
+    ///
+    /// [draft 16, §5.6]: https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-5.6
+    #[cfg_attr(
+        not(any(fuzzing, test)),
+        expect(dead_code, reason = "sessions do without flow control")
+    )]
+    pub fn with_flow_control() -> Self {
+        Self {
+            flow_control: true,
+            ..Self::default()
+        }
     }
 
     /// Takes what arrived next.
@@ -37,8 +55,9 @@ impl CapsuleReader {
     ///
     /// # Errors
     ///
-    /// Fails on the stream if a capsule is malformed, follows CLOSE or is one of HTTP/2's alone,
-    /// and for the whole connection if a frame comes that may not.
+    /// Fails on the stream if a capsule is malformed, follows CLOSE, is one of HTTP/2's alone or
+    /// speaks of more than 2^60 streams, and for the whole connection if a frame comes that may
+    /// not.
     pub fn next(&mut self) -> Result<Option<Capsule>, Fault> {
         loop {
             if let Some(capsule) = self.read()? {
@@ -82,6 +101,9 @@ impl CapsuleReader {
             if draft::STREAM_CAPSULES.contains(&header.ty) {
                 return Err(MALFORMED);
             }
+            if self.flow_control && Capsule::flow(header.ty, 0).is_some() {
+                return self.read_flow(start, header);
+            }
             self.content.advance(start);
             if header.ty == draft::DRAIN_CAPSULE {
                 return match header.len {
@@ -106,6 +128,29 @@ impl CapsuleReader {
         Ok(Some(capsule))
     }
 
+    /// Reads a payload that has to be one integer, in any of its encodings, and nothing else
+    /// ([RFC 9297 §3.3](https://www.rfc-editor.org/rfc/rfc9297#section-3.3)).
+    fn read_flow(&mut self, start: usize, header: FrameHeader) -> Result<Option<Capsule>, Fault> {
+        let len = usize::try_from(header.len).ok();
+        let Some(len) = len.filter(|len| (1..=MAX_NUMBER).contains(len)) else {
+            return Err(MALFORMED);
+        };
+        let Some(mut payload) = self.content.get(start..start + len) else {
+            return Ok(None);
+        };
+        let number = varint::get(&mut payload).filter(|_| payload.is_empty());
+        let number = number.ok_or(MALFORMED)?;
+        self.content.advance(start + len);
+        match Capsule::flow(header.ty, number) {
+            Some(Capsule::MaxStreams { max, .. } | Capsule::StreamsBlocked { max, .. })
+                if max > draft::MOST_STREAMS_12 =>
+            {
+                Err(IMPOSSIBLE)
+            }
+            capsule => Ok(capsule),
+        }
+    }
+
     fn drop_skipped(&mut self) {
         let available = self.content.len();
         let len = usize::try_from(self.skip).map_or(available, |len| len.min(available));
@@ -116,16 +161,23 @@ impl CapsuleReader {
 
 const MAX_CLOSE: usize = 4 + MAX_REASON;
 
+/// The longest encoding of an integer.
+const MAX_NUMBER: usize = 8;
+
 const MALFORMED: Fault = Fault::Stream(H3_MESSAGE_ERROR);
+
+/// More streams than there are ids. The code is draft 16's; earlier drafts have another, or none.
+const IMPOSSIBLE: Fault = Fault::Stream(WT_FLOW_CONTROL_ERROR);
 
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
+    use proptest::sample::select;
 
     use super::*;
     use crate::proto::code::H3_FRAME_ERROR;
-    use crate::proto::{frame, varint};
+    use crate::proto::frame;
 
     /// Puts `content` into DATA frames of the given size.
     fn framed(content: &[u8], size: usize) -> Vec<u8> {
@@ -141,6 +193,21 @@ mod tests {
         Capsule::Close { code, reason }
     }
 
+    const FLOW: [u64; 6] = [
+        0x190b_4d3d,
+        0x190b_4d3f,
+        0x190b_4d40,
+        0x190b_4d41,
+        0x190b_4d43,
+        0x190b_4d44,
+    ];
+
+    /// One capsule of each type of flow control.
+    fn flow(max: u64) -> Vec<Capsule> {
+        let capsules = FLOW.iter().map(|ty| Capsule::flow(*ty, max).unwrap());
+        capsules.collect()
+    }
+
     fn encoded<'a>(capsules: impl IntoIterator<Item = &'a Capsule>) -> Vec<u8> {
         let mut content = Vec::new();
         for capsule in capsules {
@@ -150,7 +217,14 @@ mod tests {
     }
 
     fn read(bytes: &[u8], piece: usize) -> (Vec<Capsule>, Result<(), Fault>) {
-        let mut reader = CapsuleReader::new();
+        read_by(CapsuleReader::with_flow_control(), bytes, piece)
+    }
+
+    fn read_by(
+        mut reader: CapsuleReader,
+        bytes: &[u8],
+        piece: usize,
+    ) -> (Vec<Capsule>, Result<(), Fault>) {
         let mut capsules = Vec::new();
         for piece in bytes.chunks(piece) {
             reader.push(Bytes::copy_from_slice(piece));
@@ -232,6 +306,94 @@ mod tests {
     }
 
     #[test]
+    fn capsules_of_flow_control_are_read() {
+        let sent = flow(draft::MOST_STREAMS_12);
+
+        let bytes = framed(&encoded(&sent), 1);
+
+        assert_eq!(read(&bytes, 1), (sent, Ok(())));
+    }
+
+    #[test]
+    fn no_more_than_one_capsule_of_flow_control_is_kept() {
+        let mut reader = CapsuleReader::with_flow_control();
+
+        for byte in framed(&encoded(&flow(draft::MOST_STREAMS_12)), 1) {
+            reader.push(Bytes::copy_from_slice(&[byte]));
+            while reader.next().unwrap().is_some() {}
+
+            assert!(reader.content.len() < 4 + 1 + 8);
+        }
+    }
+
+    #[test]
+    fn without_flow_control_its_capsules_say_nothing() {
+        let mut content = encoded(&flow(draft::MOST_STREAMS_12 + 1));
+        for ty in FLOW {
+            frame::put(&mut content, ty, b"no integer of any kind");
+        }
+        Capsule::Drain.encode(&mut content);
+        let bytes = framed(&content, 7);
+
+        let read = read_by(CapsuleReader::new(), &bytes, 3);
+
+        assert_eq!(read, (vec![Capsule::Drain], Ok(())));
+    }
+
+    #[test]
+    fn payload_other_than_one_integer_fails_the_stream() {
+        let nine = [&[0xc0][..], &[0; 8]].concat();
+        for ty in FLOW {
+            for payload in [&b""[..], b"\x01\x01", b"\x40", b"\xc0\0\0\0", &nine] {
+                let mut content = Vec::new();
+                frame::put(&mut content, ty, payload);
+
+                assert_eq!(read_content(&content), (vec![], Err(MALFORMED)));
+            }
+        }
+    }
+
+    #[test]
+    fn payload_that_cannot_be_an_integer_is_not_waited_for() {
+        for ty in FLOW {
+            let mut content = Vec::new();
+            FrameHeader { ty, len: 9 }.encode(&mut content);
+            let mut reader = CapsuleReader::with_flow_control();
+
+            reader.push(framed(&content, usize::MAX).into());
+
+            assert_eq!(reader.next(), Err(MALFORMED));
+        }
+    }
+
+    #[test]
+    fn integer_may_have_any_of_its_encodings() {
+        let mut content = Vec::new();
+        frame::put(
+            &mut content,
+            draft::MAX_DATA_CAPSULE_12,
+            &[0xc0, 0, 0, 0, 0, 0, 0, 7],
+        );
+
+        assert_eq!(read_content(&content), (vec![Capsule::MaxData(7)], Ok(())));
+    }
+
+    #[test]
+    fn more_streams_than_there_are_ids_fail_the_stream() {
+        let max = draft::MOST_STREAMS_12 + 1;
+        for capsule in flow(max) {
+            let read = read_content(&encoded([&capsule]));
+
+            match capsule {
+                Capsule::MaxData(_) | Capsule::DataBlocked(_) => {
+                    assert_eq!(read, (vec![capsule], Ok(())));
+                }
+                _ => assert_eq!(read, (vec![], Err(Fault::Stream(0x045d_4487)))),
+            }
+        }
+    }
+
+    #[test]
     fn truncated_capsule_fails_the_stream_and_truncated_frame_the_connection() {
         let content = encoded([&close("bye")]);
         let bytes = framed(&content, usize::MAX);
@@ -264,6 +426,7 @@ mod tests {
     proptest! {
         #[test]
         fn capsules_come_back_however_they_are_cut(
+            numbers in vec((0..6_usize, 0..=draft::MOST_STREAMS_12), 0..6),
             drains in 0..4_usize,
             unknown: Vec<u8>,
             code: u32,
@@ -271,7 +434,9 @@ mod tests {
             frame_size in 1..400_usize,
             piece in 1..400_usize,
         ) {
-            let mut sent = vec![Capsule::Drain; drains];
+            let numbers = numbers.iter().map(|(ty, max)| Capsule::flow(FLOW[*ty], *max).unwrap());
+            let mut sent: Vec<_> = numbers.collect();
+            sent.extend(vec![Capsule::Drain; drains]);
             sent.push(Capsule::Close { code, reason });
             let mut content = Vec::new();
             frame::put(&mut content, 0x1234, &unknown);
@@ -289,13 +454,14 @@ mod tests {
 
         #[test]
         fn any_content_is_read_or_refused(
+            ty in select(&[draft::CLOSE_CAPSULE, FLOW[0], FLOW[1], FLOW[5]][..]),
             payload in vec(any::<u8>(), 0..20),
             tail in vec(any::<u8>(), 0..4),
             frame_size in 1..10_usize,
             piece in 1..10_usize,
         ) {
             let mut content = Vec::new();
-            frame::put(&mut content, draft::CLOSE_CAPSULE, &payload);
+            frame::put(&mut content, ty, &payload);
             content.extend(tail);
             let bytes = framed(&content, frame_size);
 
