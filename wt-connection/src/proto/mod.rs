@@ -31,6 +31,7 @@ pub mod datagram;
 pub mod direction;
 pub mod draft;
 pub mod fault;
+pub mod flow;
 pub mod frame;
 pub mod generation;
 pub mod headers_frame;
