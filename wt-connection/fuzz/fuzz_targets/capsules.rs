@@ -1,12 +1,12 @@
 //! The capsules on a CONNECT stream: the same ones and the same fault however the stream is cut,
-//! and no more kept than is documented.
+//! no more kept than is documented, and with flow control the same ones as without and its own.
 #![no_main]
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use wt_connection::proto::capsule::{Capsule, CapsuleReader, truncate_reason};
 use wt_connection::proto::fault::Fault;
-use wt_connection::proto::frame;
+use wt_connection::proto::{draft, frame, varint};
 use wt_connection_fuzz::{cuts, kept};
 
 type Read = (Vec<Capsule>, Result<(), Fault>);
@@ -24,16 +24,34 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn assert_read(bytes: &[u8]) {
-    let cuts = cuts(bytes);
-    let whole = read(&cuts[0]);
-    for pieces in &cuts[1..] {
-        assert_eq!(read(pieces), whole);
+    let without = assert_read_by(CapsuleReader::new, bytes);
+    let with = assert_read_by(CapsuleReader::with_flow_control, bytes);
+    assert!(!without.0.iter().any(is_flow_control));
+    let others: Vec<_> = with
+        .0
+        .iter()
+        .filter(|capsule| !is_flow_control(capsule))
+        .cloned()
+        .collect();
+    match with.1 {
+        // What fails with flow control may be nothing without it.
+        Err(_) => assert!(without.0.starts_with(&others)),
+        Ok(()) => assert_eq!(without, (others, Ok(()))),
     }
-    assert_eq!(read(&written(&whole.0)), (whole.0, Ok(())));
 }
 
-fn read(pieces: &[Bytes]) -> Read {
-    let mut reader = CapsuleReader::new();
+fn assert_read_by(reader: impl Fn() -> CapsuleReader, bytes: &[u8]) -> Read {
+    let cuts = cuts(bytes);
+    let whole = read(reader(), &cuts[0]);
+    for pieces in &cuts[1..] {
+        assert_eq!(read(reader(), pieces), whole);
+    }
+    let again = read(reader(), &written(&whole.0));
+    assert_eq!(again, (whole.0.clone(), Ok(())));
+    whole
+}
+
+fn read(mut reader: CapsuleReader, pieces: &[Bytes]) -> Read {
     let mut capsules = Vec::new();
     for piece in pieces {
         reader.push(piece.clone());
@@ -47,7 +65,24 @@ fn read(pieces: &[Bytes]) -> Read {
     }
     assert!(kept(&reader) <= 4 + 1024 + 2 * 16);
     assert_close_is_last(&capsules);
+    assert_limits(&capsules);
     (capsules, reader.finish())
+}
+
+fn is_flow_control(capsule: &Capsule) -> bool {
+    !matches!(capsule, Capsule::Close { .. } | Capsule::Drain)
+}
+
+fn assert_limits(capsules: &[Capsule]) {
+    for capsule in capsules {
+        match capsule {
+            Capsule::MaxData(max) | Capsule::DataBlocked(max) => assert!(*max <= varint::MAX),
+            Capsule::MaxStreams { max, .. } | Capsule::StreamsBlocked { max, .. } => {
+                assert!(*max <= draft::MOST_STREAMS_12);
+            }
+            Capsule::Close { .. } | Capsule::Drain => {}
+        }
+    }
 }
 
 fn assert_close_is_last(capsules: &[Capsule]) {

@@ -1,5 +1,6 @@
 use wt_connection::proto::capsule::Capsule;
 use wt_connection::proto::control;
+use wt_connection::proto::direction::Direction;
 use wt_connection::proto::draft;
 use wt_connection::proto::frame::FrameHeader;
 use wt_connection::proto::settings::Settings;
@@ -188,7 +189,7 @@ pub(crate) fn capsules() -> Seeds {
         len: MAX,
     }
     .encode(&mut endless);
-    vec![
+    let mut seeds = vec![
         ("close", data(&bye)),
         ("close_bare", bye.clone()),
         ("close_in_frames", bye.chunks(2).flat_map(data).collect()),
@@ -216,10 +217,7 @@ pub(crate) fn capsules() -> Seeds {
             data(&frame(draft::DRAIN_CAPSULE, b"later")),
         ),
         ("datagram", data(&frame(0, b"datagram"))),
-        ("max_data", data(&frame(0x190b_4d3d, &varint(65_536)))),
-        ("max_streams", data(&frame(0x190b_4d3f, &varint(100)))),
         ("max_stream_data", data(&frame(0x190b_4d3e, &[4, 4]))),
-        ("data_blocked", data(&frame(0x190b_4d41, &varint(65_536)))),
         ("reserved", data(&frame(0x29 * 7 + 0x17, b"grease"))),
         ("endless", data(&[&endless[..], &[0; 40]].concat())),
         (
@@ -228,6 +226,72 @@ pub(crate) fn capsules() -> Seeds {
         ),
         ("settings", frame(4, b"")),
         ("truncated", data(&bye[..9])),
+    ];
+    seeds.extend(flow_control());
+    seeds
+}
+
+/// Capsules of flow control, some of which are none.
+fn flow_control() -> Seeds {
+    let data = |content: &[u8]| frame(0, content);
+    let (max_data, max_streams) = (
+        draft::MAX_DATA_CAPSULE_12,
+        draft::MAX_STREAMS_BIDI_CAPSULE_12,
+    );
+    let all = [
+        Capsule::MaxData(MAX),
+        Capsule::MaxStreams {
+            direction: Direction::Bi,
+            max: draft::MOST_STREAMS_12,
+        },
+        Capsule::MaxStreams {
+            direction: Direction::Uni,
+            max: 3,
+        },
+        Capsule::DataBlocked(0),
+        Capsule::StreamsBlocked {
+            direction: Direction::Bi,
+            max: 64,
+        },
+        Capsule::StreamsBlocked {
+            direction: Direction::Uni,
+            max: 16_384,
+        },
+    ];
+    let all = all.iter().flat_map(encoded).collect::<Vec<_>>();
+    let too_many = varint(draft::MOST_STREAMS_12 + 1);
+    vec![
+        ("flow_control", data(&all)),
+        (
+            "flow_control_in_frames",
+            all.chunks(3).flat_map(data).collect(),
+        ),
+        ("max_data", data(&frame(max_data, &varint(65_536)))),
+        (
+            "max_data_lowered",
+            data(&[frame(max_data, &[9]), frame(max_data, &[8])].concat()),
+        ),
+        ("max_data_of_nothing", data(&frame(max_data, b""))),
+        ("max_data_cut_off", data(&frame(max_data, &[0xc0, 0, 0]))),
+        ("max_data_then_more", data(&frame(max_data, &[0x40, 9, 0]))),
+        (
+            "max_data_too_long",
+            data(&frame(max_data, &[0xc0, 0, 0, 0, 0, 0, 0, 9, 0])),
+        ),
+        (
+            "max_data_not_the_shortest",
+            data(&frame(max_data, &[0xc0, 0, 0, 0, 0, 0, 0, 9])),
+        ),
+        ("max_streams", data(&frame(max_streams, &varint(100)))),
+        ("max_streams_too_many", data(&frame(max_streams, &too_many))),
+        (
+            "data_blocked",
+            data(&frame(draft::DATA_BLOCKED_CAPSULE_12, &varint(65_536))),
+        ),
+        (
+            "streams_blocked_too_many",
+            data(&frame(draft::STREAMS_BLOCKED_UNI_CAPSULE_12, &too_many)),
+        ),
     ]
 }
 
