@@ -171,12 +171,12 @@ impl World {
             side.windows.streams,
             side.windows.streams,
         ];
-        for n in 0..3 {
+        for (n, most) in most.into_iter().enumerate() {
             assert!(side.truth.used[n] <= side.truth.allowed[n], "overrun");
             let promised = side.truth.promised[n];
             assert!(peer.truth.used[n] <= promised, "more than was announced");
             assert!(
-                promised <= side.truth.read[n] + most[n],
+                promised <= side.truth.read[n] + most,
                 "more than a window"
             );
         }
