@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::proto::credit::Credit;
+
 /// What one peer may occupy on one connection, and for how long it may keep it waiting.
 ///
 /// Over a limit the one stream, datagram or session is shed; the rest of the connection goes on.
@@ -12,6 +14,7 @@ pub struct Limits {
     pub(crate) header_block: usize,
     pub(crate) header_timeout: Duration,
     pub(crate) flush_timeout: Duration,
+    pub(crate) credit: Credit,
 }
 
 impl Default for Limits {
@@ -24,6 +27,11 @@ impl Default for Limits {
             header_block: 16 * 1024,
             header_timeout: Duration::from_secs(10),
             flush_timeout: Duration::from_secs(10),
+            credit: Credit {
+                data: 16 << 20,
+                bi_streams: 1024,
+                uni_streams: 1024,
+            },
         }
     }
 }
@@ -81,6 +89,41 @@ impl Limits {
             "without room no datagram can be read"
         );
         self.received_datagrams = received_datagrams;
+        self
+    }
+
+    /// Sets how many bytes a peer may send on the streams of one session ahead of the application,
+    /// and how many streams of either kind it may have open there; 16 MiB, 1,024 and 1,024 by
+    /// default.
+    ///
+    /// This is the flow control of each session, which drafts of WebTransport have since 12 and
+    /// browsers do not speak yet. It bounds one session against the others; what all of them hold
+    /// is bounded by QUIC's own windows ([`Transport`](crate::Transport)), also where the peer does
+    /// without. Both sides have to ask for it; since draft 13, a connection without it carries one
+    /// session at a time.
+    ///
+    /// # Panics
+    ///
+    /// Panics if one of them is 0: see [`without_flow_control`](Self::without_flow_control).
+    #[must_use]
+    pub fn session_credit(mut self, data: u32, bi_streams: u32, uni_streams: u32) -> Self {
+        assert!(
+            data > 0 && bi_streams > 0 && uni_streams > 0,
+            "without credit, a peer can send nothing"
+        );
+        self.credit = Credit {
+            data: data.into(),
+            bi_streams: bi_streams.into(),
+            uni_streams: uni_streams.into(),
+        };
+        self
+    }
+
+    /// Asks for no flow control of each session: with peers of draft 13 and later, a connection
+    /// then carries one session at a time.
+    #[must_use]
+    pub fn without_flow_control(mut self) -> Self {
+        self.credit = Credit::default();
         self
     }
 

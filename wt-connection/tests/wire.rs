@@ -12,7 +12,7 @@ use common::server_builder;
 use wt_connection::{Connection, Endpoint, Limits};
 
 #[tokio::test]
-async fn the_settings_announce_every_generation_that_is_kept_to_and_no_other() {
+async fn the_settings_announce_every_generation() {
     within(async {
         let (_endpoint, peer, _server) = raw::client(Limits::default().max_sessions(9)).await;
 
@@ -24,18 +24,38 @@ async fn the_settings_announce_every_generation_that_is_kept_to_and_no_other() {
             (0x33, 1),
             (0x2b60_3742, 1),
             (0xc671_706a, 9),
-            (0x14e9_cd29, 1),
+            (0x14e9_cd29, 9),
+            (0x2c7c_f000, 1),
+            (0x2b61, 16 << 20),
+            (0x2b64, 1024),
+            (0x2b65, 1024),
         ] {
             assert!(
                 settings.contains(&expected),
                 "{expected:x?} in {settings:x?}"
             );
         }
-        for (id, _) in settings {
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_flow_control_one_session_is_announced_to_drafts_that_want_it() {
+    within(async {
+        let limits = Limits::default().max_sessions(9).without_flow_control();
+        let (_endpoint, peer, _server) = raw::client(limits).await;
+
+        let mut control = peer.quic.accept_uni().await.unwrap();
+        let settings = raw::read_settings(&mut control).await;
+
+        for expected in [(0xc671_706a, 9), (0x14e9_cd29, 1), (0x2c7c_f000, 1)] {
             assert!(
-                ![0x2c7c_f000, 0x2b61, 0x2b64, 0x2b65].contains(&id),
-                "{id:x}"
+                settings.contains(&expected),
+                "{expected:x?} in {settings:x?}"
             );
+        }
+        for (id, _) in settings {
+            assert!(![0x2b61, 0x2b64, 0x2b65].contains(&id), "{id:x}");
         }
     })
     .await;

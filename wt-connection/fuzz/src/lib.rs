@@ -13,5 +13,5 @@ pub use kept::kept;
 pub use peer::Peer;
 pub use pieces::{cuts, pieces};
 pub use program::{Op, Program};
-pub use wire::{answer, connect, control, frame, request, uni_header, varint};
+pub use wire::{CREDIT, answer, connect, control, frame, request, uni_header, varint};
 pub use world::{RawClient, World, limits, localhost, narrow_localhost, within};

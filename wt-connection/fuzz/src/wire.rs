@@ -1,11 +1,19 @@
 //! Bytes of HTTP/3, by the encoders of the crate itself.
 
+use wt_connection::proto::credit::Credit;
 use wt_connection::proto::settings::Settings;
 use wt_connection::proto::{control, frame, qpack, stream_header};
 
+/// What either side may send in a session at first: little, so that more is asked for.
+pub const CREDIT: Credit = Credit {
+    data: 100,
+    bi_streams: 4,
+    uni_streams: 4,
+};
+
 /// A control stream with the settings of a peer of all drafts.
 pub fn control(server: bool) -> Vec<u8> {
-    control::opening(&Settings::ours(8, 16 * 1024, server)).to_vec()
+    control::opening(&Settings::ours(8, 16 * 1024, CREDIT, server)).to_vec()
 }
 
 /// A CONNECT for a session, in its frame.

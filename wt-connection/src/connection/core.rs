@@ -29,7 +29,7 @@ use crate::proto::code;
 use crate::proto::control::Side;
 use crate::proto::fault::ConnectionFault;
 use crate::proto::settings::Settings;
-use crate::session::{Ask, SessionCore, SessionTask};
+use crate::session::{Ask, FlowControl, SessionCore, SessionTask};
 use crate::sessions::Sessions;
 use crate::settings::Timing;
 use crate::state::{ConnectionState, StateCell};
@@ -170,6 +170,13 @@ impl Core {
             Arc::clone(&self.left_behind),
             Arc::clone(&self.room_for_datagrams),
             self.limits.received_datagrams,
+            self.peer.credit().map(|theirs| {
+                FlowControl::new(
+                    self.limits.credit,
+                    theirs,
+                    self.timing.stream_receive_window,
+                )
+            }),
         );
         self.activity.record();
         self.sessions.open(&session);
@@ -224,6 +231,9 @@ impl Core {
 
     pub(crate) fn set_peer(&self, settings: Settings) {
         self.peer.set(settings, &self.settings());
+        if !self.peer.allows_several() {
+            self.sessions.admit_one();
+        }
         if self.side == Side::Client {
             self.room
                 .add_permits(self.max_sessions().min(Semaphore::MAX_PERMITS));
@@ -235,6 +245,7 @@ impl Core {
         Settings::ours(
             self.limits.max_sessions.into(),
             self.limits.header_block as u64,
+            self.limits.credit,
             self.side == Side::Server,
         )
     }
@@ -243,6 +254,7 @@ impl Core {
     pub(crate) fn max_sessions(&self) -> usize {
         let max = match self.side {
             Side::Client => self.peer.max_sessions(),
+            Side::Server if !self.peer.allows_several() => 1,
             Side::Server => self.limits.max_sessions.into(),
         };
         usize::try_from(max).unwrap_or(usize::MAX)

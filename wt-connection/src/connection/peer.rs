@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use tokio::sync::SetOnce;
 
+use crate::proto::credit::Credit;
 use crate::proto::generation::Generation;
 use crate::proto::settings::Settings;
 
@@ -14,17 +15,21 @@ struct Peer {
     settings: Arc<Settings>,
     /// `None` if it announces none that this side does.
     generation: Option<Generation>,
+    flow_control: bool,
 }
 
 impl PeerSettings {
     /// Notes what the peer announces, to which this side announces `ours`.
     pub(crate) fn set(&self, settings: Settings, ours: &Settings) {
         let generation = Generation::of(ours, &settings);
+        let both = |by| settings.flow_control(by) && ours.flow_control(by);
+        let flow_control = both(generation.unwrap_or(UNTOLD));
         let settings = Arc::new(settings);
         // They come once: a second frame of them ends the connection.
         let _ = self.0.set(Peer {
             settings,
             generation,
+            flow_control,
         });
     }
 
@@ -42,16 +47,30 @@ impl PeerSettings {
         self.0.get().is_some_and(|peer| peer.generation.is_some())
     }
 
-    /// What the connection goes by. Clients of drafts 09 to 14 need not announce it.
+    /// What the connection goes by.
     pub(crate) fn generation(&self) -> Generation {
         let announced = self.0.get().and_then(|peer| peer.generation);
-        announced.unwrap_or(Generation::Draft07)
+        announced.unwrap_or(UNTOLD)
+    }
+
+    /// What the peer allows in each session, if that is bounded.
+    pub(crate) fn credit(&self) -> Option<Credit> {
+        let peer = self.0.get().filter(|peer| peer.flow_control)?;
+        Some(Credit::of(&peer.settings))
     }
 
     /// How many sessions the peer admits: none until it has said so.
     pub(crate) fn max_sessions(&self) -> u64 {
-        let max = |peer: &Peer| peer.settings.max_sessions();
-        self.0.get().map_or(0, max)
+        self.0.get().map_or(0, |peer| {
+            let generation = peer.generation.unwrap_or(UNTOLD);
+            peer.settings.max_sessions(generation, peer.flow_control)
+        })
+    }
+
+    /// Says whether the rules allow more than one session at a time.
+    pub(crate) fn allows_several(&self) -> bool {
+        let one = |peer: &Peer| !peer.flow_control && peer.generation >= Some(Generation::Draft13);
+        !self.0.get().is_some_and(one)
     }
 
     /// How large a header section the peer takes.
@@ -60,3 +79,6 @@ impl PeerSettings {
         self.0.get().and_then(max).unwrap_or(u64::MAX)
     }
 }
+
+/// Of a peer that announces none: clients of drafts 09 to 14 need not.
+const UNTOLD: Generation = Generation::Draft07;

@@ -27,6 +27,7 @@ pub mod chunk;
 pub mod code;
 pub mod content_frames;
 pub mod control;
+pub mod credit;
 pub mod datagram;
 pub mod direction;
 pub mod draft;

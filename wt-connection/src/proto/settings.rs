@@ -3,7 +3,9 @@
 
 use bytes::BufMut;
 
+use crate::proto::credit::Credit;
 use crate::proto::fault::ConnectionFault;
+use crate::proto::generation::Generation;
 use crate::proto::{code, draft, varint};
 
 /// What one side announces, in the order of the wire.
@@ -19,21 +21,28 @@ impl Settings {
         Self::default()
     }
 
-    /// Announces WebTransport to peers of every generation that can be kept to.
+    /// Announces WebTransport to peers of every generation, and `credit` in each session.
     ///
-    /// The ids of draft 15 and of flow control are left out: they promise what is not done. For the
-    /// same reason draft 13's session limit is 1, since more of them mean flow control.
-    pub fn ours(max_sessions: u64, max_field_section: u64, server: bool) -> Self {
+    /// Without credit, draft 13's session limit is 1, since more of them mean flow control.
+    pub fn ours(max_sessions: u64, max_field_section: u64, credit: Credit, server: bool) -> Self {
         let mut settings = Self::new().with(draft::MAX_FIELD_SECTION_SIZE, max_field_section);
         if server {
             settings = settings.with(draft::ENABLE_CONNECT_PROTOCOL, 1);
         }
-        settings
+        let settings = settings
             .with(draft::H3_DATAGRAM, 1)
             .with(draft::H3_DATAGRAM_04, 1)
             .with(draft::ENABLE_WEBTRANSPORT_02, 1)
             .with(draft::MAX_SESSIONS_07, max_sessions)
-            .with(draft::MAX_SESSIONS_13, 1)
+            .with(draft::ENABLED_15, 1);
+        if !credit.is_any() {
+            return settings.with(draft::MAX_SESSIONS_13, 1);
+        }
+        settings
+            .with(draft::MAX_SESSIONS_13, max_sessions)
+            .with(draft::INITIAL_MAX_DATA_12, credit.data)
+            .with(draft::INITIAL_MAX_STREAMS_UNI_12, credit.uni_streams)
+            .with(draft::INITIAL_MAX_STREAMS_BIDI_12, credit.bi_streams)
     }
 
     /// Reads a whole payload.
@@ -103,15 +112,38 @@ impl Settings {
         .any(|id| self.get(id) == Some(1))
     }
 
-    /// Reads how many sessions the sender accepts; one if it does not say.
-    ///
-    /// The number of drafts 13 and 14 does not count: without flow control of each session they
-    /// allow one.
-    pub fn max_sessions(&self) -> u64 {
-        [draft::MAX_SESSIONS_07, draft::MAX_SESSIONS_02]
-            .into_iter()
-            .find_map(|id| self.positive(id))
-            .unwrap_or(1)
+    /// Reads how many sessions the sender accepts by the rules of this generation: since draft 13,
+    /// one without flow control of each; since draft 15, there is no number, and one of an older
+    /// draft's counts.
+    pub fn max_sessions(&self, generation: Generation, flow_control: bool) -> u64 {
+        let numbers = match generation {
+            Generation::Draft02 | Generation::Draft06 | Generation::Draft07 => {
+                &[draft::MAX_SESSIONS_07, draft::MAX_SESSIONS_02][..]
+            }
+            _ if !flow_control => return 1,
+            Generation::Draft13 => &[draft::MAX_SESSIONS_13],
+            Generation::Draft15 => &[draft::MAX_SESSIONS_13, draft::MAX_SESSIONS_07],
+        };
+        let none = match generation {
+            Generation::Draft15 => u64::MAX,
+            _ => 1,
+        };
+        numbers
+            .iter()
+            .find_map(|id| self.positive(*id))
+            .unwrap_or(none)
+    }
+
+    /// Says whether the sender asks for flow control of each session, which is on if both do.
+    pub fn flow_control(&self, generation: Generation) -> bool {
+        let credit = Credit::of(self).is_any();
+        match generation {
+            Generation::Draft02 | Generation::Draft06 => false,
+            Generation::Draft07 | Generation::Draft15 => credit,
+            Generation::Draft13 => {
+                credit || self.get(draft::MAX_SESSIONS_13).is_some_and(|max| max > 1)
+            }
+        }
     }
 
     /// Reads how large a header section the sender accepts; `None` where any is.
@@ -194,7 +226,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::proto::generation::Generation;
 
     fn encoded(pairs: impl IntoIterator<Item = (u64, u64)>) -> Vec<u8> {
         let mut payload = Vec::new();
@@ -209,42 +240,85 @@ mod tests {
         Settings::decode(&encoded(pairs))
     }
 
-    #[test]
-    fn ours_promise_nothing_that_is_not_done() {
-        for server in [false, true] {
-            let ours = Settings::ours(16, 8192, server);
+    const CREDIT: Credit = Credit {
+        data: 7,
+        bi_streams: 8,
+        uni_streams: 9,
+    };
 
-            for id in [0x2c7c_f000, 0x2b61, 0x2b64, 0x2b65] {
-                assert_eq!(ours.get(id), None);
-            }
-            assert_eq!(ours.get(draft::MAX_SESSIONS_13), Some(1));
-            assert_eq!(ours.get(draft::MAX_FIELD_SECTION_SIZE), Some(8192));
-            assert_eq!(
-                ours.get(draft::ENABLE_CONNECT_PROTOCOL),
-                server.then_some(1)
-            );
+    #[test]
+    fn ours_are_understood_by_ourselves() {
+        for server in [false, true] {
+            let ours = Settings::ours(16, 8192, CREDIT, server);
+
+            assert!(ours.datagrams() && ours.extended_connect());
+            assert_eq!(Generation::of(&ours, &ours), Some(Generation::Draft15));
+            assert_eq!(Credit::of(&ours), CREDIT);
+            assert!(ours.flow_control(Generation::Draft15));
+            assert_eq!(ours.max_sessions(Generation::Draft15, true), 16);
+            assert_eq!(ours.max_field_section(), Some(8192));
+            let connect = ours.get(draft::ENABLE_CONNECT_PROTOCOL);
+            assert_eq!(connect, server.then_some(1));
         }
     }
 
     #[test]
-    fn ours_are_understood_by_ourselves() {
-        let ours = Settings::ours(16, 8192, false);
+    fn without_credit_nothing_asks_for_flow_control() {
+        let ours = Settings::ours(16, 8192, Credit::default(), true);
 
-        assert!(ours.datagrams() && ours.extended_connect());
-        assert!(Generation::of(&ours, &ours).is_some());
-        assert_eq!(ours.max_sessions(), 16);
+        for id in [0x2b61, 0x2b64, 0x2b65] {
+            assert_eq!(ours.get(id), None);
+        }
+        for generation in [
+            Generation::Draft02,
+            Generation::Draft07,
+            Generation::Draft13,
+            Generation::Draft15,
+        ] {
+            assert!(!ours.flow_control(generation), "{generation}");
+        }
     }
 
     #[test]
-    fn session_limit_is_taken_from_who_says_one() {
+    fn flow_control_is_asked_for_by_the_rules_of_each_generation() {
+        let credit = Settings::new().with(draft::INITIAL_MAX_STREAMS_UNI_12, 1);
+        let several = Settings::new().with(draft::MAX_SESSIONS_13, 2);
+        let one = Settings::new().with(draft::MAX_SESSIONS_13, 1);
+
+        for (generation, by_credit, by_number) in [
+            (Generation::Draft02, false, false),
+            (Generation::Draft06, false, false),
+            (Generation::Draft07, true, false),
+            (Generation::Draft13, true, true),
+            (Generation::Draft15, true, false),
+        ] {
+            assert_eq!(credit.flow_control(generation), by_credit, "{generation}");
+            assert_eq!(several.flow_control(generation), by_number, "{generation}");
+            assert!(!one.flow_control(generation), "{generation}");
+        }
+    }
+
+    #[test]
+    fn session_limit_is_read_by_the_rules_of_each_generation() {
         let silent = Settings::new().with(draft::MAX_SESSIONS_07, 0);
         let thirteen = silent.clone().with(draft::MAX_SESSIONS_13, 3);
         let two = thirteen.clone().with(draft::MAX_SESSIONS_02, 2);
         let seven = two.clone().with(draft::MAX_SESSIONS_07, 7);
 
-        let limits = [silent, thirteen, two, seven].map(|settings| settings.max_sessions());
+        for (generation, flow_control, expected) in [
+            (Generation::Draft02, false, [1, 1, 2, 7]),
+            (Generation::Draft07, false, [1, 1, 2, 7]),
+            (Generation::Draft07, true, [1, 1, 2, 7]),
+            (Generation::Draft13, false, [1, 1, 1, 1]),
+            (Generation::Draft13, true, [1, 3, 3, 3]),
+            (Generation::Draft15, false, [1, 1, 1, 1]),
+            (Generation::Draft15, true, [u64::MAX, 3, 3, 3]),
+        ] {
+            let limits = [&silent, &thirteen, &two, &seven]
+                .map(|settings| settings.max_sessions(generation, flow_control));
 
-        assert_eq!(limits, [1, 1, 2, 7]);
+            assert_eq!(limits, expected, "{generation}");
+        }
     }
 
     #[test]

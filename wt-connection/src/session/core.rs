@@ -12,7 +12,9 @@ use crate::activity::Activity;
 use crate::connection::LeftBehind;
 use crate::error::{SendDatagramError, SessionError};
 use crate::lock::Lock;
+use crate::proto::direction::Direction;
 use crate::proto::{code, datagram, stream_header};
+use crate::session::flow::{FlowControl, Opening};
 use crate::session::handle::SessionHandle;
 use crate::session::incoming::IncomingStream;
 use crate::session::live::StreamKey;
@@ -35,6 +37,8 @@ pub(crate) struct SessionCore {
     /// Where datagrams are put together, for all sessions of the connection.
     room: Arc<Lock<BytesMut>>,
     state: Lock<State>,
+    /// Where both sides want it.
+    flow: Option<Arc<FlowControl>>,
     /// What its `Session`s share; gone with the last of them.
     handle: OnceLock<Weak<SessionHandle>>,
     /// Told when the first stream lingers.
@@ -52,6 +56,7 @@ impl SessionCore {
         left_behind: Arc<LeftBehind>,
         room: Arc<Lock<BytesMut>>,
         received_datagrams: usize,
+        flow: Option<Arc<FlowControl>>,
     ) -> Arc<Self> {
         Arc::new(Self {
             id,
@@ -62,6 +67,7 @@ impl SessionCore {
             room,
             state: Lock::new(State::new(received_datagrams, Arc::clone(&left_behind))),
             left_behind,
+            flow,
             handle: OnceLock::new(),
             lingering: Notify::new(),
             changed: Notify::new(),
@@ -69,7 +75,16 @@ impl SessionCore {
     }
 
     /// Queues a stream; the connection's limit of open streams bounds the queue.
-    pub(crate) fn push_stream(&self, stream: IncomingStream) {
+    pub(crate) fn push_stream(&self, mut stream: IncomingStream) {
+        if let Some(flow) = &self.flow {
+            match flow.accept(stream.direction()) {
+                Ok(accepted) => stream.take_room(accepted),
+                Err(exceeded) => {
+                    self.ask(Ask::Broken(exceeded.into()));
+                    return stream.refuse(code::WT_SESSION_GONE);
+                }
+            }
+        }
         let readers = match stream {
             IncomingStream::Bi(..) => State::bi_readers,
             IncomingStream::Uni(_) => State::uni_readers,
@@ -106,6 +121,7 @@ impl SessionCore {
         handle: &Arc<SessionHandle>,
     ) -> Result<BiStream, SessionError> {
         self.state.lock().alive()?;
+        let credit = self.may_open(Direction::Bi).await?;
         let (send, recv) = tokio::select! {
             biased;
             opened = self.quinn.open_bi() => opened.map_err(|error| self.lost(error))?,
@@ -114,6 +130,9 @@ impl SessionCore {
         let send = Unannounced::new(send)
             .announce(self, &self.bi_header)
             .await?;
+        if let Some(credit) = credit {
+            credit.opened();
+        }
         let recv = Received::new(recv, Bytes::new());
         let mut state = self.state.lock();
         if let Err(ended) = state.alive() {
@@ -127,11 +146,24 @@ impl SessionCore {
         Ok(stream)
     }
 
+    /// Waits until the peer lets this side open another stream in the session.
+    async fn may_open(&self, direction: Direction) -> Result<Option<Opening<'_>>, SessionError> {
+        let Some(flow) = &self.flow else {
+            return Ok(None);
+        };
+        tokio::select! {
+            biased;
+            opening = flow.open(direction) => Ok(Some(opening)),
+            ended = self.ended() => Err(ended),
+        }
+    }
+
     pub(crate) async fn open_uni(
         &self,
         handle: &Arc<SessionHandle>,
     ) -> Result<SendStream, SessionError> {
         self.state.lock().alive()?;
+        let credit = self.may_open(Direction::Uni).await?;
         let send = tokio::select! {
             biased;
             opened = self.quinn.open_uni() => opened.map_err(|error| self.lost(error))?,
@@ -140,6 +172,9 @@ impl SessionCore {
         let send = Unannounced::new(send)
             .announce(self, &self.uni_header)
             .await?;
+        if let Some(credit) = credit {
+            credit.opened();
+        }
         let mut state = self.state.lock();
         if let Err(ended) = state.alive() {
             drop(state);
@@ -254,6 +289,10 @@ impl SessionCore {
         if let Some(guards) = refused {
             guards.release();
         }
+    }
+
+    pub(crate) fn flow(&self) -> Option<&Arc<FlowControl>> {
+        self.flow.as_ref()
     }
 
     pub(crate) fn left_behind(&self) -> &LeftBehind {

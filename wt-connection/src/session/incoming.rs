@@ -1,3 +1,5 @@
+use crate::proto::direction::Direction;
+use crate::session::flow::Accepted;
 use crate::stream::Received;
 use crate::wire;
 
@@ -9,6 +11,20 @@ pub(crate) enum IncomingStream {
 }
 
 impl IncomingStream {
+    pub(super) fn direction(&self) -> Direction {
+        match self {
+            Self::Bi(..) => Direction::Bi,
+            Self::Uni(_) => Direction::Uni,
+        }
+    }
+
+    /// Notes what room it takes in its session.
+    pub(super) fn take_room(&mut self, accepted: Accepted) {
+        match self {
+            Self::Bi(_, recv) | Self::Uni(recv) => recv.take_room(accepted),
+        }
+    }
+
     /// Gives the stream back to the peer with a code of HTTP/3's.
     pub(crate) fn refuse(self, code: u64) {
         let code = wire::varint(code);

@@ -3,6 +3,7 @@
 mod core;
 mod datagrams;
 mod exporter;
+mod flow;
 mod handle;
 mod incoming;
 mod live;
@@ -19,6 +20,7 @@ pub use handle::Session;
 pub use service::CompleteOnClose;
 
 pub(crate) use self::core::SessionCore;
+pub(crate) use self::flow::{Accepted, FlowControl};
 pub(crate) use self::handle::SessionHandle;
 pub(crate) use self::incoming::IncomingStream;
 pub(crate) use self::live::StreamKey;

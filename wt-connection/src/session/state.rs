@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::connection::LeftBehind;
 use crate::error::{Close, SessionError};
 use crate::guards::Guards;
+use crate::proto::fault::Fault;
 use crate::session::datagrams::Datagrams;
 use crate::session::handle::SessionHandle;
 use crate::session::incoming::IncomingStream;
@@ -53,6 +54,8 @@ pub(crate) enum Ask {
     Gone,
     /// To end now.
     Close(Close),
+    /// To end now, over a fault of the peer's.
+    Broken(Fault),
     /// To end now, without a word: the connection is lost.
     Lost(SessionError),
 }
@@ -68,7 +71,8 @@ impl Ask {
             Self::Release => 1,
             Self::Gone => 2,
             Self::Close(_) => 3,
-            Self::Lost(_) => 4,
+            Self::Broken(_) => 4,
+            Self::Lost(_) => 5,
         }
     }
 }
@@ -211,7 +215,8 @@ impl State {
         send: quinn::SendStream,
         recv: Received,
     ) -> BiStream {
-        let send = self.adopt_send(handle, send);
+        let room = recv.room();
+        let send = self.adopt_send(handle, send).keep(room);
         let recv = self.adopt_recv(handle, recv);
         BiStream::new(send, recv)
     }

@@ -1,3 +1,5 @@
+use std::future::pending;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,7 +56,10 @@ impl SessionTask {
         rest: Bytes,
         flush_timeout: Duration,
     ) -> Self {
-        let mut capsules = CapsuleReader::new();
+        let mut capsules = match core.flow() {
+            Some(_) => CapsuleReader::with_flow_control(),
+            None => CapsuleReader::new(),
+        };
         capsules.push(rest);
         Self {
             core,
@@ -115,7 +120,7 @@ impl SessionTask {
             biased;
             end = wish(core, self.flush_timeout) => end,
             end = read(core, &mut self.recv, &mut self.capsules) => end,
-            end = drain(core, &mut self.outbox) => end,
+            end = speak(core, &mut self.outbox) => end,
             never = core.sweep() => match never {},
         }
     }
@@ -193,13 +198,13 @@ async fn read(
                     };
                 }
                 Ok(Some(Capsule::Drain)) => core.drain(),
-                // Read only where there is flow control.
-                Ok(Some(
-                    Capsule::MaxData(_)
-                    | Capsule::MaxStreams { .. }
-                    | Capsule::DataBlocked(_)
-                    | Capsule::StreamsBlocked { .. },
-                )) => {}
+                Ok(Some(capsule)) => {
+                    // Read only where there is flow control.
+                    let heard = core.flow().map_or(Ok(()), |flow| flow.hear(&capsule));
+                    if let Err(fault) = heard {
+                        return End::Fault(fault);
+                    }
+                }
                 Ok(None) => break,
                 Err(fault) => return End::Fault(fault),
             }
@@ -245,17 +250,42 @@ async fn finished(recv: &mut quinn::RecvStream, capsules: &mut CapsuleReader) ->
     }
 }
 
-/// Tells the peer that this side would like the session to end soon, once that is asked for; ends
-/// only with the connection.
-async fn drain(core: &SessionCore, outbox: &mut Outbox) -> End {
-    core.asked_to_drain().await;
-    outbox.push(&Capsule::Drain);
-    match outbox.flush().await {
-        Err(quinn::WriteError::ConnectionLost(error)) => {
-            End::Lost(SessionError::Connection(error.into()))
+/// Tells the peer that this side would like the session to end soon, once that is asked for, and
+/// what it may send; ends only with the connection.
+async fn speak(core: &SessionCore, outbox: &mut Outbox) -> End {
+    let mut drain = pin!(core.asked_to_drain());
+    let mut drained = false;
+    loop {
+        let mut due = Vec::new();
+        tokio::select! {
+            () = &mut drain, if !drained => {
+                drained = true;
+                due.push(Capsule::Drain);
+            }
+            credit = due_credit(core) => due = credit,
         }
-        // How the peer ended the session is told elsewhere.
-        Ok(()) | Err(_) => std::future::pending().await,
+        for capsule in &due {
+            outbox.push(capsule);
+        }
+        match outbox.flush().await {
+            Ok(()) => {}
+            Err(quinn::WriteError::ConnectionLost(error)) => {
+                return End::Lost(SessionError::Connection(error.into()));
+            }
+            // How the peer ended the session is told elsewhere.
+            Err(_) => return pending().await,
+        }
+        if let Some(flow) = core.flow() {
+            flow.said(&due);
+        }
+    }
+}
+
+/// Waits for what is to be said of what may be sent; forever where that is not bounded.
+async fn due_credit(core: &SessionCore) -> Vec<Capsule> {
+    match core.flow() {
+        Some(flow) => flow.due().await,
+        None => pending().await,
     }
 }
 
@@ -276,6 +306,7 @@ async fn wish(core: &SessionCore, flush_timeout: Duration) -> End {
                 }
             },
             Ask::Close(close) => return End::Local(SessionError::Closed(close)),
+            Ask::Broken(fault) => return End::Fault(fault),
             Ask::Lost(error) => return End::Lost(error),
         };
     }

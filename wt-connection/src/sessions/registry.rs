@@ -60,6 +60,11 @@ impl Sessions {
         self.table.lock().expect(id);
     }
 
+    /// Admits one session at a time.
+    pub(crate) fn admit_one(&self) {
+        self.table.lock().admit_one();
+    }
+
     /// Takes a CONNECT in, unless the limit is reached.
     pub(crate) fn ask(&self, id: u64) -> bool {
         self.table.lock().ask(id)

@@ -89,6 +89,11 @@ impl<C: Clone, S> Table<C, S> {
         }
     }
 
+    /// Admits one session at a time.
+    pub(crate) fn admit_one(&mut self) {
+        self.limits.max_sessions = 1;
+    }
+
     /// Takes a CONNECT in, unless the limit is reached.
     pub(crate) fn ask(&mut self, id: u64) -> bool {
         if self.count >= self.limits.max_sessions {

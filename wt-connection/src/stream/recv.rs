@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::connection::LeftBehind;
 use crate::error::{ReadError, ReadToEndError, SessionError};
 use crate::proto::code;
-use crate::session::{Ask, SessionHandle, StreamKey};
+use crate::session::{Accepted, Ask, SessionHandle, StreamKey};
 use crate::stream::half::{Abort, Half};
 use crate::wire;
 
@@ -42,6 +42,21 @@ pub(crate) struct Received {
     end: Option<End>,
     /// Something was taken out of quinn since somebody looked here.
     fresh: bool,
+    /// Of a stream that the peer opened, where its session bounds them.
+    room: Option<Arc<Accepted>>,
+    /// How many bytes the application has had since somebody looked here.
+    had: usize,
+    /// What the application will not have, until somebody looks here.
+    lost: Option<Lost>,
+}
+
+/// What is left of a stream that is not read to its end.
+#[derive(Clone, Copy, Debug)]
+struct Lost {
+    /// Bytes that have arrived.
+    held: usize,
+    /// They are the last.
+    ended: bool,
 }
 
 /// What outlives the session, and no longer counts against QUIC's windows.
@@ -132,8 +147,26 @@ impl RecvStream {
     ///
     /// Fails if the stream was read to its end or stopped before, or the session is over.
     pub fn stop(&mut self, code: u32) -> Result<(), ReadError> {
-        self.half
-            .with(|received| received.stop(wire::app_code(code)))?
+        let (stopped, settled) = self.half.with(|received| {
+            let stopped = received.stop(wire::app_code(code));
+            (stopped, received.settle())
+        })?;
+        self.account(settled);
+        stopped
+    }
+
+    /// Tells the session what was read of its bytes, and what will never be.
+    fn account(&self, (had, lost): (usize, Option<Lost>)) {
+        let core = self.session.core();
+        let Some(flow) = core.flow() else { return };
+        if had > 0
+            && let Err(exceeded) = flow.read(had as u64)
+        {
+            core.ask(Ask::Broken(exceeded.into()));
+        }
+        if let Some(Lost { held, ended }) = lost {
+            flow.forgive(held as u64, ended);
+        }
     }
 
     /// The QUIC stream's id, the same on both sides.
@@ -157,12 +190,15 @@ impl RecvStream {
     ) -> Poll<Result<T, E>> {
         let mut gone = false;
         let mut fresh = false;
+        let mut settled = (0, None);
         let polled = self.half.poll(cx, |received, cx| {
             let polled = read(received, cx);
             gone = matches!(received.end, Some(End::SessionGone));
             fresh = mem::take(&mut received.fresh);
+            settled = received.settle();
             polled
         });
+        self.account(settled);
         if gone {
             self.session.core().ask(Ask::Gone);
         } else if polled.is_ready() || fresh {
@@ -181,11 +217,28 @@ impl Received {
             tail: None,
             end: None,
             fresh: false,
+            room: None,
+            had: 0,
+            lost: None,
         }
     }
 
     pub(crate) fn id(&self) -> u64 {
         self.stream.id().into()
+    }
+
+    /// Keeps the room that the stream takes as long as it is of use.
+    pub(crate) fn take_room(&mut self, accepted: Accepted) {
+        self.room = Some(Arc::new(accepted));
+    }
+
+    pub(crate) fn room(&self) -> Option<Arc<Accepted>> {
+        self.room.clone()
+    }
+
+    /// What the application has had, and will not have, since the last time.
+    fn settle(&mut self) -> (usize, Option<Lost>) {
+        (mem::take(&mut self.had), self.lost.take())
     }
 
     fn poll_chunk(
@@ -202,6 +255,7 @@ impl Received {
             } else {
                 self.rest.split_to(max)
             };
+            self.had += chunk.len();
             return Poll::Ready(Ok(Some(chunk)));
         }
         match &self.end {
@@ -254,18 +308,25 @@ impl Received {
             Err(quinn::ReadError::Reset(code)) if code == wire::session_gone() => {
                 self.end = Some(End::SessionGone);
             }
-            Err(error) => self.end = Some(End::Failed(Box::new(error.into()))),
+            Err(error) => {
+                let (held, ended) = (0, false);
+                self.lost = Some(Lost { held, ended });
+                self.end = Some(End::Failed(Box::new(error.into())));
+            }
         }
         Poll::Ready(())
     }
 
     pub(crate) fn stop(&mut self, code: quinn::VarInt) -> Result<(), ReadError> {
-        self.rest = Bytes::new();
-        self.next = Bytes::new();
-        self.tail = None;
+        let tail = self.tail.take().map_or(0, |tail| tail.len());
+        let held = mem::take(&mut self.rest).len() + mem::take(&mut self.next).len() + tail;
         if self.end.is_some() {
+            if held > 0 {
+                self.lost = Some(Lost { held, ended: true });
+            }
             return Err(ReadError::Stopped);
         }
+        self.lost = Some(Lost { held, ended: false });
         self.end = Some(End::Failed(Box::new(ReadError::Stopped)));
         // To quinn it may have ended: the application had not read so far.
         let _ = self.stream.stop(code);
@@ -279,6 +340,10 @@ impl Tail {
             chunks: VecDeque::new(),
             kept,
         }
+    }
+
+    fn len(&self) -> usize {
+        self.chunks.iter().map(Bytes::len).sum()
     }
 
     fn push(&mut self, chunk: Bytes, kept: OwnedSemaphorePermit) {
@@ -329,7 +394,10 @@ impl Drop for Received {
 impl Drop for RecvStream {
     fn drop(&mut self) {
         self.session.core().drop_recv(self.key);
-        drop(self.half.take());
+        if let Some(mut received) = self.half.take() {
+            let _ = received.stop(wire::app_code(0));
+            self.account(received.settle());
+        }
     }
 }
 

@@ -1,15 +1,15 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::{fmt, io};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 
 use crate::error::WriteError;
 use crate::proto::code;
-use crate::session::{Ask, SessionHandle, StreamKey};
+use crate::session::{Accepted, Ask, SessionHandle, StreamKey};
 use crate::stream::half::Half;
 use crate::stream::sending::Sending;
 use crate::wire;
@@ -27,6 +27,8 @@ pub struct SendStream {
     key: StreamKey,
     id: u64,
     sent: Sent,
+    /// Of a stream that the peer opened, where its session bounds them.
+    _room: Option<Arc<Accepted>>,
 }
 
 /// How far the application is with a stream.
@@ -51,7 +53,14 @@ impl SendStream {
             key,
             id,
             sent: Sent::Some,
+            _room: None,
         }
+    }
+
+    /// Keeps the room that the stream takes until both directions are gone.
+    pub(crate) fn keep(mut self, room: Option<Arc<Accepted>>) -> Self {
+        self._room = room;
+        self
     }
 
     /// Writes some of `buf`, and says how much.
@@ -110,12 +119,7 @@ impl SendStream {
     pub async fn write_chunks(&mut self, chunks: &mut [Bytes]) -> Result<(), WriteError> {
         let mut done = 0;
         while chunks[done..].iter().any(|chunk| !chunk.is_empty()) {
-            let left = &mut chunks[done..];
-            let written = poll_fn(|cx| {
-                self.poll_with(cx, |stream, cx| pin!(stream.write_chunks(left)).poll(cx))
-            })
-            .await?;
-            done += written.chunks;
+            done += poll_fn(|cx| self.poll_write_chunks(cx, &mut chunks[done..])).await?;
         }
         Ok(())
     }
@@ -214,22 +218,75 @@ impl SendStream {
     }
 
     fn poll_write_buf(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize, WriteError>> {
-        self.poll_with(cx, |stream, cx| Pin::new(stream).poll_write(cx, buf))
+        self.poll_with(
+            cx,
+            buf.len(),
+            |stream, cx, most| Pin::new(stream).poll_write(cx, &buf[..most]),
+            |written| *written,
+        )
     }
 
-    /// Polls a write; one that fails as its session is gone waits for the session to say why.
+    /// Writes from `chunks`, and says how many of them are empty then.
+    fn poll_write_chunks(
+        &self,
+        cx: &mut Context<'_>,
+        chunks: &mut [Bytes],
+    ) -> Poll<Result<usize, WriteError>> {
+        let want = chunks.iter().map(Bytes::len).sum();
+        let written = self.poll_with(
+            cx,
+            want,
+            |stream, cx, most| {
+                if most == want {
+                    return pin!(stream.write_chunks(chunks)).poll(cx);
+                }
+                // The session has no room for more: a part of the first that is not empty.
+                let index = chunks
+                    .iter()
+                    .position(|chunk| !chunk.is_empty())
+                    .unwrap_or(0);
+                let mut part = [chunks[index].slice(..most.min(chunks[index].len()))];
+                let written = ready!(pin!(stream.write_chunks(&mut part)).poll(cx))?;
+                chunks[index].advance(written.bytes);
+                Poll::Ready(Ok(quinn::Written {
+                    bytes: written.bytes,
+                    chunks: index + usize::from(chunks[index].is_empty()),
+                }))
+            },
+            |written| written.bytes,
+        );
+        written.map_ok(|written| written.chunks)
+    }
+
+    /// Polls a write of up to `want` bytes, or as many as the session has room for, once it has
+    /// any; `bytes` says how many were written. One that fails as its session is gone waits for the
+    /// session to say why.
     fn poll_with<T>(
         &self,
         cx: &mut Context<'_>,
+        want: usize,
         write: impl FnOnce(
             &mut quinn::SendStream,
             &mut Context<'_>,
+            usize,
         ) -> Poll<Result<T, quinn::WriteError>>,
+        bytes: impl FnOnce(&T) -> usize,
     ) -> Poll<Result<T, WriteError>> {
         let mut gone = false;
-        let polled = self
-            .half
-            .poll(cx, |sending, cx| match write(&mut sending.stream, cx) {
+        let mut unused = 0;
+        let flow = self.session.core().flow();
+        let polled = self.half.poll(cx, |sending, cx| {
+            let most = match flow {
+                Some(flow) => ready!(flow.poll_reserve(cx, self.id, want)),
+                None => want,
+            };
+            let polled = write(&mut sending.stream, cx, most);
+            unused = most;
+            match polled {
+                Poll::Ready(Ok(written)) => {
+                    unused -= bytes(&written);
+                    Poll::Ready(Ok(written))
+                }
                 Poll::Ready(Err(quinn::WriteError::Stopped(code)))
                     if code == wire::session_gone() =>
                 {
@@ -237,7 +294,11 @@ impl SendStream {
                     Poll::Pending
                 }
                 polled => polled.map_err(WriteError::from),
-            });
+            }
+        });
+        if let Some(flow) = flow {
+            flow.give_back(unused);
+        }
         if gone {
             self.session.core().ask(Ask::Gone);
         } else if polled.is_ready() {
@@ -251,6 +312,9 @@ impl Drop for SendStream {
     fn drop(&mut self) {
         let core = self.session.core();
         core.drop_send(self.key, &self.half, self.sent);
+        if let Some(flow) = core.flow() {
+            flow.forget(self.id);
+        }
     }
 }
 

@@ -213,7 +213,7 @@ impl Narrow {
         let (identity, builder) = server_builder();
         let endpoint = builder.bind().unwrap();
         let mut config = bare::client_config(identity.certificate_chain()[0].clone());
-        config.transport_config(window(64));
+        config.transport_config(window(96));
         let socket = quinn::Endpoint::client(LOOPBACK.parse().unwrap()).unwrap();
         let accept = async { endpoint.accept().await.unwrap().await.unwrap() };
         let connect = async {
@@ -225,10 +225,10 @@ impl Narrow {
         let (connection, (quic, control)) = tokio::join!(accept, connect);
         let (mut send, recv) = quic.open_bi().await.unwrap();
         send.write_all(&raw::connect("/")).await.unwrap();
-        // Two bytes of a frame's header, two of a block's, the status, and three of the name and
+        // Three bytes of a frame's header, two of a block's, the status, and three of the name and
         // the length of this.
         let mut headers = HeaderMap::new();
-        headers.insert("x", "y".repeat(64 - 3 - 8).parse().unwrap());
+        headers.insert("x", "y".repeat(96 - 3 - 9).parse().unwrap());
         let request = connection.accept().await.unwrap();
         let session = request.accept_with(headers).await.unwrap();
         Self {
@@ -255,7 +255,7 @@ impl Narrow {
             send.write_all(&raw::response("200")).await.unwrap();
             (send, recv)
         };
-        let (session, (send, recv)) = tokio::join!(client.open("/"), answer);
+        let (session, (send, recv)) = tokio::join!(client.open(LONG), answer);
         Self {
             session: session.unwrap(),
             quic,
@@ -267,6 +267,9 @@ impl Narrow {
 }
 
 /// Settings of a peer that takes so many bytes of each stream.
+/// Of a request that takes more room than SETTINGS do.
+const LONG: &str = "/a/path/that/is/so/long/that/its/request/takes/more/room/than/settings/do";
+
 fn window(room: usize) -> Arc<quinn::TransportConfig> {
     let mut transport = quinn::TransportConfig::default();
     transport.stream_receive_window(u32::try_from(room).unwrap().into());

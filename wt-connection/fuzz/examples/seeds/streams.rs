@@ -5,14 +5,14 @@ use wt_connection::proto::draft;
 use wt_connection::proto::frame::FrameHeader;
 use wt_connection::proto::settings::Settings;
 use wt_connection::proto::varint::MAX;
-use wt_connection_fuzz::{frame, uni_header, varint};
+use wt_connection_fuzz::{CREDIT, frame, uni_header, varint};
 
 use crate::Seeds;
 
 pub(crate) fn settings() -> Seeds {
     let ours = |server| {
         let mut payload = Vec::new();
-        Settings::ours(128, 16 * 1024, server).encode(&mut payload);
+        Settings::ours(128, 16 * 1024, CREDIT, server).encode(&mut payload);
         payload
     };
     let many: Vec<_> = (0x40..0x40 + 65).map(|id| (id, 0)).collect();

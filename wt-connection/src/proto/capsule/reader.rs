@@ -35,10 +35,6 @@ impl CapsuleReader {
     /// Waits for the first capsule of a session with flow control ([draft 16, §5.6]).
     ///
     /// [draft 16, §5.6]: https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-5.6
-    #[cfg_attr(
-        not(any(fuzzing, test)),
-        expect(dead_code, reason = "sessions do without flow control")
-    )]
     pub fn with_flow_control() -> Self {
         Self {
             flow_control: true,

@@ -14,11 +14,6 @@
 //!
 //! Nothing here waits, wakes or knows the time: what is to be done is a value that the caller acts
 //! upon.
-#![cfg_attr(
-    not(any(fuzzing, test)),
-    expect(dead_code, unused_imports, reason = "sessions do without flow control")
-)]
-
 mod incoming;
 #[cfg(test)]
 mod model;

@@ -1,55 +1,24 @@
-//! Two endpoints and what is under way between them, driven by chance.
-//!
-//! A stream here is one direction's: sent by the side that opened it. What each side really sent,
-//! read and lost is counted apart from what is tested.
-
 use std::collections::VecDeque;
-
-use proptest::collection::vec;
-use proptest::prelude::*;
 
 use crate::proto::capsule::Capsule;
 use crate::proto::direction::Direction;
 use crate::proto::flow::{Incoming, Outgoing};
 
 #[derive(Clone, Copy, Debug)]
-struct Windows {
-    data: u64,
-    streams: u64,
+pub(super) struct Windows {
+    pub(super) data: u64,
+    pub(super) streams: u64,
     /// QUIC's for each stream.
-    stream: u64,
+    pub(super) stream: u64,
     /// Whether SETTINGS had the limits, or each session starts without any.
-    settings: bool,
+    pub(super) settings: bool,
     /// Whether bytes count when they come, or when they are read.
-    early: bool,
-}
-
-/// What one side may do next; numbers choose among its streams, whose count they may exceed.
-#[derive(Clone, Debug)]
-enum Op {
-    Open(Direction),
-    Write(usize, u64),
-    /// Reserves, and finds that QUIC takes less.
-    WriteLess(usize, u64),
-    Finish(usize),
-    /// Loses what is under way of the stream, its header as well if that is.
-    Reset(usize),
-    Read(usize, u64),
-    Stop(usize),
-    /// Asks for capsules, and is dropped.
-    Forget,
-    /// Sends the capsules that are due.
-    Tell,
-    /// Learns that its capsules were handed over.
-    Told,
-    TakeCapsule,
-    TakePacket,
-    Close,
+    pub(super) early: bool,
 }
 
 /// What streams carry from one side to the other.
 #[derive(Clone, Copy, Debug)]
-enum Packet {
+pub(super) enum Packet {
     Header(usize, Direction),
     Bytes(usize, u64),
     Finish(usize),
@@ -60,211 +29,57 @@ enum Packet {
 }
 
 #[derive(Debug)]
-struct Sending {
-    direction: Direction,
-    sent: u64,
-    credit: u64,
-    over: bool,
+pub(super) struct Sending {
+    pub(super) direction: Direction,
+    pub(super) sent: u64,
+    pub(super) credit: u64,
+    pub(super) over: bool,
 }
 
 #[derive(Debug)]
-struct Receiving {
-    direction: Direction,
-    unread: u64,
-    finished: bool,
-    over: bool,
+pub(super) struct Receiving {
+    pub(super) direction: Direction,
+    pub(super) unread: u64,
+    pub(super) finished: bool,
+    pub(super) over: bool,
 }
 
 #[derive(Debug)]
-struct Side {
-    windows: Windows,
-    data_in: Incoming,
-    streams_in: [Incoming; 2],
-    data_out: Outgoing,
-    streams_out: [Outgoing; 2],
+pub(super) struct Side {
+    pub(super) windows: Windows,
+    pub(super) data_in: Incoming,
+    pub(super) streams_in: [Incoming; 2],
+    pub(super) data_out: Outgoing,
+    pub(super) streams_out: [Outgoing; 2],
     /// The peer's window of a stream, which is QUIC's.
-    stream_credit: u64,
-    sending: Vec<Sending>,
+    pub(super) stream_credit: u64,
+    pub(super) sending: Vec<Sending>,
     /// By the number that the peer gave them; `None` before the header, and after a reset without.
-    receiving: Vec<Option<Receiving>>,
+    pub(super) receiving: Vec<Option<Receiving>>,
     /// What was put under way since the last word that something was handed over.
-    untold: Vec<Capsule>,
-    closed: bool,
-    truth: Truth,
+    pub(super) untold: Vec<Capsule>,
+    pub(super) closed: bool,
+    pub(super) truth: Truth,
 }
 
 /// What this side knows of itself by counting; indices as in [`limits`].
 #[derive(Debug, Default)]
-struct Truth {
-    used: [u64; 3],
+pub(super) struct Truth {
+    pub(super) used: [u64; 3],
     /// What has reached this side as a limit.
-    allowed: [u64; 3],
+    pub(super) allowed: [u64; 3],
     /// What this side has put under way as a limit.
-    promised: [u64; 3],
+    pub(super) promised: [u64; 3],
     /// What takes no more room on this side, and what it has forgiven beyond.
-    read: [u64; 3],
+    pub(super) read: [u64; 3],
     /// The limit at which this side found too little.
-    short: [Option<u64>; 3],
+    pub(super) short: [Option<u64>; 3],
     /// The last limit at which this side said so.
-    blocked: [Option<u64>; 3],
-}
-
-struct World {
-    sides: [Side; 2],
-    /// To each side.
-    capsules: [VecDeque<Capsule>; 2],
-    packets: [VecDeque<Packet>; 2],
-}
-
-impl World {
-    fn new(windows: [Windows; 2]) -> Self {
-        let [a, b] = windows;
-        Self {
-            sides: [Side::new(a, b), Side::new(b, a)],
-            capsules: Default::default(),
-            packets: Default::default(),
-        }
-    }
-
-    fn step(&mut self, at: usize, op: &Op) {
-        if self.sides[at].closed {
-            return;
-        }
-        let [to_a, to_b] = &mut self.packets;
-        let (packets, arriving) = if at == 0 { (to_b, to_a) } else { (to_a, to_b) };
-        let side = &mut self.sides[at];
-        match *op {
-            Op::Open(direction) => side.open(direction, packets),
-            Op::Write(stream, amount) => side.write(stream, amount, amount, packets),
-            Op::WriteLess(stream, amount) => side.write(stream, amount, amount / 2, packets),
-            Op::Finish(stream) => side.finish(stream, packets),
-            Op::Reset(stream) => side.reset(stream, packets),
-            Op::Read(stream, amount) => side.read(stream, amount, packets),
-            Op::Stop(stream) => side.stop(stream, packets),
-            Op::Forget => drop(side.due()),
-            Op::Tell => self.capsules[1 - at].extend(side.tell()),
-            Op::Told => side.told(),
-            Op::TakeCapsule => {
-                if let Some(capsule) = self.capsules[at].pop_front() {
-                    side.take_capsule(&capsule);
-                }
-            }
-            Op::TakePacket => {
-                if let Some(packet) = arriving.pop_front() {
-                    side.take_packet(packet, packets);
-                }
-            }
-            Op::Close => {
-                let (code, reason) = (0, String::new());
-                self.capsules[1 - at].push_back(Capsule::Close { code, reason });
-                side.closed = true;
-            }
-        }
-        self.check(at);
-    }
-
-    /// What has to hold at any time.
-    fn check(&self, at: usize) {
-        let (side, peer) = (&self.sides[at], &self.sides[1 - at]);
-        let most = [
-            side.windows.data,
-            side.windows.streams,
-            side.windows.streams,
-        ];
-        for (n, most) in most.into_iter().enumerate() {
-            assert!(side.truth.used[n] <= side.truth.allowed[n], "overrun");
-            let promised = side.truth.promised[n];
-            assert!(peer.truth.used[n] <= promised, "more than was announced");
-            assert!(
-                promised <= side.truth.read[n] + most,
-                "more than a window"
-            );
-        }
-    }
-
-    /// Lets everything arrive, be read and be told, until nothing happens any more.
-    fn settle(&mut self) {
-        loop {
-            let mut busy = false;
-            for at in 0..2 {
-                busy |= !self.capsules[at].is_empty() || !self.packets[at].is_empty();
-                while !self.capsules[at].is_empty() {
-                    self.step(at, &Op::TakeCapsule);
-                }
-                while !self.packets[at].is_empty() {
-                    self.step(at, &Op::TakePacket);
-                }
-                for stream in 0..self.sides[at].receiving.len() {
-                    self.step(at, &Op::Read(stream, u64::MAX));
-                }
-                self.step(at, &Op::Told);
-                self.step(at, &Op::Tell);
-            }
-            busy |= self.sides.iter().any(|side| !side.untold.is_empty());
-            if !busy {
-                return;
-            }
-        }
-    }
-
-    fn finish_all(&mut self) {
-        for at in 0..2 {
-            for stream in 0..self.sides[at].sending.len() {
-                self.step(at, &Op::Finish(stream));
-            }
-        }
-    }
-
-    /// Checks that no credit was lost: with nothing under way or open, each side can send half of
-    /// a window and open a stream of each kind.
-    fn check_credit(&self) {
-        for at in 0..2 {
-            let (side, windows) = (&self.sides[at], &self.sides[1 - at].windows);
-            let left = side.truth.allowed[0] - side.truth.used[0];
-            assert!(left >= windows.data.div_ceil(2), "bytes were lost");
-            assert_eq!(side.data_out.left(), left);
-            for n in 1..3 {
-                let left = side.truth.allowed[n] - side.truth.used[n];
-                assert!(left >= windows.streams.div_ceil(2), "streams were lost");
-                assert!(left >= 1, "no stream can be opened");
-                assert_eq!(side.streams_out[n - 1].left(), left);
-            }
-        }
-    }
-
-    /// Sends several windows over several windows of streams, both ways at once.
-    fn check_progress(&mut self) {
-        for round in 0..4 {
-            for at in 0..2 {
-                let direction = [Direction::Bi, Direction::Uni][round % 2];
-                let streams = self.sides[1 - at].windows.streams.div_ceil(2);
-                let bytes = self.sides[1 - at].windows.data.div_ceil(2);
-                let used = self.sides[at].truth.used;
-                let first = self.sides[at].sending.len();
-                for _ in 0..streams {
-                    self.step(at, &Op::Open(direction));
-                }
-                while self.sides[at].truth.used[0] < used[0] + bytes {
-                    let before = self.sides[at].truth.used[0];
-                    self.step(at, &Op::Write(first, used[0] + bytes - before));
-                    // QUIC's own window of the stream may be smaller.
-                    self.settle();
-                    assert!(self.sides[at].truth.used[0] > before, "nothing can be sent");
-                }
-                assert_eq!(
-                    self.sides[at].truth.used[1 + index(direction)],
-                    used[1 + index(direction)] + streams
-                );
-            }
-            self.finish_all();
-            self.settle();
-            self.check_credit();
-        }
-    }
+    pub(super) blocked: [Option<u64>; 3],
 }
 
 impl Side {
-    fn new(windows: Windows, peer: Windows) -> Self {
+    pub(super) fn new(windows: Windows, peer: Windows) -> Self {
         let first = |window, settings| if settings { window } else { 0 };
         let promised = limits(first, windows);
         let allowed = limits(first, peer);
@@ -287,7 +102,7 @@ impl Side {
         }
     }
 
-    fn open(&mut self, direction: Direction, packets: &mut VecDeque<Packet>) {
+    pub(super) fn open(&mut self, direction: Direction, packets: &mut VecDeque<Packet>) {
         let n = index(direction);
         let granted = self.streams_out[n].reserve(1);
         self.note_grant(1 + n, 1, granted);
@@ -305,7 +120,13 @@ impl Side {
     }
 
     /// Reserves what QUIC would take, and writes some of it.
-    fn write(&mut self, stream: usize, want: u64, take: u64, packets: &mut VecDeque<Packet>) {
+    pub(super) fn write(
+        &mut self,
+        stream: usize,
+        want: u64,
+        take: u64,
+        packets: &mut VecDeque<Packet>,
+    ) {
         let Some(sending) = self.sending.get_mut(stream).filter(|sending| !sending.over) else {
             return;
         };
@@ -322,7 +143,7 @@ impl Side {
     }
 
     /// Checks that there was as much as possible, and notes whether that was too little.
-    fn note_grant(&mut self, n: usize, want: u64, granted: u64) {
+    pub(super) fn note_grant(&mut self, n: usize, want: u64, granted: u64) {
         let left = self.truth.allowed[n] - self.truth.used[n];
         assert_eq!(granted, want.min(left), "credit withheld, or made up");
         if granted < want {
@@ -330,14 +151,14 @@ impl Side {
         }
     }
 
-    fn finish(&mut self, stream: usize, packets: &mut VecDeque<Packet>) {
+    pub(super) fn finish(&mut self, stream: usize, packets: &mut VecDeque<Packet>) {
         if let Some(sending) = self.sending.get_mut(stream).filter(|sending| !sending.over) {
             sending.over = true;
             packets.push_back(Packet::Finish(stream));
         }
     }
 
-    fn reset(&mut self, stream: usize, packets: &mut VecDeque<Packet>) {
+    pub(super) fn reset(&mut self, stream: usize, packets: &mut VecDeque<Packet>) {
         let finishing = |packet: &Packet| matches!(*packet, Packet::Finish(of) if of == stream);
         let finishing = packets.iter().any(finishing);
         let sending = self.sending.get_mut(stream);
@@ -352,7 +173,7 @@ impl Side {
         packets.push_back(Packet::Reset(stream, sending.direction));
     }
 
-    fn read(&mut self, stream: usize, amount: u64, packets: &mut VecDeque<Packet>) {
+    pub(super) fn read(&mut self, stream: usize, amount: u64, packets: &mut VecDeque<Packet>) {
         let Some(Some(receiving)) = self.receiving.get_mut(stream) else {
             return;
         };
@@ -378,7 +199,7 @@ impl Side {
     }
 
     /// Reads no more of a stream, as when it is dropped.
-    fn stop(&mut self, stream: usize, packets: &mut VecDeque<Packet>) {
+    pub(super) fn stop(&mut self, stream: usize, packets: &mut VecDeque<Packet>) {
         if let Some(Some(receiving)) = self.receiving.get(stream)
             && !receiving.over
         {
@@ -388,7 +209,7 @@ impl Side {
     }
 
     /// Lets go of a stream of which no more will be read.
-    fn forgive(&mut self, stream: usize) {
+    pub(super) fn forgive(&mut self, stream: usize) {
         let Some(Some(receiving)) = self.receiving.get_mut(stream) else {
             return;
         };
@@ -402,7 +223,7 @@ impl Side {
     }
 
     /// Gives the capsules that announce limits.
-    fn due(&mut self) -> Vec<Capsule> {
+    pub(super) fn due(&mut self) -> Vec<Capsule> {
         let mut due = Vec::new();
         due.extend(self.data_in.announce().map(Capsule::MaxData));
         for direction in DIRECTIONS {
@@ -412,7 +233,7 @@ impl Side {
         due
     }
 
-    fn tell(&mut self) -> Vec<Capsule> {
+    pub(super) fn tell(&mut self) -> Vec<Capsule> {
         // Until those before are handed over, no others are.
         if !self.untold.is_empty() {
             return Vec::new();
@@ -435,7 +256,7 @@ impl Side {
     }
 
     /// Checks that this side says where it is blocked, once for each limit.
-    fn check_blocked(&mut self, capsules: &[Capsule]) {
+    pub(super) fn check_blocked(&mut self, capsules: &[Capsule]) {
         for n in 0..3 {
             let said = capsules.iter().find_map(|capsule| match capsule {
                 Capsule::DataBlocked(max) => (n == 0).then_some(*max),
@@ -452,7 +273,7 @@ impl Side {
         }
     }
 
-    fn told(&mut self) {
+    pub(super) fn told(&mut self) {
         for capsule in self.untold.drain(..) {
             match capsule {
                 Capsule::MaxData(max) => self.data_in.announced(max),
@@ -464,7 +285,7 @@ impl Side {
         }
     }
 
-    fn take_capsule(&mut self, capsule: &Capsule) {
+    pub(super) fn take_capsule(&mut self, capsule: &Capsule) {
         let raised = match capsule {
             Capsule::MaxData(max) => self.data_out.raise(*max),
             Capsule::MaxStreams { direction, max } => {
@@ -481,7 +302,7 @@ impl Side {
         self.truth.allowed[n] = limit;
     }
 
-    fn take_packet(&mut self, packet: Packet, packets: &mut VecDeque<Packet>) {
+    pub(super) fn take_packet(&mut self, packet: Packet, packets: &mut VecDeque<Packet>) {
         match packet {
             Packet::Header(stream, direction) => {
                 let arrived = self.streams_in[index(direction)].arrive();
@@ -518,7 +339,7 @@ impl Side {
         }
     }
 
-    fn arrive(&mut self, stream: usize, amount: u64) {
+    pub(super) fn arrive(&mut self, stream: usize, amount: u64) {
         if let Some(Some(receiving)) = self.receiving.get_mut(stream)
             && !receiving.over
         {
@@ -532,12 +353,12 @@ impl Side {
 }
 
 /// A side's limits: bytes, bidirectional streams and unidirectional ones.
-fn limits(first: impl Fn(u64, bool) -> u64, windows: Windows) -> [u64; 3] {
+pub(super) fn limits(first: impl Fn(u64, bool) -> u64, windows: Windows) -> [u64; 3] {
     let streams = first(windows.streams, windows.settings);
     [first(windows.data, windows.settings), streams, streams]
 }
 
-fn limit_of(capsule: &Capsule) -> (usize, u64) {
+pub(super) fn limit_of(capsule: &Capsule) -> (usize, u64) {
     match capsule {
         Capsule::MaxData(max) => (0, *max),
         Capsule::MaxStreams { direction, max } => (1 + index(*direction), *max),
@@ -545,87 +366,11 @@ fn limit_of(capsule: &Capsule) -> (usize, u64) {
     }
 }
 
-const fn index(direction: Direction) -> usize {
+pub(super) const fn index(direction: Direction) -> usize {
     match direction {
         Direction::Bi => 0,
         Direction::Uni => 1,
     }
 }
 
-const DIRECTIONS: [Direction; 2] = [Direction::Bi, Direction::Uni];
-
-fn windows() -> impl Strategy<Value = Windows> {
-    let sizes = (1..40_u64, 1..5_u64, 1..60_u64);
-    (sizes, any::<bool>(), any::<bool>()).prop_map(|((data, streams, stream), settings, early)| {
-        Windows {
-            data,
-            streams,
-            stream,
-            settings,
-            early,
-        }
-    })
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    (0..46_u8, 0..12_usize, 1..50_u64).prop_map(|(what, stream, amount)| match what {
-        0..2 => Op::Open(Direction::Bi),
-        2..4 => Op::Open(Direction::Uni),
-        4..10 => Op::Write(stream, amount),
-        10 => Op::WriteLess(stream, amount),
-        11 => Op::Finish(stream),
-        12 => Op::Reset(stream),
-        13..19 => Op::Read(stream, amount),
-        19 => Op::Stop(stream),
-        20 => Op::Forget,
-        21..25 => Op::Tell,
-        25..29 => Op::Told,
-        29..35 => Op::TakeCapsule,
-        _ => Op::TakePacket,
-    })
-}
-
-fn ops() -> impl Strategy<Value = Vec<(usize, Op)>> {
-    vec((0..2_usize, op()), 0..300)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1024))]
-
-    #[test]
-    fn endpoints_lose_no_credit_and_never_exceed_it(
-        windows in [windows(), windows()],
-        ops in ops(),
-    ) {
-        let mut world = World::new(windows);
-        for (at, op) in &ops {
-            world.step(*at, op);
-        }
-
-        world.finish_all();
-        world.settle();
-        world.check_credit();
-        world.check_progress();
-    }
-
-    #[test]
-    fn sessions_end_wherever_they_are(
-        windows in [windows(), windows()],
-        ops in ops(),
-        by in 0..2_usize,
-        more in ops(),
-    ) {
-        let mut world = World::new(windows);
-        for (at, op) in &ops {
-            world.step(*at, op);
-        }
-
-        world.step(by, &Op::Close);
-        for (at, op) in &more {
-            world.step(*at, op);
-        }
-        while !world.sides[1 - by].closed {
-            world.step(1 - by, &Op::TakeCapsule);
-        }
-    }
-}
+pub(super) const DIRECTIONS: [Direction; 2] = [Direction::Bi, Direction::Uni];
