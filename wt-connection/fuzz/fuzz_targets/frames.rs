@@ -28,8 +28,11 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
+/// Begins to read a message.
+type Message = fn(usize) -> ContentFrames;
+
 /// How a message is read, and how many HEADERS it may have.
-const MESSAGES: [(fn(usize) -> ContentFrames, usize); 2] = [
+const MESSAGES: [(Message, usize); 2] = [
     (ContentFrames::of_request, 2),
     (ContentFrames::of_response, usize::MAX),
 ];

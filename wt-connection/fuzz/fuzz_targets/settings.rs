@@ -3,6 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use wt_connection::Generation;
+use wt_connection::proto::credit::Credit;
 use wt_connection::proto::settings::{Settings, SettingsError};
 use wt_connection::proto::varint;
 
@@ -53,12 +55,19 @@ fn assert_comes_back(settings: &Settings, len: usize) {
 }
 
 fn assert_sense(settings: &Settings) {
-    assert!(settings.max_sessions() > 0);
     let said = |id, value| settings.get(id) == Some(value);
     assert_eq!(settings.datagrams(), said(0x33, 1) || said(0xff_d277, 1));
-    assert!(
-        settings.webtransport()
-            || settings.max_sessions() == 1
-            || settings.get(0x2b60_3743).is_some()
-    );
+    for generation in [
+        Generation::Draft02,
+        Generation::Draft07,
+        Generation::Draft13,
+        Generation::Draft15,
+    ] {
+        let [without, with] = [false, true].map(|on| settings.max_sessions(generation, on));
+        assert!(without > 0 && with >= without);
+        assert!(without == 1 || generation < Generation::Draft13);
+        let asks = settings.flow_control(generation);
+        assert!(!asks || generation > Generation::Draft02);
+        assert!(asks || !Credit::of(settings).is_any() || generation == Generation::Draft02);
+    }
 }

@@ -1,3 +1,5 @@
+//! Which way the bytes of a stream go.
+
 /// The two kinds of streams, which are limited apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
