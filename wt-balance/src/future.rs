@@ -1,0 +1,248 @@
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tower::BoxError;
+use tower::load::TrackCompletion;
+use tower_service::Service;
+
+use crate::answering::Answering;
+use crate::backends::{Backends, Owned};
+use crate::classify::Classify;
+use crate::error::Unavailable;
+use crate::in_flight::InFlight;
+use crate::policy::{Pick, Policy};
+use crate::search::{Candidate, Found, Last, Query, Search, choose};
+use crate::tell::Tell;
+
+/// The answer of a backend, or why there is none.
+///
+/// # Cancel safety
+///
+/// Dropped, it drops the call, which says nothing of the backend unless it was slower than expected,
+/// or [overdue](crate::BalanceLayer::overdue); or it gives up the wait for a backend.
+#[must_use = "futures do nothing unless polled"]
+#[pin_project::pin_project]
+pub struct ResponseFuture<K, S: Service<Req>, Req, P, C, Tc, A> {
+    #[pin]
+    state: State<K, S, Req, P, S::Future>,
+    answering: Answering<C, Tc, A>,
+}
+
+#[pin_project::pin_project(project = Project)]
+enum State<K, S, Req, P, F> {
+    /// For a backend: the request has to be there, or the one that was ready has left.
+    Seeking(Option<Seek<K, S, Req, P>>),
+    Calling {
+        // Dropped before what counts it.
+        #[pin]
+        future: F,
+        in_flight: Option<InFlight>,
+        /// If anybody is to be told.
+        key: Option<Arc<K>>,
+    },
+    Refused(Unavailable),
+}
+
+impl<K, S: Service<Req>, Req, P, C, Tc, A> ResponseFuture<K, S, Req, P, C, Tc, A>
+where
+    A: Tell<K, S::Response, S::Error>,
+{
+    #[inline]
+    pub(crate) fn calling(
+        backends: &Backends<K, S>,
+        candidate: Candidate<K, S>,
+        request: Req,
+        answering: Answering<C, Tc, A>,
+    ) -> Self {
+        let state = call::<_, _, _, _, A>(backends, candidate, request);
+        Self { state, answering }
+    }
+
+    pub(crate) fn seeking(seek: Seek<K, S, Req, P>, answering: Answering<C, Tc, A>) -> Self {
+        let state = State::Seeking(Some(seek));
+        Self { state, answering }
+    }
+
+    pub(crate) fn refused(why: Unavailable, answering: Answering<C, Tc, A>) -> Self {
+        let state = State::Refused(why);
+        Self { state, answering }
+    }
+}
+
+#[inline]
+fn call<K, S, Req, P, A>(
+    backends: &Backends<K, S>,
+    candidate: Candidate<K, S>,
+    request: Req,
+) -> State<K, S, Req, P, S::Future>
+where
+    S: Service<Req>,
+    A: Tell<K, S::Response, S::Error>,
+{
+    let Candidate {
+        backend,
+        mut service,
+    } = candidate;
+    let now = backends.common.now();
+    backends.take_census(now);
+    let in_flight = InFlight::begin(Arc::clone(&backend.stats), now);
+    State::Calling {
+        future: service.call(request),
+        in_flight: Some(in_flight),
+        key: A::TELLS.then(|| Arc::clone(&backend.key)),
+    }
+}
+
+impl<K, S, Req, P, C, Tc, A> Future for ResponseFuture<K, S, Req, P, C, Tc, A>
+where
+    S: Service<Req> + Clone,
+    S::Error: Into<BoxError>,
+    P: Policy<Req>,
+    C: Classify<S::Response, S::Error>,
+    Tc: TrackCompletion<InFlight, S::Response>,
+    A: Tell<K, S::Response, S::Error>,
+{
+    type Output = Result<Tc::Output, BoxError>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.state.as_mut().project() {
+                // Seeking => Calling, once a backend is ready; or Refused
+                Project::Seeking(slot) => {
+                    let seek = slot.as_mut().expect("a search that has ended is replaced");
+                    let found = ready!(seek.poll(cx));
+                    let seek = slot.take();
+                    let next = match (found, seek) {
+                        (Found::Ready(candidate), Some(Seek { owned, request, .. })) => {
+                            call::<_, _, _, _, A>(&owned.0, candidate, request)
+                        }
+                        (Found::Nobody(nobody), _) => State::Refused(nobody),
+                        // With a request, none is needed.
+                        _ => State::Refused(Unavailable::Busy),
+                    };
+                    this.state.set(next);
+                }
+                Project::Calling {
+                    future,
+                    in_flight,
+                    key,
+                } => {
+                    let mut result = ready!(future.poll(cx));
+                    let mut in_flight = in_flight.take().expect("polled after completion");
+                    in_flight.answered(this.answering.classify.classify(result.as_ref()));
+                    if let Some(key) = key {
+                        // An error that is told may not be changed.
+                        let told = result.as_mut().map_err(|error| &*error);
+                        this.answering.tell.tell(key, told);
+                    }
+                    let response = result.map_err(Into::into)?;
+                    let completion = &this.answering.completion;
+                    return Poll::Ready(Ok(completion.track_completion(in_flight, response)));
+                }
+                Project::Refused(why) => return Poll::Ready(Err((*why).into())),
+            }
+        }
+    }
+}
+
+/// The search for a backend of a request.
+pub(crate) struct Seek<K, S, Req, P> {
+    /// Keeps discovery going while it waits.
+    owned: Arc<Owned<K, S>>,
+    policy: P,
+    request: Req,
+    search: Search<K, S>,
+    last: Option<Last>,
+    patience: Duration,
+}
+
+impl<K, S, Req, P> Seek<K, S, Req, P> {
+    /// Picks at once, if there is anybody to pick, and waits later.
+    pub(crate) fn new(
+        owned: &Arc<Owned<K, S>>,
+        policy: &P,
+        request: Req,
+        last: Option<Last>,
+        patience: Duration,
+    ) -> Self
+    where
+        P: Policy<Req> + Clone,
+        S: Clone,
+    {
+        let mut seek = Self {
+            owned: Arc::clone(owned),
+            policy: policy.clone(),
+            request,
+            search: Search::new(),
+            last,
+            patience,
+        };
+        let members = owned.0.members();
+        if let Pick::One(place) = choose(&seek.query(), &members, &[]) {
+            let backend = &members.backends[place];
+            seek.last = Some(Last::new(&backend.stats));
+            seek.search = Search::with(Candidate {
+                backend: Arc::clone(backend),
+                service: backend.service(),
+            });
+        }
+        seek
+    }
+
+    /// Whom it has picked first.
+    pub(crate) fn last(&self) -> Option<Last> {
+        self.last
+    }
+
+    fn query(&self) -> Query<'_, K, S, P, Req> {
+        query(
+            &self.owned.0,
+            &self.policy,
+            &self.request,
+            self.last,
+            self.patience,
+        )
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Found<K, S>>
+    where
+        S: Service<Req> + Clone,
+        P: Policy<Req>,
+    {
+        let query = query(
+            &self.owned.0,
+            &self.policy,
+            &self.request,
+            self.last,
+            self.patience,
+        );
+        self.search.poll(&query, cx)
+    }
+}
+
+fn query<'a, K, S, P, Req>(
+    backends: &'a Backends<K, S>,
+    policy: &'a P,
+    request: &'a Req,
+    last: Option<Last>,
+    patience: Duration,
+) -> Query<'a, K, S, P, Req> {
+    Query {
+        backends,
+        policy,
+        request: Some(request),
+        last,
+        patience,
+    }
+}
+
+impl<K, S: Service<Req>, Req, P, C, Tc, A> fmt::Debug for ResponseFuture<K, S, Req, P, C, Tc, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResponseFuture")
+    }
+}

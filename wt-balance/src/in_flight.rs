@@ -1,0 +1,62 @@
+use std::fmt;
+use std::sync::Arc;
+
+use crate::classify::Outcome;
+use crate::clock::Nanos;
+use crate::stats::Stats;
+
+/// One call under way, until its response is complete.
+///
+/// It is what a [`TrackCompletion`](tower::load::TrackCompletion) is given: the call counts as load
+/// on its backend until it is dropped. It keeps the figures of the backend, and not its service.
+#[must_use = "the call ends when it is dropped"]
+pub struct InFlight {
+    stats: Arc<Stats>,
+    since: Nanos,
+    answered: bool,
+}
+
+impl InFlight {
+    pub(crate) fn begin(stats: Arc<Stats>, now: Nanos) -> Self {
+        stats.calls.begin();
+        Self {
+            stats,
+            since: now,
+            answered: false,
+        }
+    }
+
+    /// The backend has answered.
+    pub(crate) fn answered(&mut self, outcome: Outcome) {
+        self.answered = true;
+        match outcome {
+            Outcome::Success => {
+                let now = self.stats.common.now();
+                self.stats.succeeded(now.since(self.since), now);
+            }
+            Outcome::Failure { retry_after } => {
+                let now = self.stats.common.now();
+                self.stats.failed(now.since(self.since), retry_after, now);
+            }
+            Outcome::Ignore => self.stats.end_rest(),
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if !self.answered {
+            let now = self.stats.common.now();
+            self.stats.cancelled(now.since(self.since), now);
+        }
+        if self.stats.calls.end() && self.stats.common.is_closing() {
+            self.stats.common.idle.notify_waiters();
+        }
+    }
+}
+
+impl fmt::Debug for InFlight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InFlight").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,281 @@
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tower::BoxError;
+use tower::discover::Discover;
+use tower::load::{CompleteOnResponse, TrackCompletion};
+use tower_service::Service;
+
+use crate::answering::Answering;
+use crate::backends::{Backends, Owned};
+use crate::classify::{ByError, Classify};
+use crate::error::Unavailable;
+use crate::future::{ResponseFuture, Seek};
+use crate::in_flight::InFlight;
+use crate::layer::BalanceLayer;
+use crate::lock::Lock;
+use crate::policy::{Adaptive, Policy};
+use crate::search::{Candidate, Found, Last, Query, Search};
+use crate::snapshot::Snapshot;
+use crate::tell::{Tell, Untold};
+
+/// Spreads requests over backends; see the [crate docs](crate).
+///
+/// `K` is what backends are known by, `S` the service of each, `P` the [`Policy`], `C` says what
+/// outcomes are ([`Classify`]), `Tc` when a call is complete, `A` who answered ([`Tell`]).
+///
+/// # Clone
+///
+/// Clones share the backends, their figures, and the policy; each has its own readiness, and
+/// remembers by itself whom it called last. With the last of them, the tasks end; calls under way
+/// go on.
+pub struct Balance<K, S, P = Adaptive, C = ByError, Tc = CompleteOnResponse, A = Untold> {
+    owned: Arc<Owned<K, S>>,
+    policy: P,
+    answering: Answering<C, Tc, A>,
+    patience: Duration,
+    /// Never locked: it makes this `Sync`, whatever the service is.
+    state: Lock<State<K, S>>,
+    /// Cloned, so that whoever tries again with a clone avoids the same backend.
+    last: Option<Last>,
+}
+
+enum State<K, S> {
+    Searching(Search<K, S>),
+    /// The backend is ready, and was when it was asked last.
+    Ready(Candidate<K, S>),
+    /// `call` picks, and its future waits.
+    NeedsRequest,
+    /// `call` says why.
+    Nobody(Unavailable),
+}
+
+impl<K, S> Balance<K, S>
+where
+    K: Eq + Hash + fmt::Debug + Send + Sync + 'static,
+    S: Clone + Send + 'static,
+{
+    /// Balances over what is discovered, with the defaults of everything;
+    /// [`BalanceLayer::follow`] is for others.
+    ///
+    /// # Panics
+    ///
+    /// If it is outside of a tokio runtime, which the task that follows is spawned on.
+    #[must_use]
+    pub fn new<D>(discover: D) -> Self
+    where
+        D: Discover<Key = K, Service = S> + Send + 'static,
+        D::Error: Into<BoxError> + Send,
+    {
+        BalanceLayer::default().follow(discover)
+    }
+}
+
+impl<K, S, P, C, Tc, A> Balance<K, S, P, C, Tc, A> {
+    pub(crate) fn with(
+        backends: Arc<Backends<K, S>>,
+        policy: P,
+        answering: Answering<C, Tc, A>,
+        patience: Duration,
+    ) -> Self {
+        Self {
+            owned: Arc::new(Owned(backends)),
+            policy,
+            answering,
+            patience,
+            state: Lock::new(State::new()),
+            last: None,
+        }
+    }
+
+    /// The same backends, with their figures, under another policy: of a clone, or instead.
+    ///
+    /// ```
+    /// use tower::{Layer, service_fn};
+    /// use wt_balance::{BalanceLayer, RoundRobin};
+    ///
+    /// # #[derive(Clone)] struct Backend;
+    /// let maker = |target: &'static str| service_fn(move |(): ()| std::future::ready(Ok::<_, ()>(target)));
+    /// let balance = BalanceLayer::new(["one", "two"]).layer(maker);
+    /// let in_turn = balance.clone().policy(RoundRobin::new());
+    /// # let _ = in_turn;
+    /// ```
+    #[must_use]
+    pub fn policy<N>(self, policy: N) -> Balance<K, S, N, C, Tc, A> {
+        Balance {
+            owned: self.owned,
+            policy,
+            answering: self.answering,
+            patience: self.patience,
+            state: Lock::new(State::new()),
+            last: self.last,
+        }
+    }
+
+    /// Sets the weight of a backend, for all handles; says whether its key is known.
+    ///
+    /// 0 is never, unless all are 0, which is all alike. What a policy makes of weights, its docs
+    /// say.
+    pub fn set_weight(&self, key: &K, weight: u32) -> bool
+    where
+        K: Eq + Hash + fmt::Debug,
+        S: Clone,
+    {
+        self.owned.0.set_weight(key, weight)
+    }
+
+    /// What is known of the backends, at about this moment.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot<K>
+    where
+        K: Clone,
+    {
+        Snapshot::of(&self.owned.0)
+    }
+
+    /// Shuts the balancer down, for all handles: no call is given to a backend any more
+    /// ([`Unavailable::Closed`]), discovery ends, and the backends are let go. The future ends when
+    /// all calls under way are complete, or after `deadline`, with the number of those that are
+    /// not.
+    ///
+    /// # Cancel safety
+    ///
+    /// It is shut down whether or not the future is awaited.
+    pub fn shutdown(
+        &self,
+        deadline: Duration,
+    ) -> impl Future<Output = usize> + Send + use<K, S, P, C, Tc, A>
+    where
+        K: Send + Sync + 'static,
+        S: Send + 'static,
+    {
+        let backends = Arc::clone(&self.owned.0);
+        backends.close();
+        async move {
+            let left = async {
+                loop {
+                    let idle = backends.common.idle.notified();
+                    if backends.have_left() {
+                        return;
+                    }
+                    idle.await;
+                }
+            };
+            let _ = timeout(deadline, left).await;
+            backends.in_flight()
+        }
+    }
+}
+
+impl<K, S, P, C, Tc, A, Req> Service<Req> for Balance<K, S, P, C, Tc, A>
+where
+    S: Service<Req> + Clone,
+    S::Error: Into<BoxError>,
+    P: Policy<Req> + Clone,
+    C: Classify<S::Response, S::Error> + Clone,
+    Tc: TrackCompletion<InFlight, S::Response>,
+    A: Tell<K, S::Response, S::Error> + Clone,
+{
+    type Response = Tc::Output;
+    type Error = BoxError;
+    type Future = ResponseFuture<K, S, Req, P, C, Tc, A>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        let state = self.state.get_mut();
+        if let State::Ready(candidate) = state {
+            // Whoever asks twice is told what holds now.
+            match candidate.service.poll_ready(cx) {
+                Poll::Ready(Ok(())) if !candidate.backend.is_gone() => return Poll::Ready(Ok(())),
+                Poll::Ready(Err(_)) => self.owned.0.lose(&candidate.backend),
+                _ => {}
+            }
+            // Ready => Searching, with its place in line, unless it is gone
+            state.search_on();
+        }
+        let State::Searching(search) = state else {
+            return Poll::Ready(Ok(()));
+        };
+        let query = Query {
+            backends: &self.owned.0,
+            policy: &self.policy,
+            request: None::<&Req>,
+            last: self.last,
+            patience: self.patience,
+        };
+        *state = match ready!(search.poll(&query, cx)) {
+            Found::Ready(candidate) => State::Ready(candidate),
+            Found::NeedsRequest => State::NeedsRequest,
+            // It stays so: it is of no use any more.
+            Found::Nobody(closed @ Unavailable::Closed) => return Poll::Ready(Err(closed.into())),
+            Found::Nobody(nobody) => State::Nobody(nobody),
+        };
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends the request to the backend that is ready, or waits for one inside the future.
+    ///
+    /// # Panics
+    ///
+    /// If it is not ready.
+    fn call(&mut self, request: Req) -> Self::Future {
+        let state = std::mem::replace(self.state.get_mut(), State::new());
+        match state {
+            State::Ready(candidate) if !candidate.backend.is_gone() => {
+                self.last = Some(Last::new(&candidate.backend.stats));
+                ResponseFuture::calling(&self.owned.0, candidate, request, self.answering.clone())
+            }
+            State::Ready(_) | State::NeedsRequest => {
+                let seek = Seek::new(&self.owned, &self.policy, request, self.last, self.patience);
+                self.last = seek.last();
+                ResponseFuture::seeking(seek, self.answering.clone())
+            }
+            State::Nobody(nobody) => ResponseFuture::refused(nobody, self.answering.clone()),
+            State::Searching(_) => panic!("called without being ready"),
+        }
+    }
+}
+
+impl<K, S> State<K, S> {
+    fn new() -> Self {
+        Self::Searching(Search::new())
+    }
+
+    fn search_on(&mut self) {
+        if let Self::Ready(candidate) = std::mem::replace(self, Self::new())
+            && !candidate.backend.is_gone()
+        {
+            *self = Self::Searching(Search::with(candidate));
+        }
+    }
+}
+
+impl<K, S, P, C, Tc, A> Clone for Balance<K, S, P, C, Tc, A>
+where
+    P: Clone,
+    C: Clone,
+    Tc: Clone,
+    A: Clone,
+{
+    fn clone(&self) -> Self {
+        Self {
+            owned: Arc::clone(&self.owned),
+            policy: self.policy.clone(),
+            answering: self.answering.clone(),
+            patience: self.patience,
+            state: Lock::new(State::new()),
+            last: self.last,
+        }
+    }
+}
+
+impl<K, S, P, C, Tc, A> fmt::Debug for Balance<K, S, P, C, Tc, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Balance")
+            .field("backends", &self.owned.0.members().known.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,263 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::clock::Nanos;
+use crate::common::Common;
+use crate::gauge::Gauge;
+use crate::peak_ewma::PeakEwma;
+
+/// The figures of one backend: written by its calls, read by picks.
+///
+/// No word depends on another. Two calls that end at once may lose a sample of one of them; what
+/// is counted is exact.
+#[repr(align(128))]
+pub(crate) struct Stats {
+    pub(crate) calls: Gauge,
+    /// The level that counts in a pick, `-inf` until something is known: of the latency, and of the
+    /// failures.
+    cost: AtomicU64,
+    /// Until when it is passed over if there are others; 0 if it is not. The lowest bit says that
+    /// it asked for that itself.
+    rest: AtomicU64,
+    /// The level of the latency alone.
+    level: AtomicU64,
+    latency: AtomicU64,
+    changed: AtomicU64,
+    failing: AtomicU64,
+    in_a_row: AtomicU32,
+    weight: AtomicU32,
+    failures: AtomicU64,
+    removed: AtomicBool,
+    /// How often its service has been made anew without success.
+    pub(crate) remade: AtomicU32,
+    /// In the order of arrival; never used again.
+    pub(crate) id: u64,
+    /// Its key, as it is called in events.
+    pub(crate) name: Box<str>,
+    pub(crate) priority: u8,
+    /// When it came.
+    pub(crate) born: Nanos,
+    /// Until when it warms up; 0 if it came with the first ones.
+    pub(crate) warm_at: u64,
+    pub(crate) common: Arc<Common>,
+}
+
+/// What a backend begins with.
+#[derive(Debug)]
+pub(crate) struct About {
+    pub(crate) id: u64,
+    pub(crate) name: Box<str>,
+    pub(crate) weight: u32,
+    pub(crate) priority: u8,
+    pub(crate) born: Nanos,
+    pub(crate) warm_at: u64,
+}
+
+impl Stats {
+    pub(crate) fn new(about: About, common: &Arc<Common>) -> Self {
+        let nothing = || AtomicU64::new(f64::NEG_INFINITY.to_bits());
+        Self {
+            calls: Gauge::new(),
+            cost: nothing(),
+            rest: AtomicU64::new(0),
+            level: nothing(),
+            latency: AtomicU64::new(0),
+            changed: AtomicU64::new(0),
+            failing: AtomicU64::new(0),
+            in_a_row: AtomicU32::new(0),
+            weight: AtomicU32::new(about.weight),
+            failures: AtomicU64::new(0),
+            removed: AtomicBool::new(false),
+            remade: AtomicU32::new(0),
+            id: about.id,
+            name: about.name,
+            priority: about.priority,
+            born: about.born,
+            warm_at: about.warm_at,
+            common: Arc::clone(common),
+        }
+    }
+
+    pub(crate) fn succeeded(&self, took: u64, now: Nanos) {
+        let mut ewma = self.ewma();
+        ewma.success(self.common.decay, took, now);
+        self.store(ewma, now);
+        if self.rest.load(Ordering::Relaxed) != 0 {
+            self.end_rest();
+        }
+        if self.remade.load(Ordering::Relaxed) != 0 {
+            self.remade.store(0, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn failed(&self, took: u64, hint: Option<Duration>, now: Nanos) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        let mut ewma = self.ewma();
+        let before = ewma.is_failing(self.common.decay, now);
+        ewma.failure(self.common.decay, took, now);
+        self.store(ewma, now);
+        self.end_rest();
+        if let Some(hint) = hint.filter(|hint| !hint.is_zero()) {
+            let until = now.after(hint.min(LONGEST_HINT)).0 | ASKED;
+            self.rest.fetch_max(until, Ordering::Relaxed);
+        }
+        if !before && ewma.is_failing(self.common.decay, now) {
+            tracing::debug!(
+                backend = &*self.name,
+                in_a_row = ewma.in_a_row,
+                "backend fails"
+            );
+        }
+    }
+
+    /// Dropped unanswered: a failure if it was overdue, or else never an improvement.
+    pub(crate) fn cancelled(&self, after: u64, now: Nanos) {
+        let overdue = self.common.overdue;
+        if overdue.is_some_and(|overdue| u128::from(after) >= overdue.as_nanos()) {
+            return self.failed(after, None, now);
+        }
+        let mut ewma = self.ewma();
+        if ewma.latency == 0.0 {
+            // It has not answered yet: as slow as it was given time for, or as any.
+            let typical = self.common.decay.latency(self.common.typical(), now);
+            ewma.latency = typical.clamp(1.0, 1e18);
+            ewma.changed = now.0;
+        }
+        if ewma.cancelled(self.common.decay, after, now) {
+            self.store(ewma, now);
+        }
+        self.end_rest();
+    }
+
+    /// It was not ready just now.
+    pub(crate) fn rest(&self, now: Nanos) {
+        let until = now.after(REST).0 & !ASKED;
+        self.rest.fetch_max(until, Ordering::Relaxed);
+    }
+
+    /// It is ready, or has room for another call.
+    pub(crate) fn end_rest(&self) {
+        let rest = self.rest.load(Ordering::Relaxed);
+        if rest != 0 && rest & ASKED == 0 {
+            // If another has changed it meanwhile, that is newer.
+            let _ = self
+                .rest
+                .compare_exchange(rest, 0, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn set_weight(&self, weight: u32) {
+        self.weight.store(weight, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_removed(&self) {
+        self.removed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn weight(&self) -> u32 {
+        self.weight.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// Until when it rests; 0 if it does not.
+    #[inline]
+    pub(crate) fn resting(&self) -> u64 {
+        self.rest.load(Ordering::Relaxed)
+    }
+
+    /// The level of its latency and its failures; `None` until something is known.
+    #[inline]
+    pub(crate) fn cost(&self) -> Option<f64> {
+        level(&self.cost)
+    }
+
+    /// The level of its latency alone; `None` until it is known.
+    #[inline]
+    pub(crate) fn level(&self) -> Option<f64> {
+        level(&self.level)
+    }
+
+    pub(crate) fn is_failing(&self, now: Nanos) -> bool {
+        // Most do not: no arithmetic for them.
+        self.failing.load(Ordering::Relaxed) != 0 && self.ewma().is_failing(self.common.decay, now)
+    }
+
+    /// How much dearer its failures make it by now: a logarithm to the base 2.
+    pub(crate) fn penalty(&self, now: impl FnOnce() -> Nanos) -> f64 {
+        if self.failing.load(Ordering::Relaxed) == 0 {
+            return 0.0;
+        }
+        self.ewma().penalty_at(self.common.decay, now())
+    }
+
+    /// What it takes now, as far as is known.
+    pub(crate) fn latency(&self, now: Nanos) -> Option<Duration> {
+        let latency = self.common.decay.latency(self.level()?, now);
+        // As a cast does: what is too much is the most.
+        Some(Duration::from_nanos(latency as u64))
+    }
+
+    fn ewma(&self) -> PeakEwma {
+        PeakEwma {
+            latency: f64::from_bits(self.latency.load(Ordering::Relaxed)),
+            failing: f64::from_bits(self.failing.load(Ordering::Relaxed)),
+            in_a_row: self.in_a_row.load(Ordering::Relaxed),
+            changed: self.changed.load(Ordering::Relaxed),
+        }
+    }
+
+    fn store(&self, ewma: PeakEwma, now: Nanos) {
+        let decay = self.common.decay;
+        self.latency
+            .store(ewma.latency.to_bits(), Ordering::Relaxed);
+        self.failing
+            .store(ewma.failing.to_bits(), Ordering::Relaxed);
+        self.in_a_row.store(ewma.in_a_row, Ordering::Relaxed);
+        self.changed.store(ewma.changed, Ordering::Relaxed);
+        let known = ewma.latency > 0.0;
+        let level = if known {
+            decay.level(ewma.latency, now)
+        } else {
+            f64::NEG_INFINITY
+        };
+        self.level.store(level.to_bits(), Ordering::Relaxed);
+        let cost = match ewma.penalty() {
+            0.0 => level,
+            // Also of one that was very fast until it failed.
+            penalty => level.max(self.common.typical()) + penalty,
+        };
+        self.cost.store(cost.to_bits(), Ordering::Relaxed);
+    }
+}
+
+#[inline]
+fn level(word: &AtomicU64) -> Option<f64> {
+    let level = f64::from_bits(word.load(Ordering::Relaxed));
+    (level > f64::NEG_INFINITY).then_some(level)
+}
+
+impl fmt::Debug for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stats")
+            .field("name", &self.name)
+            .field("in_flight", &self.calls.in_flight())
+            .field("ewma", &self.ewma())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long a backend is not asked again that was not ready, if there are others.
+pub(crate) const REST: Duration = Duration::from_millis(100);
+/// The longest hint that is followed: a mistake of the server's must not be for ever.
+const LONGEST_HINT: Duration = Duration::from_secs(300);
+/// Marks a rest that the backend asked for.
+const ASKED: u64 = 1;

@@ -1,0 +1,231 @@
+//! Who is asked whether it is ready, who is called, and what is given back.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{Act, Is, SECOND, World, ask, ask_times, poll_ready, settle};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_test::{assert_pending, assert_ready_ok, task};
+use tower::limit::ConcurrencyLimit;
+use tower::{Layer, Service, ServiceExt};
+use wt_balance::{BalanceLayer, PickFirst, Ring, RoundRobin};
+
+#[tokio::test]
+async fn one_that_is_pending_is_passed_over_while_others_are_ready() {
+    let world = World::default();
+    world.is("a", Is::Busy);
+    let mut balance = world.balance(["a", "b"]);
+
+    let keys = ask_times(&mut balance, 20).await;
+
+    assert_eq!(keys, ["b"; 20]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_busy_is_not_asked_for_each_call() {
+    let world = World::default();
+    world.is("a", Is::Busy);
+    let mut balance = world.balance(["a", "b"]);
+
+    ask_times(&mut balance, 1000).await;
+    assert!(world.asked("a") <= 1, "{}", world.asked("a"));
+    world.is("a", Is::Ready);
+    tokio::time::sleep(SECOND).await;
+    ask_times(&mut balance, 10).await;
+
+    assert!(world.calls("a") > 0);
+}
+
+#[tokio::test]
+async fn whoever_waits_is_woken_by_the_first_that_is_ready() {
+    let world = World::default();
+    for key in ["a", "b"] {
+        world.is(key, Is::Busy);
+    }
+    let mut balance = task::spawn(world.balance(["a", "b"]));
+    assert_pending!(poll_ready(&mut balance));
+
+    world.is("b", Is::Ready);
+
+    assert!(balance.is_woken());
+    assert_ready_ok!(poll_ready(&mut balance));
+    assert_eq!(balance.call(0).await.unwrap(), "b");
+}
+
+#[tokio::test]
+async fn asked_twice_it_reserves_once() {
+    let slots = Arc::new(Semaphore::new(2));
+    let world = World::default();
+    let maker = world.maker();
+    let held = Arc::clone(&slots);
+    let limited = move |key| ConcurrencyLimit::with_semaphore(maker(key), Arc::clone(&held));
+    let mut balance = task::spawn(BalanceLayer::new(["a"]).layer(limited));
+
+    assert_ready_ok!(poll_ready(&mut balance));
+    assert_ready_ok!(poll_ready(&mut balance));
+
+    assert_eq!(slots.available_permits(), 1);
+}
+
+#[tokio::test]
+async fn dropped_while_ready_it_gives_back_what_was_reserved() {
+    let slots = Arc::new(Semaphore::new(1));
+    let world = World::default();
+    let maker = world.maker();
+    let held = Arc::clone(&slots);
+    let limited = move |key| ConcurrencyLimit::with_semaphore(maker(key), Arc::clone(&held));
+    let balance = BalanceLayer::new(["a"]).layer(limited);
+    let mut ready = task::spawn(balance.clone());
+    assert_ready_ok!(poll_ready(&mut ready));
+    assert_eq!(slots.available_permits(), 0);
+
+    drop(ready);
+
+    assert_eq!(slots.available_permits(), 1);
+}
+
+#[tokio::test]
+async fn a_dropped_call_gives_back_what_it_held() {
+    let slots = Arc::new(Semaphore::new(1));
+    let world = World::default();
+    world.act("a", Act::Hang);
+    let maker = world.maker();
+    let held = Arc::clone(&slots);
+    let limited = move |key| ConcurrencyLimit::with_semaphore(maker(key), Arc::clone(&held));
+    let mut balance = task::spawn(BalanceLayer::new(["a"]).layer(limited));
+    assert_ready_ok!(poll_ready(&mut balance));
+    let call = task::spawn(balance.call(0));
+    assert_eq!(slots.available_permits(), 0);
+    assert_eq!(balance.snapshot().in_flight, 1);
+
+    drop(call);
+
+    assert_eq!(slots.available_permits(), 1);
+    assert_eq!(balance.snapshot().in_flight, 0);
+}
+
+#[tokio::test]
+async fn places_in_other_lines_are_given_up_once_one_is_ready() {
+    let slots = Arc::new(Semaphore::new(0));
+    let world = World::default();
+    let maker = world.maker();
+    let held = Arc::clone(&slots);
+    let free = Arc::new(Semaphore::new(0));
+    let other = Arc::clone(&free);
+    let limited = move |key| {
+        let slots = if key == "a" { &held } else { &other };
+        ConcurrencyLimit::with_semaphore(maker(key), Arc::clone(slots))
+    };
+    let mut balance = task::spawn(BalanceLayer::new(["a", "b"]).layer(limited));
+    assert_pending!(poll_ready(&mut balance));
+
+    free.add_permits(1);
+    assert_ready_ok!(poll_ready(&mut balance));
+    slots.add_permits(1);
+
+    assert_eq!(slots.available_permits(), 1, "nobody waits for it any more");
+}
+
+#[tokio::test]
+async fn a_backend_that_is_not_ready_any_more_is_not_called() {
+    let world = World::default();
+    let layer = BalanceLayer::new(["a", "b"]).policy(PickFirst::default());
+    let mut balance = task::spawn(layer.layer(world.maker()));
+    assert_ready_ok!(poll_ready(&mut balance));
+
+    world.is("a", Is::Busy);
+    assert_ready_ok!(poll_ready(&mut balance));
+
+    assert_eq!(balance.call(0).await.unwrap(), "b");
+    assert_eq!(world.calls("a"), 0);
+}
+
+#[tokio::test]
+async fn a_keyed_policy_waits_inside_the_future() {
+    let world = World::default();
+    world.is("a", Is::Busy);
+    let layer = BalanceLayer::new(["a"]).policy(Ring::new(|request: &u32| *request));
+    let mut balance = task::spawn(layer.layer(world.maker()));
+
+    assert_ready_ok!(poll_ready(&mut balance));
+    let mut call = task::spawn(balance.call(7));
+    assert_pending!(call.poll());
+    world.is("a", Is::Ready);
+
+    assert!(call.is_woken());
+    assert_eq!(call.await.unwrap(), "a");
+}
+
+/// A waiter has a place in the line of each backend, and newcomers do not overtake it.
+#[tokio::test(start_paused = true)]
+async fn waiting_clones_do_not_starve() {
+    let world = World::default();
+    for key in ["a", "b"] {
+        world.act(key, Act::After(common::MILLISECOND));
+    }
+    let maker = world.maker();
+    let limited = move |key| ConcurrencyLimit::new(maker(key), 2);
+    let balance = BalanceLayer::new(["a", "b"]).layer(limited);
+    // Many come at once, and as many come again whenever they are served: 4 in a millisecond.
+    let mut clients = JoinSet::new();
+    for _ in 0..40 {
+        let mut balance = balance.clone();
+        clients.spawn(async move {
+            let mut longest = std::time::Duration::ZERO;
+            for _ in 0..50 {
+                let since = tokio::time::Instant::now();
+                balance.ready().await.unwrap().call(0).await.unwrap();
+                longest = longest.max(since.elapsed());
+            }
+            longest
+        });
+    }
+
+    while let Some(longest) = clients.join_next().await {
+        // 40 waiters for 4 places of a millisecond each: 10 ms in turn.
+        let longest = longest.unwrap();
+        assert!(longest <= 3 * 10 * common::MILLISECOND, "{longest:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_clone_has_a_readiness_of_its_own() {
+    let world = World::default();
+    let layer = BalanceLayer::new(["a", "b"]).policy(RoundRobin::new());
+    let mut one = layer.layer(world.maker());
+    one.ready().await.unwrap();
+    let mut two = one.clone();
+
+    assert_eq!(ask(&mut two).await.unwrap(), "b");
+    assert_eq!(one.call(0).await.unwrap(), "a");
+}
+
+#[tokio::test]
+#[should_panic(expected = "called without being ready")]
+async fn a_clone_is_not_ready_by_its_original() {
+    let mut one = World::default().balance(["a"]);
+    one.ready().await.unwrap();
+
+    drop(one.clone().call(0));
+}
+
+/// More than can be waited for at once.
+#[tokio::test(start_paused = true)]
+async fn one_that_becomes_ready_among_many_that_are_not_is_found() {
+    let world = World::default();
+    let keys: Vec<_> = (0..300)
+        .map(|n| &*Box::leak(format!("{n}").into_boxed_str()))
+        .collect();
+    keys.iter().for_each(|key| world.is(key, Is::Busy));
+    let layer = BalanceLayer::new(keys.clone()).patience(60 * SECOND);
+    let mut balance = layer.layer(world.maker());
+    let call = tokio::spawn(async move { ask(&mut balance).await.unwrap() });
+    settle().await;
+
+    world.is(keys[217], Is::Ready);
+
+    assert_eq!(call.await.unwrap(), "217");
+}
