@@ -1,6 +1,5 @@
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::lock::Lock;
 use crate::stats::Stats;
@@ -15,7 +14,8 @@ pub(crate) struct Backend<K, S> {
     /// Its `clone` is the one piece of a user's code that runs under a lock: so `Send` is enough
     /// for a balancer that is `Sync`.
     service: Lock<S>,
-    gone: AtomicBool,
+    /// Of the service, among those that the backend has had.
+    pub(crate) generation: u64,
 }
 
 impl<K, S> Backend<K, S> {
@@ -25,14 +25,19 @@ impl<K, S> Backend<K, S> {
             hash,
             stats,
             service: Lock::new(service),
-            gone: AtomicBool::new(false),
+            generation: 0,
         }
     }
 
     /// The same backend, reached by another service.
     pub(crate) fn with_service(&self, service: S) -> Self {
-        let (key, stats) = (Arc::clone(&self.key), Arc::clone(&self.stats));
-        Self::new(key, self.hash, stats, service)
+        Self {
+            key: Arc::clone(&self.key),
+            hash: self.hash,
+            stats: Arc::clone(&self.stats),
+            service: Lock::new(service),
+            generation: self.generation.saturating_add(1),
+        }
     }
 
     #[inline]
@@ -43,13 +48,9 @@ impl<K, S> Backend<K, S> {
         self.service.lock().clone()
     }
 
-    /// Notes that its service has failed for good; says whether that is new.
-    pub(crate) fn set_gone(&self) -> bool {
-        !self.gone.swap(true, Ordering::AcqRel)
-    }
-
+    /// Whether its service has failed for good, or has been replaced.
     pub(crate) fn is_gone(&self) -> bool {
-        self.gone.load(Ordering::Acquire)
+        !self.stats.is_current(self.generation)
     }
 }
 

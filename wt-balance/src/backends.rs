@@ -42,7 +42,7 @@ pub(crate) struct Backends<K, S> {
 pub(crate) type Maker<K, S> = Box<dyn Fn(&K) -> S + Send + Sync>;
 
 /// Sees to it that a backend that is gone has another service in the end.
-pub(crate) type BringBack<K, S> = fn(&Backends<K, S>, &Backend<K, S>);
+pub(crate) type BringBack<K, S> = fn(&Backends<K, S>, &Arc<Stats>);
 
 /// The handles' share in the backends: with the last one, the tasks end.
 pub(crate) struct Owned<K, S>(pub(crate) Arc<Backends<K, S>>);
@@ -107,14 +107,42 @@ impl<K, S> Backends<K, S> {
     /// Notes that the service of a backend has failed for good, and leaves it out until there is
     /// another.
     #[cold]
-    pub(crate) fn lose(&self, backend: &Backend<K, S>) {
-        if !backend.set_gone() {
+    pub(crate) fn lose(&self, stats: &Arc<Stats>, generation: u64) {
+        if !stats.retire(generation) {
             return;
         }
-        tracing::debug!(backend = &*backend.stats.name, "backend gone");
+        tracing::debug!(backend = &*stats.name, "backend gone");
         self.publish(|known| Some(known.to_vec()));
         if let Some(bring_back) = self.bring_back {
-            bring_back(self, backend);
+            bring_back(self, stats);
+        }
+    }
+
+    /// Has the service of a backend that is gone made anew, if that is known still.
+    pub(crate) fn renew(&self, id: u64) {
+        let Some(maker) = &self.maker else {
+            return;
+        };
+        let place = |known: &[Arc<Backend<K, S>>]| {
+            known.binary_search_by_key(&id, |known| known.stats.id).ok()
+        };
+        let members = self.members.load_full();
+        let gone = place(&members.known).map(|place| &members.known[place]);
+        let Some(gone) = gone.filter(|backend| backend.is_gone()) else {
+            return;
+        };
+        let new = Arc::new(gone.with_service(maker(&gone.key)));
+        let renewed = self.publish(|known| {
+            let place = place(known)?;
+            let mut known = known.to_vec();
+            // Another may have done the same meanwhile.
+            Arc::ptr_eq(&known[place], gone).then(|| {
+                known[place] = Arc::clone(&new);
+                known
+            })
+        });
+        if renewed {
+            tracing::debug!(backend = &*new.stats.name, "backend made anew");
         }
     }
 
@@ -186,10 +214,9 @@ impl<K, S> Backends<K, S> {
             while staying.next_if(|next| next.stats.id < id).is_some() {}
             match staying.peek().filter(|next| next.stats.id == id) {
                 Some(next) if Arc::ptr_eq(next, backend) => {}
-                Some(_) => drop(backend.set_gone()),
+                Some(_) => drop(backend.stats.retire(backend.generation)),
                 None => {
-                    backend.set_gone();
-                    backend.stats.set_removed();
+                    backend.stats.remove();
                     tracing::debug!(backend = &*backend.stats.name, "backend removed");
                     self.leave(&backend.stats);
                 }
@@ -255,19 +282,6 @@ where
             }
             (!changed.is_empty()).then(|| merge(known, &changed))
         });
-    }
-
-    /// Gives a backend that is known and gone another service.
-    pub(crate) fn renew(&self, key: &K, service: &S) -> bool {
-        self.publish(|known| {
-            let place = known.iter().position(|known| *known.key == *key)?;
-            if !known[place].is_gone() {
-                return None;
-            }
-            let mut known = known.to_vec();
-            known[place] = Arc::new(known[place].with_service(service.clone()));
-            Some(known)
-        })
     }
 
     /// Says whether the key is known.

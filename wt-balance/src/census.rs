@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use crate::clock::Nanos;
 use crate::common::Common;
+use crate::level::Level;
 use crate::members::{ALL, Members, Slot};
 
 /// What the set is asked for.
@@ -73,8 +74,8 @@ fn share(sound: usize, of: usize) -> u32 {
 }
 
 /// The median of what is known of some of them, chosen by chance if they are many.
-fn median(slots: &[Slot]) -> Option<f64> {
-    let mut levels = [0.0; SAMPLE];
+fn median(slots: &[Slot]) -> Option<Level> {
+    let mut levels = [Level::UNKNOWN; SAMPLE];
     let mut known = 0;
     let start = if slots.len() > SAMPLE {
         fastrand::usize(..slots.len())
@@ -84,14 +85,15 @@ fn median(slots: &[Slot]) -> Option<f64> {
     let step = slots.len().div_ceil(SAMPLE).max(1);
     for n in (0..slots.len()).step_by(step) {
         let slot = &slots[(start + n) % slots.len()];
-        if let Some(level) = slot.stats.level() {
+        let level = slot.stats.level();
+        if level > Level::UNKNOWN {
             levels[known] = level;
             known += 1;
         }
     }
     let known = levels.get_mut(..known).filter(|known| !known.is_empty())?;
     let middle = known.len() / 2;
-    let (_, median, _) = known.select_nth_unstable_by(middle, f64::total_cmp);
+    let (_, median, _) = known.select_nth_unstable(middle);
     Some(*median)
 }
 

@@ -8,10 +8,12 @@ use tokio::time::Instant;
 pub(crate) struct Nanos(pub(crate) u64);
 
 impl Nanos {
+    #[inline]
     pub(crate) fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 
+    #[inline]
     pub(crate) fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(nanos(duration)))
     }

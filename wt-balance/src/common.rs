@@ -1,9 +1,10 @@
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, Nanos};
+use crate::level::Level;
 use crate::peak_ewma::Decay;
 
 /// What all backends of one set share.
@@ -13,8 +14,8 @@ pub(crate) struct Common {
     pub(crate) decay: Decay,
     /// A call dropped unanswered after so long is a failure.
     pub(crate) overdue: Option<Duration>,
-    /// The median of the levels; `-inf` until one is known.
-    typical: AtomicU64,
+    /// The median of the levels.
+    typical: AtomicI64,
     /// Set for good when the set is shut down.
     closing: AtomicBool,
     /// Told when a backend has its last call ended, once the set is closing.
@@ -27,24 +28,20 @@ impl Common {
             clock: Clock::new(),
             decay: Decay::new(decay),
             overdue,
-            typical: AtomicU64::new(f64::NEG_INFINITY.to_bits()),
+            typical: AtomicI64::new(UNKNOWN.0),
             closing: AtomicBool::new(false),
             idle: Notify::new(),
         }
     }
 
-    pub(crate) fn set_typical(&self, level: f64) {
-        self.typical.store(level.to_bits(), Ordering::Relaxed);
+    pub(crate) fn set_typical(&self, level: Level) {
+        self.typical.store(level.0, Ordering::Relaxed);
     }
 
     /// The median of the levels, or what a backend is taken for of whose kind nothing is known.
     #[inline]
-    pub(crate) fn typical(&self) -> f64 {
-        let typical = f64::from_bits(self.typical.load(Ordering::Relaxed));
-        if typical == f64::NEG_INFINITY {
-            return UNKNOWN;
-        }
-        typical
+    pub(crate) fn typical(&self) -> Level {
+        Level(self.typical.load(Ordering::Relaxed))
     }
 
     /// Says whether it was open.
@@ -58,10 +55,11 @@ impl Common {
         self.closing.load(Ordering::SeqCst)
     }
 
+    #[inline]
     pub(crate) fn now(&self) -> Nanos {
         self.clock.now()
     }
 }
 
 /// The level of 1 ms at the beginning: all are alike until one has answered.
-const UNKNOWN: f64 = 20.0;
+const UNKNOWN: Level = Level(20 * Level::ONE);

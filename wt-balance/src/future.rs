@@ -46,10 +46,7 @@ enum State<K, S, Req, P, F> {
     Refused(Unavailable),
 }
 
-impl<K, S: Service<Req>, Req, P, C, Tc, A> ResponseFuture<K, S, Req, P, C, Tc, A>
-where
-    A: Tell<K, S::Response, S::Error>,
-{
+impl<K, S: Service<Req>, Req, P, C, Tc, A> ResponseFuture<K, S, Req, P, C, Tc, A> {
     #[inline]
     pub(crate) fn calling(
         backends: &Backends<K, S>,
@@ -57,7 +54,7 @@ where
         request: Req,
         answering: Answering<C, Tc, A>,
     ) -> Self {
-        let state = call::<_, _, _, _, A>(backends, candidate, request);
+        let state = call(backends, candidate, request);
         Self { state, answering }
     }
 
@@ -73,26 +70,22 @@ where
 }
 
 #[inline]
-fn call<K, S, Req, P, A>(
+fn call<K, S, Req, P>(
     backends: &Backends<K, S>,
     candidate: Candidate<K, S>,
     request: Req,
 ) -> State<K, S, Req, P, S::Future>
 where
     S: Service<Req>,
-    A: Tell<K, S::Response, S::Error>,
 {
-    let Candidate {
-        backend,
-        mut service,
-    } = candidate;
+    let mut service = candidate.service;
     let now = backends.common.now();
     backends.take_census(now);
-    let in_flight = InFlight::begin(Arc::clone(&backend.stats), now);
+    let in_flight = InFlight::begin(candidate.stats, now);
     State::Calling {
         future: service.call(request),
         in_flight: Some(in_flight),
-        key: A::TELLS.then(|| Arc::clone(&backend.key)),
+        key: candidate.key,
     }
 }
 
@@ -119,7 +112,7 @@ where
                     let seek = slot.take();
                     let next = match (found, seek) {
                         (Found::Ready(candidate), Some(Seek { owned, request, .. })) => {
-                            call::<_, _, _, _, A>(&owned.0, candidate, request)
+                            call(&owned.0, candidate, request)
                         }
                         (Found::Nobody(nobody), _) => State::Refused(nobody),
                         // With a request, none is needed.
@@ -159,11 +152,12 @@ pub(crate) struct Seek<K, S, Req, P> {
     search: Search<K, S>,
     last: Option<Last>,
     patience: Duration,
+    tells: bool,
 }
 
 impl<K, S, Req, P> Seek<K, S, Req, P> {
     /// Picks at once, if there is anybody to pick, and waits later.
-    pub(crate) fn new(
+    pub(crate) fn new<A>(
         owned: &Arc<Owned<K, S>>,
         policy: &P,
         request: Req,
@@ -172,7 +166,8 @@ impl<K, S, Req, P> Seek<K, S, Req, P> {
     ) -> Self
     where
         P: Policy<Req> + Clone,
-        S: Clone,
+        S: Service<Req> + Clone,
+        A: Tell<K, S::Response, S::Error>,
     {
         let mut seek = Self {
             owned: Arc::clone(owned),
@@ -181,15 +176,13 @@ impl<K, S, Req, P> Seek<K, S, Req, P> {
             search: Search::new(),
             last,
             patience,
+            tells: A::TELLS,
         };
         let members = owned.0.members();
         if let Pick::One(place) = choose(&seek.query(), &members, &[]) {
-            let backend = &members.backends[place];
-            seek.last = Some(Last::new(&backend.stats));
-            seek.search = Search::with(Candidate {
-                backend: Arc::clone(backend),
-                service: backend.service(),
-            });
+            let candidate = Candidate::new(&members, place, A::TELLS);
+            seek.last = Some(Last::new(&candidate));
+            seek.search = Search::with(candidate);
         }
         seek
     }
@@ -200,13 +193,14 @@ impl<K, S, Req, P> Seek<K, S, Req, P> {
     }
 
     fn query(&self) -> Query<'_, K, S, P, Req> {
-        query(
-            &self.owned.0,
-            &self.policy,
-            &self.request,
-            self.last,
-            self.patience,
-        )
+        Query {
+            backends: &self.owned.0,
+            policy: &self.policy,
+            request: Some(&self.request),
+            last: self.last,
+            patience: self.patience,
+            tells: self.tells,
+        }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Found<K, S>>
@@ -214,30 +208,10 @@ impl<K, S, Req, P> Seek<K, S, Req, P> {
         S: Service<Req> + Clone,
         P: Policy<Req>,
     {
-        let query = query(
-            &self.owned.0,
-            &self.policy,
-            &self.request,
-            self.last,
-            self.patience,
-        );
-        self.search.poll(&query, cx)
-    }
-}
-
-fn query<'a, K, S, P, Req>(
-    backends: &'a Backends<K, S>,
-    policy: &'a P,
-    request: &'a Req,
-    last: Option<Last>,
-    patience: Duration,
-) -> Query<'a, K, S, P, Req> {
-    Query {
-        backends,
-        policy,
-        request: Some(request),
-        last,
-        patience,
+        let mut search = std::mem::replace(&mut self.search, Search::new());
+        let found = search.poll(&self.query(), cx);
+        self.search = search;
+        found
     }
 }
 

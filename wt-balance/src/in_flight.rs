@@ -17,6 +17,7 @@ pub struct InFlight {
 }
 
 impl InFlight {
+    #[inline]
     pub(crate) fn begin(stats: Arc<Stats>, now: Nanos) -> Self {
         stats.calls.begin();
         Self {
@@ -27,6 +28,7 @@ impl InFlight {
     }
 
     /// The backend has answered.
+    #[inline]
     pub(crate) fn answered(&mut self, outcome: Outcome) {
         self.answered = true;
         match outcome {
@@ -44,6 +46,7 @@ impl InFlight {
 }
 
 impl Drop for InFlight {
+    #[inline]
     fn drop(&mut self) {
         if !self.answered {
             let now = self.stats.common.now();

@@ -15,6 +15,7 @@ mod gauge;
 mod hash;
 mod in_flight;
 mod layer;
+mod level;
 mod lock;
 mod members;
 mod mend;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::backend::Backend;
 use crate::hash::mix;
+use crate::level::{Level, log2};
 use crate::stats::Stats;
 
 /// Each client uses so many backends only, chosen by its own number.
@@ -40,7 +41,8 @@ pub(crate) struct Slot {
     pub(crate) id: u64,
     /// 1 at least.
     pub(crate) weight: u32,
-    pub(crate) log_weight: f64,
+    /// Its logarithm.
+    pub(crate) log_weight: Level,
     pub(crate) hash: u64,
 }
 
@@ -79,6 +81,7 @@ impl<K, S> Members<K, S> {
     }
 
     /// The tier that a call asks first, by a number from 0 to 2^16.
+    #[inline]
     pub(crate) fn first_tier(&self, draw: impl FnOnce() -> u32) -> usize {
         if self.tiers.len() < 2 {
             return 0;
@@ -118,7 +121,7 @@ impl Slot {
             stats: Arc::clone(&backend.stats),
             id: backend.stats.id,
             weight,
-            log_weight: f64::from(weight).log2(),
+            log_weight: log2(weight),
             hash: backend.hash,
         }
     }

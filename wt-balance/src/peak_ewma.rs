@@ -4,13 +4,10 @@ use std::f64::consts::LN_2;
 use std::time::Duration;
 
 use crate::clock::{Nanos, nanos};
+use crate::level::Level;
 
 /// How fast what was measured wears off: to a half after 0.7 of the given time, to a third after
 /// all of it.
-///
-/// A *level* is the logarithm of nanoseconds to the base 2, plus the halvings that have gone by
-/// until it was measured. All levels wear off alike, so two of them compare at any time as they
-/// stand: who reads them needs no clock, and computes nothing that could overflow.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decay {
     /// Halvings in a nanosecond.
@@ -26,20 +23,23 @@ impl Decay {
     }
 
     /// The level of `latency` nanoseconds that are measured now.
-    pub(crate) fn level(self, latency: f64, now: Nanos) -> f64 {
-        latency.max(1.0).log2() + self.halvings(now.0)
+    #[inline]
+    pub(crate) fn level(self, latency: f64, now: Nanos) -> Level {
+        Level::of(latency).plus(Level::of_log2(self.halvings(now.0)))
     }
 
     /// The nanoseconds that a level stands for now.
-    pub(crate) fn latency(self, level: f64, now: Nanos) -> f64 {
-        (level - self.halvings(now.0)).exp2()
+    pub(crate) fn latency(self, level: Level, now: Nanos) -> f64 {
+        (level.log2() - self.halvings(now.0)).exp2()
     }
 
+    #[inline]
     pub(crate) fn halvings(self, elapsed: u64) -> f64 {
         self.rate * elapsed as f64
     }
 
     /// The share that is left.
+    #[inline]
     fn left(self, elapsed: u64) -> f64 {
         let x = self.halvings(elapsed) * LN_2;
         if x < 1e-3 {
@@ -68,10 +68,10 @@ pub(crate) struct PeakEwma {
 
 impl PeakEwma {
     pub(crate) fn success(&mut self, decay: Decay, took: u64, now: Nanos) {
+        let peak = self.latency;
         let left = self.advance(decay, now);
         let took = (took as f64).max(1.0);
-        // `latency` has worn off already; a peak is what is above it as it was.
-        self.latency = if took >= self.latency / left {
+        self.latency = if took >= peak {
             took
         } else {
             self.latency + took * (1.0 - left)
@@ -302,7 +302,9 @@ mod tests {
                 prop_assert!(ewma.latency.is_finite() && ewma.latency >= 0.0, "{:?}", ewma);
                 prop_assert!((0.0..=1.0).contains(&ewma.failing), "{:?}", ewma);
                 prop_assert!((0.0..=10.01).contains(&ewma.penalty()));
-                prop_assert!(decay.level(ewma.latency, now).is_finite());
+                let level = decay.level(ewma.latency, now);
+                prop_assert!(level > Level::UNKNOWN && level.plus(level) > Level::UNKNOWN);
+                prop_assert!(!decay.latency(level, now).is_nan());
             }
         }
 

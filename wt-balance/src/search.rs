@@ -1,25 +1,55 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
-use crate::backend::Backend;
 use crate::backends::Backends;
 use crate::error::Unavailable;
 use crate::members::{ALL, Members, Tier};
 use crate::policy::{Pick, Policy};
 use crate::stats::{REST, Stats};
-use crate::view::{Skip, View};
+use crate::view::{Mood, Skip, View};
 
 /// A backend's service that is, or may become, ready for one call.
 pub(crate) struct Candidate<K, S> {
-    pub(crate) backend: Arc<Backend<K, S>>,
     pub(crate) service: S,
+    pub(crate) stats: Arc<Stats>,
+    generation: u64,
+    /// Where it was when it was picked.
+    place: usize,
+    /// If anybody is to be told.
+    pub(crate) key: Option<Arc<K>>,
+}
+
+impl<K, S: Clone> Candidate<K, S> {
+    #[inline]
+    pub(crate) fn new(members: &Members<K, S>, place: usize, tells: bool) -> Self {
+        let backend = &members.backends[place];
+        Self {
+            place,
+            service: backend.service(),
+            stats: Arc::clone(&backend.stats),
+            generation: backend.generation,
+            key: tells.then(|| Arc::clone(&backend.key)),
+        }
+    }
+}
+
+impl<K, S> Candidate<K, S> {
+    /// Whether the service has failed for good or been replaced, or the backend removed.
+    #[inline]
+    pub(crate) fn is_gone(&self) -> bool {
+        !self.stats.is_current(self.generation)
+    }
+
+    pub(crate) fn lose(&self, backends: &Backends<K, S>) {
+        backends.lose(&self.stats, self.generation);
+    }
 }
 
 /// What a search ends with.
@@ -31,10 +61,17 @@ pub(crate) enum Found<K, S> {
 
 /// The search for a backend that is ready; what it holds while it waits, it drops when it ends.
 pub(crate) struct Search<K, S> {
+    /// To be asked first.
+    first: Option<Candidate<K, S>>,
+    /// Made by a wait only: most searches end at once.
+    wait: Option<Box<Wait<K, S>>>,
+}
+
+/// What is kept while nobody is ready.
+struct Wait<K, S> {
     /// Those that were asked and are not ready: each has the place in line that it was given, and
     /// the waker of who searches.
     waiting: Vec<Candidate<K, S>>,
-    /// Made by a wait only, as all here.
     deadline: Option<Pin<Box<Sleep>>>,
     changed: Option<Pin<Box<OwnedNotified>>>,
     /// When those are asked again that are not among the waiting.
@@ -46,20 +83,26 @@ pub(crate) struct Search<K, S> {
 pub(crate) struct Last {
     id: u64,
     failures: u64,
+    /// Where it was then.
+    place: usize,
 }
 
 impl Last {
-    pub(crate) fn new(stats: &Stats) -> Self {
+    #[inline]
+    pub(crate) fn new<K, S>(candidate: &Candidate<K, S>) -> Self {
         Self {
-            id: stats.id,
-            failures: stats.failures(),
+            id: candidate.stats.id,
+            failures: candidate.stats.failures(),
+            place: candidate.place,
         }
     }
 
-    /// Its number, if it has failed since.
+    /// Its number, if it has failed since and is there still.
     #[inline]
     fn failed_since<K, S>(self, members: &Members<K, S>) -> Option<u64> {
-        let slot = members.slot(self.id)?;
+        let there = members.slots.get(self.place);
+        let same = there.filter(|slot| slot.id == self.id);
+        let slot = same.or_else(|| members.slot(self.id))?;
         (slot.stats.failures() != self.failures).then_some(self.id)
     }
 }
@@ -71,23 +114,23 @@ pub(crate) struct Query<'a, K, S, P, Req> {
     pub(crate) request: Option<&'a Req>,
     pub(crate) last: Option<Last>,
     pub(crate) patience: Duration,
+    pub(crate) tells: bool,
 }
 
 impl<K, S> Search<K, S> {
+    #[inline]
     pub(crate) fn new() -> Self {
         Self {
-            waiting: Vec::new(),
-            deadline: None,
-            changed: None,
-            again: None,
+            first: None,
+            wait: None,
         }
     }
 
-    /// Takes up a candidate that was ready and is not any more.
+    /// Takes up one that is to be asked before others are picked.
     pub(crate) fn with(candidate: Candidate<K, S>) -> Self {
         Self {
-            waiting: vec![candidate],
-            ..Self::new()
+            first: Some(candidate),
+            wait: None,
         }
     }
 }
@@ -105,31 +148,103 @@ impl<K, S: Clone> Search<K, S> {
         S: Service<Req>,
         P: Policy<Req>,
     {
+        if self.wait.is_none()
+            && let Some(found) = self.ask_first(query, cx)
+        {
+            return Poll::Ready(found);
+        }
+        self.poll_long(query, cx)
+    }
+
+    /// Asks the first that is picked, which most often is ready.
+    #[inline]
+    fn ask_first<P, Req>(
+        &mut self,
+        query: &Query<'_, K, S, P, Req>,
+        cx: &mut Context<'_>,
+    ) -> Option<Found<K, S>>
+    where
+        S: Service<Req>,
+        P: Policy<Req>,
+    {
+        if query.backends.common.is_closing() {
+            return Some(Found::Nobody(Unavailable::Closed));
+        }
+        let mut candidate = match self.first.take() {
+            Some(first) => first,
+            None => {
+                let members = query.backends.members();
+                match choose(query, &members, &[]) {
+                    Pick::One(place) => Candidate::new(&members, place, query.tells),
+                    Pick::NeedsRequest => return Some(Found::NeedsRequest),
+                    Pick::Nobody => return None,
+                }
+            }
+        };
+        match candidate.service.poll_ready(cx) {
+            Poll::Ready(Ok(())) => {
+                candidate.stats.end_rest();
+                return Some(Found::Ready(candidate));
+            }
+            Poll::Ready(Err(_)) => candidate.lose(query.backends),
+            Poll::Pending => {
+                let wait = self.wait.get_or_insert_default();
+                wait.wait_for(candidate, query.backends);
+            }
+        }
+        None
+    }
+
+    #[inline(never)]
+    fn poll_long<P, Req>(
+        &mut self,
+        query: &Query<'_, K, S, P, Req>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Found<K, S>>
+    where
+        S: Service<Req>,
+        P: Policy<Req>,
+    {
+        let found = ready!(self.wait.get_or_insert_default().poll(query, cx));
+        // With it go the places in other lines.
+        self.wait = None;
+        Poll::Ready(found)
+    }
+}
+
+impl<K, S: Clone> Wait<K, S> {
+    fn poll<P, Req>(
+        &mut self,
+        query: &Query<'_, K, S, P, Req>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Found<K, S>>
+    where
+        S: Service<Req>,
+        P: Policy<Req>,
+    {
         loop {
-            let members = query.backends.members();
             if query.backends.common.is_closing() {
-                return self.end(Found::Nobody(Unavailable::Closed));
+                return Poll::Ready(Found::Nobody(Unavailable::Closed));
             }
-            if !self.waiting.is_empty()
-                && let Some(ready) = self.poll_waiting::<Req>(query.backends, cx)
-            {
-                return self.end(Found::Ready(ready));
+            if let Some(ready) = self.poll_waiting::<Req>(query.backends, cx) {
+                return Poll::Ready(Found::Ready(ready));
             }
+            let members = query.backends.members();
             match self.poll_others(query, &members, cx) {
-                Others::Found(found) => return self.end(found),
+                Others::Found(found) => return Poll::Ready(found),
                 Others::Gone => continue,
                 Others::Nobody => {}
             }
             let all = members.slots.len();
             drop(members);
-            if self.poll_patience(query, cx).is_ready() {
-                let nobody = if query.backends.members().slots.is_empty() {
+            if self.poll_patience(query.patience, cx).is_ready() {
+                let nobody = if all == 0 {
                     Unavailable::Empty
                 } else {
                     Unavailable::Busy
                 };
                 tracing::debug!(%nobody, "no backend for a call");
-                return self.end(Found::Nobody(nobody));
+                return Poll::Ready(Found::Nobody(nobody));
             }
             let changed = self.poll_changed(query.backends, cx);
             if changed.is_pending() && self.poll_again(all, cx).is_pending() {
@@ -147,16 +262,15 @@ impl<K, S: Clone> Search<K, S> {
     where
         S: Service<Req>,
     {
-        self.waiting
-            .retain(|candidate| !candidate.backend.is_gone());
+        self.waiting.retain(|candidate| !candidate.is_gone());
         let mut place = 0;
         while let Some(candidate) = self.waiting.get_mut(place) {
             match candidate.service.poll_ready(cx) {
                 Poll::Ready(Ok(())) => {
-                    candidate.backend.stats.end_rest();
+                    candidate.stats.end_rest();
                     return Some(self.waiting.swap_remove(place));
                 }
-                Poll::Ready(Err(_)) => backends.lose(&self.waiting.remove(place).backend),
+                Poll::Ready(Err(_)) => self.waiting.remove(place).lose(backends),
                 Poll::Pending => place += 1,
             }
         }
@@ -164,7 +278,6 @@ impl<K, S: Clone> Search<K, S> {
     }
 
     /// Asks the others, in the order that the policy has them, until one is ready.
-    #[inline]
     fn poll_others<P, Req>(
         &mut self,
         query: &Query<'_, K, S, P, Req>,
@@ -175,32 +288,25 @@ impl<K, S: Clone> Search<K, S> {
         S: Service<Req>,
         P: Policy<Req>,
     {
-        let mut tried = Vec::new();
-        tried.extend(self.waiting.iter().map(|known| known.backend.stats.id));
+        let mut tried: Vec<_> = self.waiting.iter().map(|known| known.stats.id).collect();
         for _ in 0..AT_ONCE {
-            let backend = match choose(query, members, &tried) {
-                Pick::One(place) => &members.backends[place],
+            let mut candidate = match choose(query, members, &tried) {
+                Pick::One(place) => Candidate::new(members, place, query.tells),
                 Pick::NeedsRequest => return Others::Found(Found::NeedsRequest),
                 Pick::Nobody => return Others::Nobody,
             };
-            let mut candidate = Candidate {
-                backend: Arc::clone(backend),
-                service: backend.service(),
-            };
             match candidate.service.poll_ready(cx) {
                 Poll::Ready(Ok(())) => {
-                    backend.stats.end_rest();
+                    candidate.stats.end_rest();
                     return Others::Found(Found::Ready(candidate));
                 }
                 Poll::Ready(Err(_)) => {
-                    query.backends.lose(backend);
+                    candidate.lose(query.backends);
                     return Others::Gone;
                 }
                 Poll::Pending => {
-                    tracing::trace!(backend = &*backend.stats.name, "backend busy");
-                    backend.stats.rest(query.backends.common.now());
-                    tried.push(backend.stats.id);
-                    self.waiting.push(candidate);
+                    tried.push(candidate.stats.id);
+                    self.wait_for(candidate, query.backends);
                 }
             }
         }
@@ -210,16 +316,20 @@ impl<K, S: Clone> Search<K, S> {
         Others::Nobody
     }
 
-    fn poll_patience<P, Req>(
-        &mut self,
-        query: &Query<'_, K, S, P, Req>,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
-        if query.patience.is_zero() {
+    fn wait_for(&mut self, candidate: Candidate<K, S>, backends: &Backends<K, S>) {
+        tracing::trace!(backend = &*candidate.stats.name, "backend busy");
+        candidate.stats.rest(backends.common.now());
+        self.waiting.push(candidate);
+    }
+
+    fn poll_patience(&mut self, patience: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        if patience.is_zero() {
             return Poll::Ready(());
         }
-        let patience = || Box::pin(sleep(query.patience));
-        self.deadline.get_or_insert_with(patience).as_mut().poll(cx)
+        let deadline = self
+            .deadline
+            .get_or_insert_with(|| Box::pin(sleep(patience)));
+        deadline.as_mut().poll(cx)
     }
 
     /// Ready once the set has changed since it was last looked at, so that no change is missed.
@@ -230,11 +340,9 @@ impl<K, S: Clone> Search<K, S> {
             self.changed = Some(Box::pin(changed));
             return Poll::Ready(());
         };
-        let changed = changed.as_mut().poll(cx);
-        if changed.is_ready() {
-            self.changed = None;
-        }
-        changed
+        ready!(changed.as_mut().poll(cx));
+        self.changed = None;
+        Poll::Ready(())
     }
 
     /// Ready from time to time, if there are more than can be waited for at once.
@@ -243,19 +351,20 @@ impl<K, S: Clone> Search<K, S> {
             return Poll::Pending;
         }
         let again = self.again.get_or_insert_with(|| Box::pin(sleep(REST)));
-        let again = again.as_mut().poll(cx);
-        if again.is_ready() {
-            self.again = None;
-        }
-        again
+        ready!(again.as_mut().poll(cx));
+        self.again = None;
+        Poll::Ready(())
     }
+}
 
-    fn end(&mut self, found: Found<K, S>) -> Poll<Found<K, S>> {
-        // Drops only what there is: most searches never wait.
-        if !self.waiting.is_empty() || self.changed.is_some() || self.deadline.is_some() {
-            *self = Self::new();
+impl<K, S> Default for Wait<K, S> {
+    fn default() -> Self {
+        Self {
+            waiting: Vec::new(),
+            deadline: None,
+            changed: None,
+            again: None,
         }
-        Poll::Ready(found)
     }
 }
 
@@ -277,29 +386,20 @@ pub(crate) fn choose<K, S, P, Req>(
 where
     P: Policy<Req>,
 {
-    // Who has failed since it was called, and its backend is still the same.
+    // Who has failed since it was called, and is still there.
     let avoided = query.last.and_then(|last| last.failed_since(members));
     let mut skip = Skip {
         tried,
-        avoided,
+        avoided: avoided.unwrap_or(0),
         resting: true,
     };
     let first = members.first_tier(|| fastrand::u32(..ALL));
     loop {
         let mut spared = false;
         for tier in order(first, &members.tiers) {
-            let slots = &members.slots[tier.range.clone()];
-            let view = View::new(slots, &query.backends.common, skip)
-                .of_version(members.version)
-                .panicking(tier.panics())
-                .warming(members.is_warming());
-            match query.policy.pick(&view, query.request) {
-                // A pick that is not allowed is none.
-                Pick::One(place) if place < view.len() && view.is_usable(place) => {
-                    return Pick::One(tier.range.start + place);
-                }
-                Pick::NeedsRequest if query.request.is_none() => return Pick::NeedsRequest,
-                _ => spared |= view.has_spared(),
+            let picked = pick_in(tier, query, members, skip, &mut spared);
+            if picked != Pick::Nobody {
+                return picked;
             }
         }
         if !spared {
@@ -309,12 +409,44 @@ where
         if skip.resting {
             skip.resting = false;
         } else {
-            skip.avoided = None;
+            skip.avoided = 0;
+        }
+    }
+}
+
+#[inline]
+fn pick_in<K, S, P, Req>(
+    tier: &Tier,
+    query: &Query<'_, K, S, P, Req>,
+    members: &Members<K, S>,
+    skip: Skip<'_>,
+    spared: &mut bool,
+) -> Pick
+where
+    P: Policy<Req>,
+{
+    let mood = Mood {
+        version: members.version,
+        panics: tier.panics(),
+        warming: members.is_warming(),
+    };
+    let slots = &members.slots[tier.range.clone()];
+    let view = View::new(slots, &query.backends.common, skip, mood);
+    match query.policy.pick(&view, query.request) {
+        // A pick that is not allowed is none.
+        Pick::One(place) if place < view.len() && view.is_usable(place) => {
+            Pick::One(tier.range.start + place)
+        }
+        Pick::NeedsRequest if query.request.is_none() => Pick::NeedsRequest,
+        _ => {
+            *spared |= view.has_spared();
+            Pick::Nobody
         }
     }
 }
 
 /// The first one, then the others as they come.
+#[inline]
 fn order(first: usize, tiers: &[Tier]) -> impl Iterator<Item = &Tier> {
     let others = tiers.iter().enumerate();
     let others = others.filter(move |(n, _)| *n != first);
@@ -330,7 +462,7 @@ const AT_ONCE: usize = 64;
 impl<K, S> fmt::Debug for Search<K, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Search")
-            .field("waiting", &self.waiting.len())
+            .field("waits", &self.wait.is_some())
             .finish_non_exhaustive()
     }
 }

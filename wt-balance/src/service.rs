@@ -189,8 +189,8 @@ where
         if let State::Ready(candidate) = state {
             // Whoever asks twice is told what holds now.
             match candidate.service.poll_ready(cx) {
-                Poll::Ready(Ok(())) if !candidate.backend.is_gone() => return Poll::Ready(Ok(())),
-                Poll::Ready(Err(_)) => self.owned.0.lose(&candidate.backend),
+                Poll::Ready(Ok(())) if !candidate.is_gone() => return Poll::Ready(Ok(())),
+                Poll::Ready(Err(_)) => candidate.lose(&self.owned.0),
                 _ => {}
             }
             // Ready => Searching, with its place in line, unless it is gone
@@ -205,6 +205,7 @@ where
             request: None::<&Req>,
             last: self.last,
             patience: self.patience,
+            tells: A::TELLS,
         };
         *state = match ready!(search.poll(&query, cx)) {
             Found::Ready(candidate) => State::Ready(candidate),
@@ -224,12 +225,13 @@ where
     fn call(&mut self, request: Req) -> Self::Future {
         let state = std::mem::replace(self.state.get_mut(), State::new());
         match state {
-            State::Ready(candidate) if !candidate.backend.is_gone() => {
-                self.last = Some(Last::new(&candidate.backend.stats));
+            State::Ready(candidate) if !candidate.is_gone() => {
+                self.last = Some(Last::new(&candidate));
                 ResponseFuture::calling(&self.owned.0, candidate, request, self.answering.clone())
             }
             State::Ready(_) | State::NeedsRequest => {
-                let seek = Seek::new(&self.owned, &self.policy, request, self.last, self.patience);
+                let seek =
+                    Seek::new::<A>(&self.owned, &self.policy, request, self.last, self.patience);
                 self.last = seek.last();
                 ResponseFuture::seeking(seek, self.answering.clone())
             }
@@ -246,7 +248,7 @@ impl<K, S> State<K, S> {
 
     fn search_on(&mut self) {
         if let Self::Ready(candidate) = std::mem::replace(self, Self::new())
-            && !candidate.backend.is_gone()
+            && !candidate.is_gone()
         {
             *self = Self::Searching(Search::with(candidate));
         }

@@ -1,35 +1,37 @@
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::Nanos;
 use crate::common::Common;
 use crate::gauge::Gauge;
+use crate::level::Level;
 use crate::peak_ewma::PeakEwma;
 
 /// The figures of one backend: written by its calls, read by picks.
 ///
 /// No word depends on another. Two calls that end at once may lose a sample of one of them; what
 /// is counted is exact.
-#[repr(align(128))]
+// What picks and calls touch comes first, in one line of the cache that is no other backend's.
+#[repr(C, align(128))]
 pub(crate) struct Stats {
     pub(crate) calls: Gauge,
-    /// The level that counts in a pick, `-inf` until something is known: of the latency, and of the
-    /// failures.
-    cost: AtomicU64,
+    /// The level that counts in a pick: of the latency, and of the failures.
+    cost: AtomicI64,
     /// Until when it is passed over if there are others; 0 if it is not. The lowest bit says that
     /// it asked for that itself.
     rest: AtomicU64,
     /// The level of the latency alone.
-    level: AtomicU64,
+    level: AtomicI64,
     latency: AtomicU64,
     changed: AtomicU64,
     failing: AtomicU64,
     in_a_row: AtomicU32,
     weight: AtomicU32,
     failures: AtomicU64,
-    removed: AtomicBool,
+    /// Services from this one on are of use; none are after it has been removed.
+    generation: AtomicU64,
     /// How often its service has been made anew without success.
     pub(crate) remade: AtomicU32,
     /// In the order of arrival; never used again.
@@ -57,7 +59,7 @@ pub(crate) struct About {
 
 impl Stats {
     pub(crate) fn new(about: About, common: &Arc<Common>) -> Self {
-        let nothing = || AtomicU64::new(f64::NEG_INFINITY.to_bits());
+        let nothing = || AtomicI64::new(Level::UNKNOWN.0);
         Self {
             calls: Gauge::new(),
             cost: nothing(),
@@ -69,7 +71,7 @@ impl Stats {
             in_a_row: AtomicU32::new(0),
             weight: AtomicU32::new(about.weight),
             failures: AtomicU64::new(0),
-            removed: AtomicBool::new(false),
+            generation: AtomicU64::new(0),
             remade: AtomicU32::new(0),
             id: about.id,
             name: about.name,
@@ -138,6 +140,7 @@ impl Stats {
     }
 
     /// It is ready, or has room for another call.
+    #[inline]
     pub(crate) fn end_rest(&self) {
         let rest = self.rest.load(Ordering::Relaxed);
         if rest != 0 && rest & ASKED == 0 {
@@ -152,18 +155,32 @@ impl Stats {
         self.weight.store(weight, Ordering::Relaxed);
     }
 
-    pub(crate) fn set_removed(&self) {
-        self.removed.store(true, Ordering::Release);
+    /// The service of this generation is of no use any more. Says whether it was until now.
+    pub(crate) fn retire(&self, generation: u64) -> bool {
+        let next = generation.saturating_add(1);
+        self.generation.fetch_max(next, Ordering::AcqRel) <= generation
+    }
+
+    pub(crate) fn remove(&self) {
+        self.generation.store(u64::MAX, Ordering::Release);
     }
 
     pub(crate) fn is_removed(&self) -> bool {
-        self.removed.load(Ordering::Acquire)
+        !self.is_current(u64::MAX - 1)
     }
 
+    /// Whether the service of this generation is of use.
+    #[inline]
+    pub(crate) fn is_current(&self, generation: u64) -> bool {
+        generation >= self.generation.load(Ordering::Acquire)
+    }
+
+    #[inline]
     pub(crate) fn weight(&self) -> u32 {
         self.weight.load(Ordering::Relaxed)
     }
 
+    #[inline]
     pub(crate) fn failures(&self) -> u64 {
         self.failures.load(Ordering::Relaxed)
     }
@@ -174,16 +191,16 @@ impl Stats {
         self.rest.load(Ordering::Relaxed)
     }
 
-    /// The level of its latency and its failures; `None` until something is known.
+    /// The level of its latency and its failures.
     #[inline]
-    pub(crate) fn cost(&self) -> Option<f64> {
-        level(&self.cost)
+    pub(crate) fn cost(&self) -> Level {
+        Level(self.cost.load(Ordering::Relaxed))
     }
 
-    /// The level of its latency alone; `None` until it is known.
+    /// The level of its latency alone.
     #[inline]
-    pub(crate) fn level(&self) -> Option<f64> {
-        level(&self.level)
+    pub(crate) fn level(&self) -> Level {
+        Level(self.level.load(Ordering::Relaxed))
     }
 
     pub(crate) fn is_failing(&self, now: Nanos) -> bool {
@@ -191,19 +208,21 @@ impl Stats {
         self.failing.load(Ordering::Relaxed) != 0 && self.ewma().is_failing(self.common.decay, now)
     }
 
-    /// How much dearer its failures make it by now: a logarithm to the base 2.
-    pub(crate) fn penalty(&self, now: impl FnOnce() -> Nanos) -> f64 {
+    /// How much dearer its failures make it by now.
+    #[inline]
+    pub(crate) fn penalty(&self, now: impl FnOnce() -> Nanos) -> Level {
         if self.failing.load(Ordering::Relaxed) == 0 {
-            return 0.0;
+            return Level(0);
         }
-        self.ewma().penalty_at(self.common.decay, now())
+        Level::of_log2(self.ewma().penalty_at(self.common.decay, now()))
     }
 
     /// What it takes now, as far as is known.
     pub(crate) fn latency(&self, now: Nanos) -> Option<Duration> {
-        let latency = self.common.decay.latency(self.level()?, now);
+        let level = self.level();
+        let latency = self.common.decay.latency(level, now);
         // As a cast does: what is too much is the most.
-        Some(Duration::from_nanos(latency as u64))
+        (level > Level::UNKNOWN).then(|| Duration::from_nanos(latency as u64))
     }
 
     fn ewma(&self) -> PeakEwma {
@@ -223,26 +242,21 @@ impl Stats {
             .store(ewma.failing.to_bits(), Ordering::Relaxed);
         self.in_a_row.store(ewma.in_a_row, Ordering::Relaxed);
         self.changed.store(ewma.changed, Ordering::Relaxed);
-        let known = ewma.latency > 0.0;
-        let level = if known {
+        let level = if ewma.latency > 0.0 {
             decay.level(ewma.latency, now)
         } else {
-            f64::NEG_INFINITY
+            Level::UNKNOWN
         };
-        self.level.store(level.to_bits(), Ordering::Relaxed);
+        self.level.store(level.0, Ordering::Relaxed);
         let cost = match ewma.penalty() {
             0.0 => level,
             // Also of one that was very fast until it failed.
-            penalty => level.max(self.common.typical()) + penalty,
+            penalty => level
+                .max(self.common.typical())
+                .plus(Level::of_log2(penalty)),
         };
-        self.cost.store(cost.to_bits(), Ordering::Relaxed);
+        self.cost.store(cost.0, Ordering::Relaxed);
     }
-}
-
-#[inline]
-fn level(word: &AtomicU64) -> Option<f64> {
-    let level = f64::from_bits(word.load(Ordering::Relaxed));
-    (level > f64::NEG_INFINITY).then_some(level)
 }
 
 impl fmt::Debug for Stats {

@@ -1,9 +1,11 @@
 use std::cell::Cell;
 use std::fmt;
+use std::hint::select_unpredictable;
 use std::time::Duration;
 
 use crate::clock::Nanos;
 use crate::common::Common;
+use crate::level::{Level, log2};
 use crate::members::Slot;
 
 /// What a [`Policy`](crate::Policy) sees of the backends: those of one priority, by their places
@@ -17,12 +19,11 @@ use crate::members::Slot;
 /// The methods that take a place panic if it is not below [`len`](Self::len).
 pub struct View<'a> {
     slots: &'a [Slot],
-    version: u64,
     common: &'a Common,
     skip: Skip<'a>,
-    panics: bool,
-    warming: bool,
-    typical: f64,
+    mood: Mood,
+    typical: Level,
+    fastest: Level,
     now: Cell<Option<Nanos>>,
     /// Whether somebody was left out who might be let in.
     spared: Cell<bool>,
@@ -33,40 +34,37 @@ pub struct View<'a> {
 pub(crate) struct Skip<'a> {
     /// Were asked already, and are not ready.
     pub(crate) tried: &'a [u64],
-    /// Failed in answer to whoever asks.
-    pub(crate) avoided: Option<u64>,
+    /// Failed in answer to whoever asks; 0 is nobody.
+    pub(crate) avoided: u64,
     /// Whether those are left out that rest.
     pub(crate) resting: bool,
 }
 
+/// What holds for all slots of a view.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mood {
+    /// Another one means other slots or weights.
+    pub(crate) version: u64,
+    /// Failures are ignored.
+    pub(crate) panics: bool,
+    /// Somebody may be warming up.
+    pub(crate) warming: bool,
+}
+
 impl<'a> View<'a> {
-    pub(crate) fn new(slots: &'a [Slot], common: &'a Common, skip: Skip<'a>) -> Self {
+    #[inline]
+    pub(crate) fn new(slots: &'a [Slot], common: &'a Common, skip: Skip<'a>, mood: Mood) -> Self {
+        let typical = common.typical();
         Self {
             slots,
-            version: 0,
             common,
             skip,
-            panics: false,
-            warming: false,
-            typical: common.typical(),
+            mood,
+            typical,
+            fastest: typical.minus(FASTEST),
             now: Cell::new(None),
             spared: Cell::new(false),
         }
-    }
-
-    /// Of the slots, which differ in nothing from others of the same version.
-    pub(crate) fn of_version(self, version: u64) -> Self {
-        Self { version, ..self }
-    }
-
-    /// Failures are ignored.
-    pub(crate) fn panicking(self, panics: bool) -> Self {
-        Self { panics, ..self }
-    }
-
-    /// Somebody may be warming up.
-    pub(crate) fn warming(self, warming: bool) -> Self {
-        Self { warming, ..self }
     }
 
     /// How many backends there are, usable or not.
@@ -86,11 +84,15 @@ impl<'a> View<'a> {
     #[inline]
     #[must_use]
     pub fn is_usable(&self, place: usize) -> bool {
-        let slot = &self.slots[place];
-        if self.skip.tried.contains(&slot.id) {
+        self.is_usable_slot(&self.slots[place])
+    }
+
+    #[inline]
+    fn is_usable_slot(&self, slot: &Slot) -> bool {
+        if !self.skip.tried.is_empty() && self.skip.tried.contains(&slot.id) {
             return false;
         }
-        let spared = self.skip.avoided == Some(slot.id) || self.rests(slot);
+        let spared = self.skip.avoided == slot.id || self.rests(slot);
         if spared {
             self.spared.set(true);
         }
@@ -147,46 +149,28 @@ impl<'a> View<'a> {
     /// [panic threshold](crate::BalanceLayer::panic_threshold) has it so.
     #[must_use]
     pub fn is_failing(&self, place: usize) -> bool {
-        !self.panics && self.slots[place].stats.is_failing(self.now())
+        !self.mood.panics && self.slots[place].stats.is_failing(self.now())
     }
 
     /// What a call to it costs, as a logarithm to the base 2 that compares within this view: its
     /// latency, made dearer by failures and while it warms up, cheaper by its weight.
     ///
     /// Always finite.
-    #[inline]
     #[must_use]
     pub fn cost(&self, place: usize) -> f64 {
-        let slot = &self.slots[place];
-        let level = if self.panics {
-            slot.stats.level()
-        } else {
-            slot.stats.cost()
-        };
-        // One that nobody has asked for long is not taken for much faster than the others.
-        let known = level.map_or(self.typical, |level| level.max(self.typical - FASTEST));
-        let mut cost = known - slot.log_weight;
-        if self.warming {
-            cost += self.cold(slot);
-        }
-        cost
+        self.cost_of(&self.slots[place]).log2()
     }
 
     /// What a call costs by [`cost`](Self::cost) with those under way: times their number plus one.
-    #[inline]
     #[must_use]
     pub fn load(&self, place: usize) -> f64 {
-        self.cost(place) + log2(self.in_flight(place).saturating_add(1))
+        self.load_of(&self.slots[place]).log2()
     }
 
     /// How much dearer failures make it, as in [`cost`](Self::cost): 0 for one that does not fail.
-    #[inline]
     #[must_use]
     pub fn penalty(&self, place: usize) -> f64 {
-        if self.panics {
-            return 0.0;
-        }
-        self.slots[place].stats.penalty(|| self.now())
+        self.penalty_of(&self.slots[place]).log2()
     }
 
     /// The usable backend for which `cost` is least, among all of them up to `scan`, or else among
@@ -194,41 +178,122 @@ impl<'a> View<'a> {
     /// among equals.
     ///
     /// A cost that is no number is never the least. `None` only if no backend is usable.
-    #[inline]
     pub fn least_by(
         &self,
         scan: usize,
         choices: usize,
         cost: impl Fn(usize) -> f64,
     ) -> Option<usize> {
+        let cost = |place, _: &Slot| cost(place);
+        self.least(scan, choices, f64::INFINITY, cost)
+    }
+
+    /// As [`least_by`](Self::least_by), below `worst`.
+    #[inline]
+    pub(crate) fn least<C: PartialOrd + Copy>(
+        &self,
+        scan: usize,
+        choices: usize,
+        worst: C,
+        cost: impl Fn(usize, &Slot) -> C,
+    ) -> Option<usize> {
         let len = self.len();
-        if len == 0 {
-            return None;
-        }
-        let mut least = Least {
-            view: self,
-            cost,
-            best: f64::INFINITY,
-            place: None,
-        };
         if len > scan {
-            for _ in 0..choices {
-                least.look(fastrand::usize(..len));
-            }
-            if least.place.is_some() {
-                return least.place;
+            let drawn = (0..choices).map(|_| fastrand::usize(..len));
+            let place = self.least_usable(drawn, worst, &cost);
+            if place.is_some() {
+                return place;
             }
         }
-        let start = if len == 1 { 0 } else { fastrand::usize(..len) };
-        (start..len).for_each(|place| least.look(place));
-        (0..start).for_each(|place| least.look(place));
+        // The first place by chance, without a division.
+        let start = (fastrand::u32(..) as usize * (len & u32::MAX as usize)) >> 32;
+        let (first, rest) = self.slots.split_at(start);
+        let mut least = (worst, usize::MAX);
+        for (n, slot) in rest.iter().enumerate() {
+            least = lesser(least, (cost(start + n, slot), start + n));
+        }
+        for (n, slot) in first.iter().enumerate() {
+            least = lesser(least, (cost(n, slot), n));
+        }
+        // Most often it is usable: that is asked of none but the best.
+        if least.1 < len && self.is_usable(least.1) {
+            return Some(least.1);
+        }
+        let all = (start..len).chain(0..start);
+        let usable = self.least_usable(all, worst, &cost);
         // Costs that are no numbers take nobody out of service.
-        least.place.or_else(|| self.usable().next())
+        usable.or_else(|| self.usable().next())
+    }
+
+    fn least_usable<C: PartialOrd + Copy>(
+        &self,
+        places: impl Iterator<Item = usize>,
+        worst: C,
+        cost: impl Fn(usize, &Slot) -> C,
+    ) -> Option<usize> {
+        let mut least = (worst, None);
+        for place in places {
+            let cost = cost(place, &self.slots[place]);
+            if cost < least.0 && self.is_usable(place) {
+                least = (cost, Some(place));
+            }
+        }
+        least.1
+    }
+
+    #[inline]
+    pub(crate) fn cost_of(&self, slot: &Slot) -> Level {
+        let level = if self.mood.panics {
+            slot.stats.level()
+        } else {
+            slot.stats.cost()
+        };
+        let known = self.known_cost(level);
+        let cost = known.minus(slot.log_weight);
+        if self.mood.warming {
+            return cost.plus(self.cold(slot));
+        }
+        cost
+    }
+
+    #[inline]
+    pub(crate) fn penalty_of(&self, slot: &Slot) -> Level {
+        if self.mood.panics {
+            return Level(0);
+        }
+        slot.stats.penalty(|| self.now())
+    }
+
+    #[inline]
+    pub(crate) fn load_of(&self, slot: &Slot) -> Level {
+        let in_flight = slot.stats.calls.in_flight();
+        self.cost_of(slot).plus(log2(in_flight.saturating_add(1)))
+    }
+
+    /// As [`load_of`](Self::load_of), while nothing but the figures counts.
+    #[inline]
+    pub(crate) fn plain_load_of(&self, slot: &Slot) -> Level {
+        let in_flight = slot.stats.calls.in_flight();
+        let known = self.known_cost(slot.stats.cost());
+        known
+            .minus(slot.log_weight)
+            .plus(log2(in_flight.saturating_add(1)))
+    }
+
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.mood.panics && !self.mood.warming
+    }
+
+    #[inline]
+    fn known_cost(&self, level: Level) -> Level {
+        // One that nobody has asked for long is not taken for much faster than the others.
+        let known = level.max(self.fastest);
+        select_unpredictable(level == Level::UNKNOWN, self.typical, known)
     }
 
     /// The same while the same backends have the same weights.
     pub(crate) fn version(&self) -> u64 {
-        self.version
+        self.mood.version
     }
 
     /// Whether somebody was left out who might be let in.
@@ -236,25 +301,27 @@ impl<'a> View<'a> {
         self.spared.get()
     }
 
+    #[inline]
     fn rests(&self, slot: &Slot) -> bool {
         let until = slot.stats.resting();
-        self.skip.resting && until != 0 && self.now().0 < until
+        until != 0 && self.skip.resting && self.now().0 < until
     }
 
     /// How much dearer a backend is that has just come: up to ten times, less by and by.
     #[cold]
-    fn cold(&self, slot: &Slot) -> f64 {
+    fn cold(&self, slot: &Slot) -> Level {
         let warm_at = slot.stats.warm_at;
         let left = warm_at.saturating_sub(self.now().0);
         if left == 0 {
-            return 0.0;
+            return Level(0);
         }
         let whole = warm_at.saturating_sub(slot.stats.born.0).max(1);
         let done = 1.0 - left as f64 / whole as f64;
-        -done.max(COLDEST).log2()
+        Level::of_log2(-done.max(COLDEST).log2())
     }
 
     /// The clock is read once in a pick, if at all.
+    #[cold]
     fn now(&self) -> Nanos {
         self.now.get().unwrap_or_else(|| {
             let now = self.common.now();
@@ -264,23 +331,12 @@ impl<'a> View<'a> {
     }
 }
 
-struct Least<'a, 'b, F> {
-    view: &'a View<'b>,
-    cost: F,
-    best: f64,
-    place: Option<usize>,
-}
-
-impl<F: Fn(usize) -> f64> Least<'_, '_, F> {
-    #[inline]
-    fn look(&mut self, place: usize) {
-        let cost = (self.cost)(place);
-        // Most are not better than the best so far: whether they are usable does not matter.
-        if cost < self.best && self.view.is_usable(place) {
-            self.best = cost;
-            self.place = Some(place);
-        }
-    }
+/// Without a branch, which nobody could predict.
+#[inline]
+fn lesser<C: PartialOrd + Copy>(a: (C, usize), b: (C, usize)) -> (C, usize) {
+    let less = b.0 < a.0;
+    let cost = select_unpredictable(less, b.0, a.0);
+    (cost, select_unpredictable(less, b.1, a.1))
 }
 
 impl fmt::Debug for View<'_> {
@@ -292,59 +348,7 @@ impl fmt::Debug for View<'_> {
     }
 }
 
-/// The logarithm to the base 2 of a number that is not 0.
-#[inline]
-pub(crate) fn log2(n: u32) -> f64 {
-    match LOG2.get(n as usize) {
-        Some(log) => *log,
-        None => f64::from(n).log2(),
-    }
-}
-
-static LOG2: [f64; 256] = logs();
-
-const fn logs() -> [f64; 256] {
-    let mut logs = [0.0; 256];
-    let mut n = 1;
-    while n < logs.len() {
-        logs[n] = const_log2(n as f64);
-        n += 1;
-    }
-    logs
-}
-
-/// Bit by bit, as `f64::log2` is not to be had in constants.
-const fn const_log2(mut x: f64) -> f64 {
-    let mut log = 0.0;
-    while x >= 2.0 {
-        x /= 2.0;
-        log += 1.0;
-    }
-    let mut bit = 0.5;
-    while bit > 1e-15 {
-        x *= x;
-        if x >= 2.0 {
-            x /= 2.0;
-            log += bit;
-        }
-        bit /= 2.0;
-    }
-    log
-}
-
 /// A thirty-second of what is typical.
-const FASTEST: f64 = 5.0;
+const FASTEST: Level = Level(5 * Level::ONE);
 /// The share of the others' calls that a backend gets which has just come.
 const COLDEST: f64 = 0.1;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn logarithms_are_right() {
-        for n in 1..1000 {
-            assert!((log2(n) - f64::from(n).log2()).abs() < 1e-12, "{n}");
-        }
-    }
-}

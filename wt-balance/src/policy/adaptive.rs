@@ -1,3 +1,4 @@
+use crate::level::Level;
 use crate::policy::{Pick, Policy};
 use crate::view::View;
 
@@ -56,8 +57,16 @@ impl Default for Adaptive {
 impl<Req> Policy<Req> for Adaptive {
     #[inline]
     fn pick(&self, view: &View<'_>, _: Option<&Req>) -> Pick {
-        view.least_by(self.scan, self.choices, |place| view.load(place))
-            .into()
+        let place = if view.is_plain() {
+            view.least(self.scan, self.choices, Level::WORST, |_, slot| {
+                view.plain_load_of(slot)
+            })
+        } else {
+            view.least(self.scan, self.choices, Level::WORST, |_, slot| {
+                view.load_of(slot)
+            })
+        };
+        place.into()
     }
 }
 

@@ -1,3 +1,4 @@
+use crate::level::Level;
 use crate::policy::adaptive::{CHOICES, SCAN};
 use crate::policy::{Pick, Policy};
 use crate::view::View;
@@ -13,7 +14,7 @@ pub struct LeastLatency;
 impl<Req> Policy<Req> for LeastLatency {
     #[inline]
     fn pick(&self, view: &View<'_>, _: Option<&Req>) -> Pick {
-        view.least_by(SCAN, CHOICES, |place| view.cost(place))
+        view.least(SCAN, CHOICES, Level::WORST, |_, slot| view.cost_of(slot))
             .into()
     }
 }

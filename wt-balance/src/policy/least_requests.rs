@@ -1,6 +1,7 @@
+use crate::level::{Level, log2};
 use crate::policy::adaptive::{CHOICES, SCAN};
 use crate::policy::{Pick, Policy};
-use crate::view::{View, log2};
+use crate::view::View;
 
 /// The backend with the fewest calls under way in proportion to its weight; one that fails counts
 /// as one that has many.
@@ -13,9 +14,10 @@ pub struct LeastRequests;
 impl<Req> Policy<Req> for LeastRequests {
     #[inline]
     fn pick(&self, view: &View<'_>, _: Option<&Req>) -> Pick {
-        view.least_by(SCAN, CHOICES, |place| {
-            let calls = view.in_flight(place).saturating_add(1);
-            log2(calls) - log2(view.weight(place)) + view.penalty(place)
+        view.least(SCAN, CHOICES, Level::WORST, |_, slot| {
+            let calls = slot.stats.calls.in_flight().saturating_add(1);
+            let load = log2(calls).minus(slot.log_weight);
+            load.plus(view.penalty_of(slot))
         })
         .into()
     }

@@ -1,0 +1,3 @@
+pub(crate) fn measure() -> f64 {
+    0.0
+}
