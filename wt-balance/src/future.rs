@@ -11,6 +11,7 @@ use tower_service::Service;
 use crate::answering::Answering;
 use crate::backends::{Backends, Owned};
 use crate::classify::Classify;
+use crate::clock::Nanos;
 use crate::error::Unavailable;
 use crate::in_flight::InFlight;
 use crate::policy::{Pick, Policy};
@@ -52,9 +53,10 @@ impl<K, S: Service<Req>, Req, P, C, Tc, A> ResponseFuture<K, S, Req, P, C, Tc, A
         backends: &Backends<K, S>,
         candidate: Candidate<K, S>,
         request: Req,
+        now: Nanos,
         answering: Answering<C, Tc, A>,
     ) -> Self {
-        let state = call(backends, candidate, request);
+        let state = call(backends, candidate, request, now);
         Self { state, answering }
     }
 
@@ -74,12 +76,12 @@ fn call<K, S, Req, P>(
     backends: &Backends<K, S>,
     candidate: Candidate<K, S>,
     request: Req,
+    now: Nanos,
 ) -> State<K, S, Req, P, S::Future>
 where
     S: Service<Req>,
 {
     let mut service = candidate.service;
-    let now = backends.common.now();
     backends.take_census(now);
     let in_flight = InFlight::begin(candidate.stats, now);
     State::Calling {
@@ -112,7 +114,7 @@ where
                     let seek = slot.take();
                     let next = match (found, seek) {
                         (Found::Ready(candidate), Some(Seek { owned, request, .. })) => {
-                            call(&owned.0, candidate, request)
+                            call(&owned.0, candidate, request, owned.0.common.now())
                         }
                         (Found::Nobody(nobody), _) => State::Refused(nobody),
                         // With a request, none is needed.
@@ -181,7 +183,7 @@ impl<K, S, Req, P> Seek<K, S, Req, P> {
         let members = owned.0.members();
         if let Pick::One(place) = choose(&seek.query(), &members, &[]) {
             let candidate = Candidate::new(&members, place, A::TELLS);
-            seek.last = Some(Last::new(&candidate));
+            seek.last = Some(Last::new(&candidate, owned.0.common.now()));
             seek.search = Search::with(candidate);
         }
         seek

@@ -9,6 +9,8 @@ use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
 use crate::backends::Backends;
+use crate::clock::Nanos;
+use crate::common::Common;
 use crate::error::Unavailable;
 use crate::members::{ALL, Members, Tier};
 use crate::policy::{Pick, Policy};
@@ -85,25 +87,28 @@ pub(crate) struct Last {
     failures: u64,
     /// Where it was then.
     place: usize,
+    at: Nanos,
 }
 
 impl Last {
     #[inline]
-    pub(crate) fn new<K, S>(candidate: &Candidate<K, S>) -> Self {
+    pub(crate) fn new<K, S>(candidate: &Candidate<K, S>, now: Nanos) -> Self {
         Self {
+            at: now,
             id: candidate.stats.id,
             failures: candidate.stats.failures(),
             place: candidate.place,
         }
     }
 
-    /// Its number, if it has failed since and is there still.
+    /// Its number, if it has failed since, not long ago, and is there still.
     #[inline]
-    fn failed_since<K, S>(self, members: &Members<K, S>) -> Option<u64> {
+    fn failed_since<K, S>(self, members: &Members<K, S>, common: &Common) -> Option<u64> {
         let there = members.slots.get(self.place);
         let same = there.filter(|slot| slot.id == self.id);
         let slot = same.or_else(|| members.slot(self.id))?;
-        (slot.stats.failures() != self.failures).then_some(self.id)
+        let failed = slot.stats.failures() != self.failures;
+        (failed && common.now() < self.at.after(AVOIDED)).then_some(self.id)
     }
 }
 
@@ -387,7 +392,9 @@ where
     P: Policy<Req>,
 {
     // Who has failed since it was called, and is still there.
-    let avoided = query.last.and_then(|last| last.failed_since(members));
+    let avoided = query
+        .last
+        .and_then(|last| last.failed_since(members, &query.backends.common));
     let mut skip = Skip {
         tried,
         avoided: avoided.unwrap_or(0),
@@ -456,6 +463,9 @@ fn order(first: usize, tiers: &[Tier]) -> impl Iterator<Item = &Tier> {
         .chain(others.map(|(_, tier)| tier))
 }
 
+/// How long a backend is avoided that has failed: longer than a call takes that is tried again, and
+/// not for ever, as a handle may be cloned for each call and never be called itself.
+const AVOIDED: Duration = Duration::from_secs(60);
 /// How many backends are asked at once, and waited for.
 const AT_ONCE: usize = 64;
 

@@ -226,8 +226,10 @@ where
         let state = std::mem::replace(self.state.get_mut(), State::new());
         match state {
             State::Ready(candidate) if !candidate.is_gone() => {
-                self.last = Some(Last::new(&candidate));
-                ResponseFuture::calling(&self.owned.0, candidate, request, self.answering.clone())
+                let backends = &self.owned.0;
+                let now = backends.common.now();
+                self.last = Some(Last::new(&candidate, now));
+                ResponseFuture::calling(backends, candidate, request, now, self.answering.clone())
             }
             State::Ready(_) | State::NeedsRequest => {
                 let seek =

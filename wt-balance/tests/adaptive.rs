@@ -1,0 +1,442 @@
+//! What the default policy makes of what it has seen.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{
+    Act, Backend, Failed, Is, Key, MILLISECOND, SECOND, World, ask, ask_times, count, settle,
+};
+use tokio::time::{Instant, sleep, timeout};
+use tower::limit::ConcurrencyLimit;
+use tower::timeout::Timeout;
+use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
+use wt_balance::{
+    Adaptive, Balance, BalanceLayer, LeastLatency, LeastRequests, Outcome, PickFirst, Policy,
+};
+
+const KEYS: [Key; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
+/// Many at once, each a call in ten milliseconds or so, for so long.
+async fn traffic<S>(balance: &S, clients: usize, span: Duration) -> (usize, usize)
+where
+    S: Service<u32, Response = Key, Error = BoxError, Future: Send> + Clone + Send + 'static,
+{
+    let end = Instant::now() + span;
+    let mut all = tokio::task::JoinSet::new();
+    for n in 0..clients {
+        let mut balance = balance.clone();
+        all.spawn(async move {
+            // Not in step.
+            sleep(Duration::from_micros(997 * n as u64)).await;
+            let (mut good, mut bad) = (0, 0);
+            while Instant::now() < end {
+                match ask(&mut balance).await {
+                    Ok(_) => good += 1,
+                    Err(_) => bad += 1,
+                }
+                sleep(MILLISECOND).await;
+            }
+            (good, bad)
+        });
+    }
+    let mut sum = (0, 0);
+    for (good, bad) in all.join_all().await {
+        sum = (sum.0 + good, sum.1 + bad);
+    }
+    sum
+}
+
+fn answering(world: &World) {
+    for key in KEYS {
+        world.act(key, Act::After(10 * MILLISECOND));
+    }
+}
+
+/// What fails at once is fast, and has nothing under way: it used to draw all traffic.
+#[tokio::test(start_paused = true)]
+async fn a_fast_failer_draws_no_traffic() {
+    async fn failures<P: Policy<u32> + Clone + Send + Sync + 'static>(policy: P) -> f64 {
+        let world = World::default();
+        answering(&world);
+        world.act("3", Act::Fail);
+        let balance = BalanceLayer::new(KEYS).policy(policy).layer(world.maker());
+        let (good, bad) = traffic(&balance, 20, 30 * SECOND).await;
+        100.0 * bad as f64 / (good + bad) as f64
+    }
+
+    let adaptive = failures(Adaptive::new()).await;
+    let sampling = failures(Adaptive::new().scan(0)).await;
+    let least_requests = failures(LeastRequests::default()).await;
+    let least_latency = failures(LeastLatency::default()).await;
+
+    assert!(adaptive <= 0.05, "{adaptive} %");
+    assert!(sampling <= 0.05, "{sampling} %");
+    assert!(least_requests <= 0.05, "{least_requests} %");
+    assert!(least_latency <= 0.05, "{least_latency} %");
+}
+
+/// One that fails from the very first, before anything is known of the others.
+#[tokio::test(start_paused = true)]
+async fn a_fast_failer_draws_no_traffic_from_the_start() {
+    let world = World::default();
+    answering(&world);
+    world.act("0", Act::Fail);
+    let mut balance = world.balance(KEYS);
+
+    let mut failed = 0;
+    for _ in 0..1000 {
+        failed += usize::from(ask(&mut balance).await.is_err());
+    }
+
+    assert!(failed <= 3, "{failed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failer_that_recovers_is_used_again() {
+    let world = World::default();
+    answering(&world);
+    world.act("3", Act::Fail);
+    let balance = world.balance(KEYS);
+    traffic(&balance, 20, 10 * SECOND).await;
+
+    world.act("3", Act::After(10 * MILLISECOND));
+    traffic(&balance, 20, 60 * SECOND).await;
+    let before = world.calls("3");
+    let (good, _) = traffic(&balance, 20, 10 * SECOND).await;
+
+    let share = (world.calls("3") - before) as f64 / good as f64;
+    assert!(share >= 0.08, "{share}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_backend_gets_less_and_is_tried_again() {
+    let world = World::default();
+    answering(&world);
+    world.act("3", Act::After(SECOND));
+    let balance = world.balance(KEYS);
+
+    let (good, _) = traffic(&balance, 20, 30 * SECOND).await;
+    let share = world.calls("3") as f64 / good as f64;
+    assert!(share < 0.01, "{share}");
+    world.act("3", Act::After(10 * MILLISECOND));
+    traffic(&balance, 20, 60 * SECOND).await;
+    let before = world.calls("3");
+    let (good, _) = traffic(&balance, 20, 10 * SECOND).await;
+
+    let share = (world.calls("3") - before) as f64 / good as f64;
+    // Of all alike it would be a tenth, in whole calls.
+    assert!(share >= 0.05, "{share}");
+}
+
+fn below_1_s(world: &World) -> impl Fn(Key) -> Timeout<Backend> + Send + Sync + 'static {
+    let maker = world.maker();
+    move |key| Timeout::new(maker(key), SECOND)
+}
+
+/// What takes calls and answers none is not kept in favour: its timeout, below, is a failure.
+#[tokio::test(start_paused = true)]
+async fn a_black_hole_under_a_timeout_below_is_left_alone() {
+    let world = World::default();
+    answering(&world);
+    let balance = BalanceLayer::new(KEYS).layer(below_1_s(&world));
+    traffic(&balance, 20, 10 * SECOND).await;
+
+    world.act("3", Act::Hang);
+    let before = world.calls("3");
+    let (_, bad) = traffic(&balance, 20, 60 * SECOND).await;
+
+    let lost = world.calls("3") - before;
+    assert!(lost <= 20, "{lost} calls");
+    assert!(bad <= 20, "{bad} failures");
+}
+
+/// The timeout stands above: the balancer sees a call that is dropped, and when that was.
+#[tokio::test(start_paused = true)]
+async fn a_black_hole_under_a_timeout_above_is_left_alone_if_overdue_is_set() {
+    let world = World::default();
+    answering(&world);
+    let layer = BalanceLayer::new(KEYS).overdue(900 * MILLISECOND);
+    let balance = Timeout::new(layer.layer(world.maker()), SECOND);
+    traffic(&balance, 20, 10 * SECOND).await;
+
+    world.act("3", Act::Hang);
+    let before = world.calls("3");
+    let (_, bad) = traffic(&balance, 20, 60 * SECOND).await;
+
+    let lost = world.calls("3") - before;
+    assert!(lost <= 20, "{lost} calls");
+    assert!(bad <= 20, "{bad} failures");
+    assert!(balance.get_ref().snapshot().failures >= 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_dropped_early_is_no_failure_and_no_improvement() {
+    let world = World::default();
+    world.act("a", Act::After(100 * MILLISECOND));
+    let mut balance = BalanceLayer::new(["a"])
+        .overdue(SECOND)
+        .layer(world.maker());
+    ask(&mut balance).await.unwrap();
+    let before = balance.snapshot().backends[0].latency.unwrap();
+
+    world.act("a", Act::Hang);
+    for _ in 0..50 {
+        let dropped = timeout(MILLISECOND, ask(&mut balance)).await;
+        assert!(dropped.is_err());
+    }
+
+    let after = &balance.snapshot().backends[0];
+    assert_eq!(after.failures, 0);
+    // It wears off by itself, to a third in ten seconds.
+    let worn = before.mul_f64((-0.05_f64 / 10.0).exp());
+    assert!(
+        after.latency.unwrap() >= worn - MILLISECOND / 2,
+        "{after:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_dropped_late_is_slow() {
+    let world = World::default();
+    world.act("a", Act::Hang);
+    let mut balance = world.balance(["a"]);
+
+    assert!(timeout(3 * SECOND, ask(&mut balance)).await.is_err());
+
+    let backend = &balance.snapshot().backends[0];
+    let latency = backend.latency.unwrap();
+    assert!(latency >= 2990 * MILLISECOND, "{backend:?}");
+    assert_eq!(backend.failures, 0, "that is off by default");
+}
+
+/// A hedge's loser, cancelled again and again before it answers, must not look fast.
+#[tokio::test(start_paused = true)]
+async fn one_that_never_answers_in_time_is_not_preferred() {
+    let world = World::default();
+    world.act("a", Act::Hang);
+    world.act("b", Act::After(20 * MILLISECOND));
+    let mut balance = world.balance(["a", "b"]);
+
+    let mut answers = 0;
+    for _ in 0..200 {
+        answers += usize::from(timeout(30 * MILLISECOND, ask(&mut balance)).await.is_ok());
+    }
+
+    assert!(answers >= 120, "{answers}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hint_is_honoured_and_is_not_for_ever() {
+    let world = World::default();
+    let hint = |result: Result<&Key, &Failed>| match result {
+        Ok(_) => Outcome::Success,
+        Err(_) => Outcome::Failure {
+            retry_after: Some(30 * SECOND),
+        },
+    };
+    world.act("a", Act::Fail);
+    let layer = BalanceLayer::new(["a", "b"]).policy(PickFirst::default());
+    let fresh = layer.classify(hint).layer(world.maker());
+    assert!(ask(&mut fresh.clone()).await.is_err());
+    world.act("a", Act::Answer);
+
+    for _ in 0..29 {
+        assert_eq!(ask(&mut fresh.clone()).await.unwrap(), "b");
+        sleep(SECOND).await;
+    }
+    sleep(2 * SECOND).await;
+
+    assert_eq!(ask(&mut fresh.clone()).await.unwrap(), "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hint_takes_nobody_out_of_service_who_is_alone() {
+    let world = World::default();
+    world.act("a", Act::Fail);
+    let hint = |result: Result<&Key, &Failed>| match result {
+        Ok(_) => Outcome::Success,
+        Err(_) => Outcome::Failure {
+            retry_after: Some(Duration::MAX),
+        },
+    };
+    let mut balance = BalanceLayer::new(["a"]).classify(hint).layer(world.maker());
+
+    for _ in 0..3 {
+        assert!(ask(&mut balance).await.unwrap_err().is::<Failed>());
+    }
+}
+
+/// What a limit on this side refuses says nothing of the backend.
+#[tokio::test(start_paused = true)]
+async fn local_errors_are_not_blamed_on_a_backend() {
+    let world = World::default();
+    answering(&world);
+    let maker = world.maker();
+    let shedding = move |key| tower::load_shed::LoadShed::new(ConcurrencyLimit::new(maker(key), 1));
+    let mut balance = BalanceLayer::new(["1", "2"]).layer(shedding);
+    let mut under_way: Vec<_> = Vec::new();
+    for _ in 0..20 {
+        under_way.push(balance.ready().await.unwrap().call(0));
+    }
+
+    let mut refused = 0;
+    for call in under_way {
+        refused += usize::from(call.await.is_err());
+    }
+
+    let snapshot = balance.snapshot();
+    assert!(refused > 10, "{refused}");
+    assert_eq!((snapshot.failures, snapshot.failing), (0, 0));
+    assert!(snapshot.backends.iter().all(|backend| !backend.failing));
+}
+
+/// Nor do the balancer's own.
+#[tokio::test(start_paused = true)]
+async fn to_have_waited_in_vain_is_not_blamed_on_a_backend() {
+    let world = World::default();
+    world.is("a", Is::Busy);
+    let layer = BalanceLayer::new(["a"]).patience(Duration::ZERO);
+    let mut balance = layer.layer(world.maker());
+
+    for _ in 0..10 {
+        assert!(ask(&mut balance).await.is_err());
+    }
+
+    let snapshot = balance.snapshot();
+    assert_eq!((snapshot.calls, snapshot.failures), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_classifier_ignores_leaves_no_trace() {
+    let world = World::default();
+    world.act("a", Act::Fail);
+    let ignore = |_: Result<&Key, &Failed>| Outcome::Ignore;
+    let mut balance = BalanceLayer::new(["a"])
+        .classify(ignore)
+        .layer(world.maker());
+
+    let _ = ask(&mut balance).await;
+
+    let backend = &balance.snapshot().backends[0];
+    assert_eq!((backend.calls, backend.failures), (1, 0));
+    assert_eq!(backend.latency, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_may_be_a_failure() {
+    let service = |key: Key| {
+        service_fn(move |_: u32| async move {
+            sleep(10 * MILLISECOND).await;
+            Ok::<_, Failed>(key)
+        })
+    };
+    let classify = |result: Result<&Key, &Failed>| match result {
+        Ok(&"bad") => Outcome::FAILURE,
+        _ => Outcome::Success,
+    };
+    let layer = BalanceLayer::new(["bad", "good"]).classify(classify);
+    let mut balance = layer.layer(service);
+
+    let keys = ask_times(&mut balance, 100).await;
+
+    assert!(count(&keys, "bad") <= 3, "{}", count(&keys, "bad"));
+}
+
+/// Where the others take 20 ms, a backend that has not answered yet counts as 20 ms: it is neither
+/// flooded nor left out.
+#[tokio::test(start_paused = true)]
+async fn a_fresh_backend_starts_at_the_median() {
+    let world = World::default();
+    for key in ["a", "b", "c", "d"] {
+        world.act(key, Act::After(20 * MILLISECOND));
+    }
+    let layer = BalanceLayer::new(["a", "b", "c"]).slow_start(Duration::ZERO);
+    let balance = layer.layer(world.maker());
+    traffic(&balance, 12, SECOND).await;
+
+    world.act("d", Act::Hang);
+    layer.targets().insert("d");
+    for _ in 0..16 {
+        let mut balance = balance.clone();
+        tokio::spawn(async move { ask(&mut balance).await });
+    }
+    settle().await;
+
+    let fresh = world.under_way("d");
+    assert!((3..=5).contains(&fresh), "{fresh} of 16");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fresh_backend_starts_slowly() {
+    let world = World::default();
+    for key in ["a", "b", "c", "d"] {
+        world.act(key, Act::After(20 * MILLISECOND));
+    }
+    let layer = BalanceLayer::new(["a", "b", "c"]).slow_start(10 * SECOND);
+    let balance = layer.layer(world.maker());
+    traffic(&balance, 40, SECOND).await;
+    layer.targets().insert("d");
+
+    let mut shares = Vec::new();
+    for _ in 0..6 {
+        let before = world.calls("d");
+        let (good, _) = traffic(&balance, 40, 2 * SECOND).await;
+        shares.push((world.calls("d") - before) as f64 / good as f64);
+    }
+
+    assert!(shares[0] < 0.1, "{shares:?}");
+    assert!(shares[0] < shares[2] && shares[2] < shares[5], "{shares:?}");
+    assert!((0.2..0.3).contains(&shares[5]), "{shares:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_changes_nothing() {
+    let world = World::default();
+    answering(&world);
+    let mut balance = world.balance(KEYS);
+    ask_times(&mut balance, 20).await;
+
+    let once = balance.snapshot();
+    for _ in 0..1000 {
+        let mut ready = balance.clone();
+        ready.ready().await.unwrap();
+        drop(balance.snapshot());
+    }
+
+    let again = balance.snapshot();
+    let latencies = |snapshot: wt_balance::Snapshot<Key>| {
+        let backends = snapshot.backends.into_iter();
+        backends.map(|backend| backend.latency).collect::<Vec<_>>()
+    };
+    assert_eq!(latencies(once), latencies(again));
+}
+
+/// All that are few are compared; of many, some.
+#[tokio::test(start_paused = true)]
+async fn up_to_64_all_are_compared_and_above_some() {
+    async fn slow(n: usize) -> usize {
+        let keys: Vec<Key> = (0..n)
+            .map(|n| &*Box::leak(n.to_string().into_boxed_str()))
+            .collect();
+        let world = World::default();
+        for key in &keys {
+            world.act(key, Act::After(SECOND));
+        }
+        // One is fast, and is found at once if all are compared.
+        world.act(keys[n / 2], Act::After(MILLISECOND));
+        let balance = BalanceLayer::new(keys.clone()).layer(world.maker());
+        let mut in_turn = balance.clone().policy(wt_balance::RoundRobin::new());
+        for _ in 0..n {
+            ask(&mut in_turn).await.unwrap();
+        }
+        let before = world.calls(keys[n / 2]);
+        let mut adaptive: Balance<_, _> = balance;
+        ask_times(&mut adaptive, 20).await;
+        20 - (world.calls(keys[n / 2]) - before)
+    }
+
+    assert_eq!(slow(10).await, 0);
+    assert!(slow(200).await > 0);
+}
