@@ -225,6 +225,7 @@ impl<K, S> Backends<K, S> {
     }
 
     fn leave(&self, stats: &Arc<Stats>) {
+        stats.calls.await_end();
         let mut leaving = self.leaving.lock();
         if leaving.len() == leaving.capacity() {
             leaving.retain(|stats| stats.upgrade().is_some_and(|stats| !stats.calls.is_idle()));

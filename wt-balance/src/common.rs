@@ -18,7 +18,7 @@ pub(crate) struct Common {
     typical: AtomicI64,
     /// Set for good when the set is shut down.
     closing: AtomicBool,
-    /// Told when a backend has its last call ended, once the set is closing.
+    /// Told when the last call of a backend that was removed has ended.
     pub(crate) idle: Notify,
 }
 
@@ -46,13 +46,12 @@ impl Common {
 
     /// Says whether it was open.
     pub(crate) fn close(&self) -> bool {
-        !self.closing.swap(true, Ordering::SeqCst)
+        !self.closing.swap(true, Ordering::AcqRel)
     }
 
-    /// In order with the calls that end: who closes sees that one is in flight, or its end is told.
     #[inline]
     pub(crate) fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::SeqCst)
+        self.closing.load(Ordering::Acquire)
     }
 
     #[inline]

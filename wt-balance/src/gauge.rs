@@ -5,7 +5,8 @@ use super::atomic::{AtomicU64, Ordering};
 
 /// Calls under way, and all of them.
 ///
-/// The lower 24 bits count what is in flight, the others what has begun: a pick reads one word.
+/// The lower bits count what is in flight, one says whether its end is waited for, and the upper
+/// bits count what has begun: a pick reads one word, and all changes of it have one order.
 #[derive(Debug)]
 pub(crate) struct Gauge(AtomicU64);
 
@@ -14,24 +15,30 @@ impl Gauge {
         Self(AtomicU64::new(0))
     }
 
+    #[inline]
     pub(crate) fn begin(&self) {
-        self.0.fetch_add(BEGUN + 1, Ordering::SeqCst);
+        self.0.fetch_add(BEGUN + 1, Ordering::Relaxed);
     }
 
-    /// Says whether none is in flight any more.
+    /// Says whether none is in flight any more, and that is waited for.
+    #[inline]
     pub(crate) fn end(&self) -> bool {
-        let before = self.0.fetch_sub(1, Ordering::SeqCst);
-        before & (BEGUN - 1) == 1
+        let before = self.0.fetch_sub(1, Ordering::AcqRel);
+        before & (AWAITED | IN_FLIGHT) == AWAITED | 1
+    }
+
+    /// From now on, [`end`](Self::end) says so.
+    pub(crate) fn await_end(&self) {
+        self.0.fetch_or(AWAITED, Ordering::AcqRel);
     }
 
     #[inline]
     pub(crate) fn in_flight(&self) -> u32 {
-        (self.0.load(Ordering::Relaxed) & (BEGUN - 1)) as u32
+        (self.0.load(Ordering::Relaxed) & IN_FLIGHT) as u32
     }
 
-    /// As [`in_flight`](Self::in_flight), in order with what is sequentially consistent.
     pub(crate) fn is_idle(&self) -> bool {
-        self.0.load(Ordering::SeqCst) & (BEGUN - 1) == 0
+        self.0.load(Ordering::Acquire) & IN_FLIGHT == 0
     }
 
     pub(crate) fn calls(&self) -> u64 {
@@ -39,6 +46,9 @@ impl Gauge {
     }
 }
 
-/// One call that has begun. More than 16 million at once on one backend do not occur: their futures
-/// alone would fill gigabytes.
-const BEGUN: u64 = 1 << 24;
+/// More than 16 million calls at once on one backend do not occur: their futures alone would fill
+/// gigabytes.
+const IN_FLIGHT: u64 = AWAITED - 1;
+const AWAITED: u64 = 1 << 24;
+/// One call that has begun.
+const BEGUN: u64 = AWAITED << 1;

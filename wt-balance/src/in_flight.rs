@@ -52,7 +52,7 @@ impl Drop for InFlight {
             let now = self.stats.common.now();
             self.stats.cancelled(now.since(self.since), now);
         }
-        if self.stats.calls.end() && self.stats.common.is_closing() {
+        if self.stats.calls.end() {
             self.stats.common.idle.notify_waiters();
         }
     }

@@ -84,8 +84,12 @@ impl Stats {
 
     pub(crate) fn succeeded(&self, took: u64, now: Nanos) {
         let mut ewma = self.ewma();
+        let in_a_row = ewma.in_a_row;
         ewma.success(self.common.decay, took, now);
         self.store(ewma, now);
+        if in_a_row >= SEVERAL {
+            tracing::debug!(backend = &*self.name, "backend recovered");
+        }
         if self.rest.load(Ordering::Relaxed) != 0 {
             self.end_rest();
         }
@@ -97,7 +101,6 @@ impl Stats {
     pub(crate) fn failed(&self, took: u64, hint: Option<Duration>, now: Nanos) {
         self.failures.fetch_add(1, Ordering::Relaxed);
         let mut ewma = self.ewma();
-        let before = ewma.is_failing(self.common.decay, now);
         ewma.failure(self.common.decay, took, now);
         self.store(ewma, now);
         self.end_rest();
@@ -105,12 +108,8 @@ impl Stats {
             let until = now.after(hint.min(LONGEST_HINT)).0 | ASKED;
             self.rest.fetch_max(until, Ordering::Relaxed);
         }
-        if !before && ewma.is_failing(self.common.decay, now) {
-            tracing::debug!(
-                backend = &*self.name,
-                in_a_row = ewma.in_a_row,
-                "backend fails"
-            );
+        if ewma.in_a_row == SEVERAL {
+            tracing::debug!(backend = &*self.name, "backend fails");
         }
     }
 
@@ -269,6 +268,8 @@ impl fmt::Debug for Stats {
     }
 }
 
+/// So many failures in a row are an event, and the success after them.
+const SEVERAL: u32 = 3;
 /// How long a backend is not asked again that was not ready, if there are others.
 pub(crate) const REST: Duration = Duration::from_millis(100);
 /// The longest hint that is followed: a mistake of the server's must not be for ever.
