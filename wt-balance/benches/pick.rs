@@ -36,7 +36,10 @@ const FEW: [u32; 3] = [10, 64, 100];
 fn main() {
     if std::env::var_os("PROF").is_some() {
         let here = Builder::new_current_thread().enable_time().build().unwrap();
-        let mut ours = balance(10, Adaptive::default());
+        let mut ours = balance(
+            std::env::var("PROF").unwrap().parse().unwrap(),
+            Adaptive::default(),
+        );
         for _ in 0..100 {
             here.block_on(calls(&mut ours));
         }

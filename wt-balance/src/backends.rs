@@ -3,6 +3,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::Notify;
@@ -78,6 +79,10 @@ impl<K, S> Backends<K, S> {
     #[inline]
     pub(crate) fn members(&self) -> Guard<Arc<Members<K, S>>> {
         self.members.load()
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.settings.patience
     }
 
     /// Looks at all backends if that is due.

@@ -24,6 +24,9 @@ pub(crate) fn take<K, S>(
     let typical = median(&members.slots);
     if let Some(typical) = typical {
         common.set_typical(typical);
+        for slot in sample(&members.slots) {
+            slot.stats.refresh(slot.stats.calls.in_flight());
+        }
     }
     let warm_until = members.warm_until.load(Ordering::Relaxed);
     if warm_until != 0 && warm_until <= now.0 {
@@ -73,18 +76,11 @@ fn share(sound: usize, of: usize) -> u32 {
     (share.min(1.0) * f64::from(ALL)) as u32
 }
 
-/// The median of what is known of some of them, chosen by chance if they are many.
+/// The median of what is known of some of them.
 fn median(slots: &[Slot]) -> Option<Level> {
     let mut levels = [Level::UNKNOWN; SAMPLE];
     let mut known = 0;
-    let start = if slots.len() > SAMPLE {
-        fastrand::usize(..slots.len())
-    } else {
-        0
-    };
-    let step = slots.len().div_ceil(SAMPLE).max(1);
-    for n in (0..slots.len()).step_by(step) {
-        let slot = &slots[(start + n) % slots.len()];
+    for slot in sample(slots) {
         let level = slot.stats.level();
         if level > Level::UNKNOWN {
             levels[known] = level;
@@ -95,6 +91,13 @@ fn median(slots: &[Slot]) -> Option<Level> {
     let middle = known.len() / 2;
     let (_, median, _) = known.select_nth_unstable(middle);
     Some(*median)
+}
+
+/// All, or some that are chosen by chance if they are many.
+fn sample(slots: &[Slot]) -> impl Iterator<Item = &Slot> {
+    let step = slots.len().div_ceil(SAMPLE).max(1);
+    let start = if step > 1 { fastrand::usize(..step) } else { 0 };
+    slots.iter().skip(start).step_by(step)
 }
 
 /// How many backends the median is taken of.

@@ -2,7 +2,6 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tower::BoxError;
 use tower::load::TrackCompletion;
@@ -110,7 +109,7 @@ where
                 // Seeking => Calling, once a backend is ready; or Refused
                 Project::Seeking(slot) => {
                     let seek = slot.as_mut().expect("a search that has ended is replaced");
-                    let found = ready!(seek.poll(cx));
+                    let found = ready!(seek.poll(A::TELLS, cx));
                     let seek = slot.take();
                     let next = match (found, seek) {
                         (Found::Ready(candidate), Some(Seek { owned, request, .. })) => {
@@ -152,20 +151,12 @@ pub(crate) struct Seek<K, S, Req, P> {
     policy: P,
     request: Req,
     search: Search<K, S>,
-    last: Option<Last>,
-    patience: Duration,
-    tells: bool,
+    last: Last,
 }
 
 impl<K, S, Req, P> Seek<K, S, Req, P> {
     /// Picks at once, if there is anybody to pick, and waits later.
-    pub(crate) fn new<A>(
-        owned: &Arc<Owned<K, S>>,
-        policy: &P,
-        request: Req,
-        last: Option<Last>,
-        patience: Duration,
-    ) -> Self
+    pub(crate) fn new<A>(owned: &Arc<Owned<K, S>>, policy: &P, request: Req, last: Last) -> Self
     where
         P: Policy<Req> + Clone,
         S: Service<Req> + Clone,
@@ -177,41 +168,38 @@ impl<K, S, Req, P> Seek<K, S, Req, P> {
             request,
             search: Search::new(),
             last,
-            patience,
-            tells: A::TELLS,
         };
         let members = owned.0.members();
-        if let Pick::One(place) = choose(&seek.query(), &members, &[]) {
+        if let Pick::One(place) = choose(&seek.query(A::TELLS), &members, &[]) {
             let candidate = Candidate::new(&members, place, A::TELLS);
-            seek.last = Some(Last::new(&candidate, owned.0.common.now()));
+            seek.last = Last::new(&candidate, owned.0.common.now());
             seek.search = Search::with(candidate);
         }
         seek
     }
 
     /// Whom it has picked first.
-    pub(crate) fn last(&self) -> Option<Last> {
+    pub(crate) fn last(&self) -> Last {
         self.last
     }
 
-    fn query(&self) -> Query<'_, K, S, P, Req> {
+    fn query(&self, tells: bool) -> Query<'_, K, S, P, Req> {
         Query {
             backends: &self.owned.0,
             policy: &self.policy,
             request: Some(&self.request),
             last: self.last,
-            patience: self.patience,
-            tells: self.tells,
+            tells,
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Found<K, S>>
+    fn poll(&mut self, tells: bool, cx: &mut Context<'_>) -> Poll<Found<K, S>>
     where
         S: Service<Req> + Clone,
         P: Policy<Req>,
     {
         let mut search = std::mem::replace(&mut self.search, Search::new());
-        let found = search.poll(&self.query(), cx);
+        let found = search.poll(&self.query(tells), cx);
         self.search = search;
         found
     }

@@ -15,16 +15,19 @@ impl Gauge {
         Self(AtomicU64::new(0))
     }
 
+    /// Says how many are in flight then.
     #[inline]
-    pub(crate) fn begin(&self) {
-        self.0.fetch_add(BEGUN + 1, Ordering::Relaxed);
+    pub(crate) fn begin(&self) -> u32 {
+        let before = self.0.fetch_add(BEGUN + 1, Ordering::Relaxed);
+        (before & IN_FLIGHT) as u32 + 1
     }
 
-    /// Says whether none is in flight any more, and that is waited for.
+    /// Says how many are in flight then, and whether that is none and waited for.
     #[inline]
-    pub(crate) fn end(&self) -> bool {
+    pub(crate) fn end(&self) -> (u32, bool) {
         let before = self.0.fetch_sub(1, Ordering::AcqRel);
-        before & (AWAITED | IN_FLIGHT) == AWAITED | 1
+        let in_flight = (before & IN_FLIGHT) as u32 - 1;
+        (in_flight, in_flight == 0 && before & AWAITED != 0)
     }
 
     /// From now on, [`end`](Self::end) says so.

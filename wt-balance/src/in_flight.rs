@@ -19,7 +19,7 @@ pub struct InFlight {
 impl InFlight {
     #[inline]
     pub(crate) fn begin(stats: Arc<Stats>, now: Nanos) -> Self {
-        stats.calls.begin();
+        stats.begin();
         Self {
             stats,
             since: now,
@@ -52,7 +52,7 @@ impl Drop for InFlight {
             let now = self.stats.common.now();
             self.stats.cancelled(now.since(self.since), now);
         }
-        if self.stats.calls.end() {
+        if self.stats.end() {
             self.stats.common.idle.notify_waiters();
         }
     }

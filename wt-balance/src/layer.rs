@@ -33,7 +33,6 @@ pub struct BalanceLayer<T, P = Adaptive, C = ByError, Tc = CompleteOnResponse, A
     targets: Targets<T>,
     policy: P,
     answering: Answering<C, Tc, A>,
-    patience: Duration,
     settings: Settings<T>,
 }
 
@@ -72,7 +71,6 @@ impl<T> BalanceLayer<T> {
             targets,
             policy: Adaptive::default(),
             answering: Answering::default(),
-            patience: Duration::from_secs(5),
             settings: Settings::default(),
         }
     }
@@ -94,7 +92,6 @@ impl<T, P, C, Tc, A> BalanceLayer<T, P, C, Tc, A> {
             targets: self.targets,
             policy,
             answering: self.answering,
-            patience: self.patience,
             settings: self.settings,
         }
     }
@@ -141,8 +138,9 @@ impl<T, P, C, Tc, A> BalanceLayer<T, P, C, Tc, A> {
     /// The balancer is `Pending` while it waits, and ready when it has waited in vain: the call
     /// says why.
     #[must_use]
-    pub fn patience(self, patience: Duration) -> Self {
-        Self { patience, ..self }
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.settings.patience = patience;
+        self
     }
 
     /// How fast latencies and failures wear off: to a third in this time. Default: 10 s.
@@ -269,7 +267,6 @@ impl<T, P, C, Tc, A> BalanceLayer<T, P, C, Tc, A> {
             targets: self.targets,
             policy: self.policy,
             answering: change(self.answering),
-            patience: self.patience,
             settings: self.settings,
         }
     }
@@ -282,7 +279,7 @@ impl<T, P, C, Tc, A> BalanceLayer<T, P, C, Tc, A> {
         A: Clone,
     {
         let (policy, answering) = (self.policy.clone(), self.answering.clone());
-        Balance::with(backends, policy, answering, self.patience)
+        Balance::with(backends, policy, answering)
     }
 }
 
@@ -341,7 +338,6 @@ where
             targets: self.targets.clone(),
             policy: self.policy.clone(),
             answering: self.answering.clone(),
-            patience: self.patience,
             settings: self.settings.clone(),
         }
     }
@@ -352,7 +348,6 @@ impl<T: fmt::Debug, P: fmt::Debug, C, Tc, A> fmt::Debug for BalanceLayer<T, P, C
         f.debug_struct("BalanceLayer")
             .field("targets", &self.targets)
             .field("policy", &self.policy)
-            .field("patience", &self.patience)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }

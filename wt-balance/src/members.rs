@@ -117,6 +117,8 @@ impl<K, S> Members<K, S> {
 impl Slot {
     fn new<K, S>(backend: &Backend<K, S>, equal: bool) -> Self {
         let weight = if equal { 1 } else { backend.stats.weight() };
+        // It may not have been looked at for long.
+        backend.stats.refresh(backend.stats.calls.in_flight());
         Self {
             stats: Arc::clone(&backend.stats),
             id: backend.stats.id,

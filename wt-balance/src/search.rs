@@ -23,17 +23,17 @@ pub(crate) struct Candidate<K, S> {
     pub(crate) stats: Arc<Stats>,
     generation: u64,
     /// Where it was when it was picked.
-    place: usize,
+    place: u32,
     /// If anybody is to be told.
     pub(crate) key: Option<Arc<K>>,
 }
 
 impl<K, S: Clone> Candidate<K, S> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(members: &Members<K, S>, place: usize, tells: bool) -> Self {
         let backend = &members.backends[place];
         Self {
-            place,
+            place: place as u32,
             service: backend.service(),
             stats: Arc::clone(&backend.stats),
             generation: backend.generation,
@@ -83,32 +83,54 @@ struct Wait<K, S> {
 /// Who was called last, and how often it had failed by then.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Last {
+    /// 0 is nobody.
     id: u64,
-    failures: u64,
-    /// Where it was then.
-    place: usize,
     at: Nanos,
+    failures: u32,
+    /// Where it was then.
+    place: u32,
 }
 
 impl Last {
+    pub(crate) const NOBODY: Self = Self {
+        id: 0,
+        at: Nanos(0),
+        failures: 0,
+        place: 0,
+    };
+
     #[inline]
     pub(crate) fn new<K, S>(candidate: &Candidate<K, S>, now: Nanos) -> Self {
         Self {
-            at: now,
             id: candidate.stats.id,
-            failures: candidate.stats.failures(),
+            at: now,
+            failures: candidate.stats.failures() as u32,
             place: candidate.place,
         }
     }
 
-    /// Its number, if it has failed since, not long ago, and is there still.
+    /// Its number, if it has failed since, not long ago, and is there still; or 0.
     #[inline]
-    fn failed_since<K, S>(self, members: &Members<K, S>, common: &Common) -> Option<u64> {
-        let there = members.slots.get(self.place);
-        let same = there.filter(|slot| slot.id == self.id);
-        let slot = same.or_else(|| members.slot(self.id))?;
-        let failed = slot.stats.failures() != self.failures;
-        (failed && common.now() < self.at.after(AVOIDED)).then_some(self.id)
+    fn failed_since<K, S>(self, members: &Members<K, S>, common: &Common) -> u64 {
+        if let Some(slot) = members.slots.get(self.place as usize)
+            && slot.id == self.id
+            && slot.stats.failures() as u32 == self.failures
+        {
+            return 0;
+        }
+        self.look(members, common)
+    }
+
+    /// As [`failed_since`](Self::failed_since), wherever it is now.
+    #[cold]
+    fn look<K, S>(self, members: &Members<K, S>, common: &Common) -> u64 {
+        let slot = members.slot(self.id);
+        let failed = slot.is_some_and(|slot| slot.stats.failures() as u32 != self.failures);
+        if failed && common.now() < self.at.after(AVOIDED) {
+            self.id
+        } else {
+            0
+        }
     }
 }
 
@@ -117,8 +139,7 @@ pub(crate) struct Query<'a, K, S, P, Req> {
     pub(crate) backends: &'a Backends<K, S>,
     pub(crate) policy: &'a P,
     pub(crate) request: Option<&'a Req>,
-    pub(crate) last: Option<Last>,
-    pub(crate) patience: Duration,
+    pub(crate) last: Last,
     pub(crate) tells: bool,
 }
 
@@ -143,7 +164,7 @@ impl<K, S> Search<K, S> {
 impl<K, S: Clone> Search<K, S> {
     /// Ready with a backend that is, or with why there is none; until then, a waker is kept by each
     /// backend that is not ready, by the set, and by the clock.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll<P, Req>(
         &mut self,
         query: &Query<'_, K, S, P, Req>,
@@ -162,7 +183,7 @@ impl<K, S: Clone> Search<K, S> {
     }
 
     /// Asks the first that is picked, which most often is ready.
-    #[inline]
+    #[inline(always)]
     fn ask_first<P, Req>(
         &mut self,
         query: &Query<'_, K, S, P, Req>,
@@ -242,7 +263,7 @@ impl<K, S: Clone> Wait<K, S> {
             }
             let all = members.slots.len();
             drop(members);
-            if self.poll_patience(query.patience, cx).is_ready() {
+            if self.poll_patience(query.backends.patience(), cx).is_ready() {
                 let nobody = if all == 0 {
                     Unavailable::Empty
                 } else {
@@ -382,7 +403,7 @@ enum Others<K, S> {
 }
 
 /// Picks one of those that were not tried; its place is that in the whole set.
-#[inline]
+#[inline(always)]
 pub(crate) fn choose<K, S, P, Req>(
     query: &Query<'_, K, S, P, Req>,
     members: &Members<K, S>,
@@ -391,13 +412,10 @@ pub(crate) fn choose<K, S, P, Req>(
 where
     P: Policy<Req>,
 {
-    // Who has failed since it was called, and is still there.
-    let avoided = query
-        .last
-        .and_then(|last| last.failed_since(members, &query.backends.common));
     let mut skip = Skip {
         tried,
-        avoided: avoided.unwrap_or(0),
+        // Who has failed since it was called.
+        avoided: query.last.failed_since(members, &query.backends.common),
         resting: true,
     };
     let first = members.first_tier(|| fastrand::u32(..ALL));
@@ -421,7 +439,7 @@ where
     }
 }
 
-#[inline]
+#[inline(always)]
 fn pick_in<K, S, P, Req>(
     tier: &Tier,
     query: &Query<'_, K, S, P, Req>,

@@ -37,11 +37,10 @@ pub struct Balance<K, S, P = Adaptive, C = ByError, Tc = CompleteOnResponse, A =
     owned: Arc<Owned<K, S>>,
     policy: P,
     answering: Answering<C, Tc, A>,
-    patience: Duration,
     /// Never locked: it makes this `Sync`, whatever the service is.
     state: Lock<State<K, S>>,
     /// Cloned, so that whoever tries again with a clone avoids the same backend.
-    last: Option<Last>,
+    last: Last,
 }
 
 enum State<K, S> {
@@ -80,15 +79,13 @@ impl<K, S, P, C, Tc, A> Balance<K, S, P, C, Tc, A> {
         backends: Arc<Backends<K, S>>,
         policy: P,
         answering: Answering<C, Tc, A>,
-        patience: Duration,
     ) -> Self {
         Self {
             owned: Arc::new(Owned(backends)),
             policy,
             answering,
-            patience,
             state: Lock::new(State::new()),
-            last: None,
+            last: Last::NOBODY,
         }
     }
 
@@ -110,7 +107,6 @@ impl<K, S, P, C, Tc, A> Balance<K, S, P, C, Tc, A> {
             owned: self.owned,
             policy,
             answering: self.answering,
-            patience: self.patience,
             state: Lock::new(State::new()),
             last: self.last,
         }
@@ -204,7 +200,6 @@ where
             policy: &self.policy,
             request: None::<&Req>,
             last: self.last,
-            patience: self.patience,
             tells: A::TELLS,
         };
         *state = match ready!(search.poll(&query, cx)) {
@@ -228,12 +223,11 @@ where
             State::Ready(candidate) if !candidate.is_gone() => {
                 let backends = &self.owned.0;
                 let now = backends.common.now();
-                self.last = Some(Last::new(&candidate, now));
+                self.last = Last::new(&candidate, now);
                 ResponseFuture::calling(backends, candidate, request, now, self.answering.clone())
             }
             State::Ready(_) | State::NeedsRequest => {
-                let seek =
-                    Seek::new::<A>(&self.owned, &self.policy, request, self.last, self.patience);
+                let seek = Seek::new::<A>(&self.owned, &self.policy, request, self.last);
                 self.last = seek.last();
                 ResponseFuture::seeking(seek, self.answering.clone())
             }
@@ -269,7 +263,6 @@ where
             owned: Arc::clone(&self.owned),
             policy: self.policy.clone(),
             answering: self.answering.clone(),
-            patience: self.patience,
             state: Lock::new(State::new()),
             last: self.last,
         }

@@ -7,6 +7,7 @@ use crate::members::Subset;
 
 /// What holds for all handles of one set of backends.
 pub(crate) struct Settings<K> {
+    pub(crate) patience: Duration,
     pub(crate) decay: Duration,
     pub(crate) overdue: Option<Duration>,
     pub(crate) slow_start: Duration,
@@ -22,6 +23,7 @@ pub(crate) type Of<K, V> = Arc<dyn Fn(&K) -> V + Send + Sync>;
 impl<K> Default for Settings<K> {
     fn default() -> Self {
         Self {
+            patience: Duration::from_secs(5),
             decay: Duration::from_secs(10),
             overdue: None,
             slow_start: Duration::from_secs(10),
@@ -38,6 +40,7 @@ impl<K> Default for Settings<K> {
 impl<K> Clone for Settings<K> {
     fn clone(&self) -> Self {
         Self {
+            patience: self.patience,
             decay: self.decay,
             overdue: self.overdue,
             slow_start: self.slow_start,
@@ -52,6 +55,7 @@ impl<K> Clone for Settings<K> {
 impl<K> fmt::Debug for Settings<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
+            .field("patience", &self.patience)
             .field("decay", &self.decay)
             .field("overdue", &self.overdue)
             .field("slow_start", &self.slow_start)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::clock::Nanos;
 use crate::common::Common;
 use crate::gauge::Gauge;
-use crate::level::Level;
+use crate::level::{Level, log2};
 use crate::peak_ewma::PeakEwma;
 
 /// The figures of one backend: written by its calls, read by picks.
@@ -17,6 +17,10 @@ use crate::peak_ewma::PeakEwma;
 #[repr(C, align(128))]
 pub(crate) struct Stats {
     pub(crate) calls: Gauge,
+    /// What a call costs, with those under way, as of the last event: the one word that is compared
+    /// while nothing else counts. Two events at once may leave that of the first; the next one, or
+    /// the next census, puts it right.
+    load: AtomicI64,
     /// The level that counts in a pick: of the latency, and of the failures.
     cost: AtomicI64,
     /// Until when it is passed over if there are others; 0 if it is not. The lowest bit says that
@@ -29,6 +33,7 @@ pub(crate) struct Stats {
     failing: AtomicU64,
     in_a_row: AtomicU32,
     weight: AtomicU32,
+    log_weight: AtomicI64,
     failures: AtomicU64,
     /// Services from this one on are of use; none are after it has been removed.
     generation: AtomicU64,
@@ -60,8 +65,9 @@ pub(crate) struct About {
 impl Stats {
     pub(crate) fn new(about: About, common: &Arc<Common>) -> Self {
         let nothing = || AtomicI64::new(Level::UNKNOWN.0);
-        Self {
+        let stats = Self {
             calls: Gauge::new(),
+            load: AtomicI64::new(0),
             cost: nothing(),
             rest: AtomicU64::new(0),
             level: nothing(),
@@ -70,6 +76,7 @@ impl Stats {
             failing: AtomicU64::new(0),
             in_a_row: AtomicU32::new(0),
             weight: AtomicU32::new(about.weight),
+            log_weight: AtomicI64::new(log2(about.weight).0),
             failures: AtomicU64::new(0),
             generation: AtomicU64::new(0),
             remade: AtomicU32::new(0),
@@ -79,7 +86,32 @@ impl Stats {
             born: about.born,
             warm_at: about.warm_at,
             common: Arc::clone(common),
-        }
+        };
+        stats.refresh(0);
+        stats
+    }
+
+    #[inline]
+    pub(crate) fn begin(&self) {
+        let in_flight = self.calls.begin();
+        self.refresh(in_flight);
+    }
+
+    /// Says whether it was the last one, and that is waited for.
+    #[inline]
+    pub(crate) fn end(&self) -> bool {
+        let (in_flight, told) = self.calls.end();
+        self.refresh(in_flight);
+        told
+    }
+
+    /// Puts the load right.
+    #[inline]
+    pub(crate) fn refresh(&self, in_flight: u32) {
+        let known = self.common.known(self.cost());
+        let weighed = known.minus(Level(self.log_weight.load(Ordering::Relaxed)));
+        let load = weighed.plus(log2(in_flight.saturating_add(1)));
+        self.load.store(load.0, Ordering::Relaxed);
     }
 
     pub(crate) fn succeeded(&self, took: u64, now: Nanos) {
@@ -152,6 +184,8 @@ impl Stats {
 
     pub(crate) fn set_weight(&self, weight: u32) {
         self.weight.store(weight, Ordering::Relaxed);
+        self.log_weight.store(log2(weight).0, Ordering::Relaxed);
+        self.refresh(self.calls.in_flight());
     }
 
     /// The service of this generation is of no use any more. Says whether it was until now.
@@ -188,6 +222,12 @@ impl Stats {
     #[inline]
     pub(crate) fn resting(&self) -> u64 {
         self.rest.load(Ordering::Relaxed)
+    }
+
+    /// What a call costs, with those under way.
+    #[inline]
+    pub(crate) fn load(&self) -> Level {
+        Level(self.load.load(Ordering::Relaxed))
     }
 
     /// The level of its latency and its failures.
@@ -254,6 +294,7 @@ impl Stats {
                 .max(self.common.typical())
                 .plus(Level::of_log2(penalty)),
         };
+        // The load follows when the call ends, which most often is now.
         self.cost.store(cost.0, Ordering::Relaxed);
     }
 }

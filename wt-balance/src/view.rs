@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::clock::Nanos;
 use crate::common::Common;
+use crate::hash::mix;
 use crate::level::{Level, log2};
 use crate::members::Slot;
 
@@ -22,8 +23,6 @@ pub struct View<'a> {
     common: &'a Common,
     skip: Skip<'a>,
     mood: Mood,
-    typical: Level,
-    fastest: Level,
     now: Cell<Option<Nanos>>,
     /// Whether somebody was left out who might be let in.
     spared: Cell<bool>,
@@ -54,14 +53,11 @@ pub(crate) struct Mood {
 impl<'a> View<'a> {
     #[inline]
     pub(crate) fn new(slots: &'a [Slot], common: &'a Common, skip: Skip<'a>, mood: Mood) -> Self {
-        let typical = common.typical();
         Self {
             slots,
             common,
             skip,
             mood,
-            typical,
-            fastest: typical.minus(FASTEST),
             now: Cell::new(None),
             spared: Cell::new(false),
         }
@@ -199,14 +195,15 @@ impl<'a> View<'a> {
     ) -> Option<usize> {
         let len = self.len();
         if len > scan {
-            let drawn = (0..choices).map(|_| fastrand::usize(..len));
+            // Drawn once, and mixed for each: the generator is the thread's, and not at hand.
+            let seed = fastrand::u64(..);
+            let drawn = (0..choices as u64).map(|n| part(mix(seed, n), len));
             let place = self.least_usable(drawn, worst, &cost);
             if place.is_some() {
                 return place;
             }
         }
-        // The first place by chance, without a division.
-        let start = (fastrand::u32(..) as usize * (len & u32::MAX as usize)) >> 32;
+        let start = part(fastrand::u64(..), len);
         let (first, rest) = self.slots.split_at(start);
         let mut least = (worst, usize::MAX);
         for (n, slot) in rest.iter().enumerate() {
@@ -248,7 +245,7 @@ impl<'a> View<'a> {
         } else {
             slot.stats.cost()
         };
-        let known = self.known_cost(level);
+        let known = self.common.known(level);
         let cost = known.minus(slot.log_weight);
         if self.mood.warming {
             return cost.plus(self.cold(slot));
@@ -270,25 +267,10 @@ impl<'a> View<'a> {
         self.cost_of(slot).plus(log2(in_flight.saturating_add(1)))
     }
 
-    /// As [`load_of`](Self::load_of), while nothing but the figures counts.
+    /// Whether nothing counts but the figures.
     #[inline]
-    pub(crate) fn plain_load_of(&self, slot: &Slot) -> Level {
-        let in_flight = slot.stats.calls.in_flight();
-        let known = self.known_cost(slot.stats.cost());
-        known
-            .minus(slot.log_weight)
-            .plus(log2(in_flight.saturating_add(1)))
-    }
-
     pub(crate) fn is_plain(&self) -> bool {
         !self.mood.panics && !self.mood.warming
-    }
-
-    #[inline]
-    fn known_cost(&self, level: Level) -> Level {
-        // One that nobody has asked for long is not taken for much faster than the others.
-        let known = level.max(self.fastest);
-        select_unpredictable(level == Level::UNKNOWN, self.typical, known)
     }
 
     /// The same while the same backends have the same weights.
@@ -331,6 +313,13 @@ impl<'a> View<'a> {
     }
 }
 
+/// A number below `len`, by the upper half of one that is drawn; without a division.
+#[inline]
+fn part(drawn: u64, len: usize) -> usize {
+    // There are no four thousand million backends.
+    (((drawn >> 32) * (len as u64 & 0xffff_ffff)) >> 32) as usize
+}
+
 /// Without a branch, which nobody could predict.
 #[inline]
 fn lesser<C: PartialOrd + Copy>(a: (C, usize), b: (C, usize)) -> (C, usize) {
@@ -348,7 +337,5 @@ impl fmt::Debug for View<'_> {
     }
 }
 
-/// A thirty-second of what is typical.
-const FASTEST: Level = Level(5 * Level::ONE);
 /// The share of the others' calls that a backend gets which has just come.
 const COLDEST: f64 = 0.1;

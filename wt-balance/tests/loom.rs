@@ -40,7 +40,7 @@ fn the_last_end_is_seen_or_told() {
         gauge.begin();
         let ending = Arc::clone(&gauge);
 
-        let call = thread::spawn(move || ending.end());
+        let call = thread::spawn(move || ending.end().1);
         gauge.await_end();
         let idle = gauge.is_idle();
         let told = call.join().unwrap();

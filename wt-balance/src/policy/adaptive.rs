@@ -1,4 +1,5 @@
 use crate::level::Level;
+use crate::members::Slot;
 use crate::policy::{Pick, Policy};
 use crate::view::View;
 
@@ -16,8 +17,8 @@ use crate::view::View;
 /// All backends are compared if they are few, or else some that are drawn by chance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Adaptive {
-    scan: usize,
-    choices: usize,
+    scan: u32,
+    choices: u32,
 }
 
 impl Adaptive {
@@ -25,14 +26,14 @@ impl Adaptive {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            scan: SCAN,
-            choices: CHOICES,
+            scan: SCAN as u32,
+            choices: CHOICES as u32,
         }
     }
 
     /// Sets up to how many backends all are compared. Default: 64.
     #[must_use]
-    pub fn scan(self, scan: usize) -> Self {
+    pub fn scan(self, scan: u32) -> Self {
         Self { scan, ..self }
     }
 
@@ -42,7 +43,7 @@ impl Adaptive {
     ///
     /// If it is 0.
     #[must_use]
-    pub fn choices(self, choices: usize) -> Self {
+    pub fn choices(self, choices: u32) -> Self {
         assert!(choices > 0, "there is nothing to choose from");
         Self { choices, ..self }
     }
@@ -57,14 +58,13 @@ impl Default for Adaptive {
 impl<Req> Policy<Req> for Adaptive {
     #[inline]
     fn pick(&self, view: &View<'_>, _: Option<&Req>) -> Pick {
-        let place = if view.is_plain() {
-            view.least(self.scan, self.choices, Level::WORST, |_, slot| {
-                view.plain_load_of(slot)
-            })
+        let (scan, choices) = (self.scan as usize, self.choices as usize);
+        let place = if view.is_plain() && view.len() <= scan {
+            let load = |_, slot: &Slot| slot.stats.load();
+            view.least(scan, choices, Level::WORST, load)
         } else {
-            view.least(self.scan, self.choices, Level::WORST, |_, slot| {
-                view.load_of(slot)
-            })
+            let load = |_, slot: &Slot| view.load_of(slot);
+            view.least(scan, choices, Level::WORST, load)
         };
         place.into()
     }
