@@ -76,7 +76,7 @@ async fn backends_that_fail_overflow_too() {
         .priority(far)
         .policy(RoundRobin::new());
     let mut balance = layer.layer(world.maker());
-    for _ in 0..100 {
+    for _ in 0..1000 {
         let _ = ask(&mut balance).await;
         sleep(MILLISECOND).await;
     }
