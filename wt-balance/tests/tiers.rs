@@ -101,6 +101,24 @@ async fn without_a_backend_anywhere_the_first_priority_is_as_good_as_any() {
     assert_eq!(ask_times(&mut balance, 10).await.len(), 10);
 }
 
+/// Turns in one priority used to begin anew with each call to another.
+#[tokio::test(start_paused = true)]
+async fn each_priority_has_turns_of_its_own() {
+    let world = World::default();
+    let layer = BalanceLayer::new(ALL)
+        .priority(far)
+        .policy(RoundRobin::new());
+    let mut balance = layer.layer(world.maker());
+    for key in ["n0", "n1", "n2"] {
+        world.is(key, Is::Busy);
+    }
+
+    far_of(&mut balance, 2000).await;
+
+    assert!(world.calls("n3").abs_diff(world.calls("n4")) <= 1);
+    assert!(world.calls("f0").abs_diff(world.calls("f1")) <= 1);
+}
+
 /// Calls by an instance that knows nothing, as each of many clients would make them.
 async fn tries<P: Policy<u32> + Clone>(balance: &Balance<Key, common::Backend, P>, calls: usize) {
     for _ in 0..calls {

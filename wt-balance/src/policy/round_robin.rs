@@ -11,8 +11,9 @@ use crate::view::View;
 /// together.
 #[derive(Clone, Debug, Default)]
 pub struct RoundRobin {
-    /// The number of the backend that was picked last; 0 at first.
-    last: Arc<AtomicU64>,
+    /// The number of the backend that was picked last; 0 at first. One for each priority, by the
+    /// remainder.
+    last: Arc<[AtomicU64; 8]>,
 }
 
 impl RoundRobin {
@@ -25,13 +26,14 @@ impl RoundRobin {
 
 impl<Req> Policy<Req> for RoundRobin {
     fn pick(&self, view: &View<'_>, _: Option<&Req>) -> Pick {
-        let mut last = self.last.load(Ordering::Relaxed);
+        let turn = &self.last[usize::from(view.priority()) % self.last.len()];
+        let mut last = turn.load(Ordering::Relaxed);
         loop {
             let Some(place) = next(view, last) else {
                 return Pick::Nobody;
             };
             // Another that has been served meanwhile moves this one on.
-            match self.last.compare_exchange_weak(
+            match turn.compare_exchange_weak(
                 last,
                 view.id(place),
                 Ordering::Relaxed,
