@@ -7,6 +7,8 @@ mod census;
 mod classify;
 mod clock;
 mod common;
+#[cfg(feature = "dns")]
+mod dns;
 mod driver;
 mod error;
 mod exclusive;
@@ -33,6 +35,8 @@ mod view;
 use std::sync::atomic;
 
 pub use classify::{ByError, Classify, Outcome};
+#[cfg(feature = "dns")]
+pub use dns::{Addresses, Dns};
 pub use error::{NoTargets, Unavailable};
 pub use exclusive::Exclusive;
 pub use future::ResponseFuture;
