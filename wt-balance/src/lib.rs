@@ -1,4 +1,120 @@
 //! Spreads requests over many backends: a tower layer.
+//!
+//! For clients of any tower service that has several replicas: connections of a pool, hyper clients,
+//! tonic channels, WebTransport sessions. Not for choosing among services that do different things
+//! (tower's `Steer` does that), nor for taking a failing backend out of rotation for good measure: a
+//! layer below does, which is `Pending` meanwhile. Here, backends that fail get less, as far as each
+//! client sees it.
+//!
+//! ```text
+//!  discovery: a list, a stream of changes, a name
+//!      │ published as a whole
+//!      ▼
+//!  backends ── gone? subset? weight? ── priorities ── policy: one of those that are usable
+//!      ▲                                                  │
+//!      │ latency, failures, in flight                     ▼ busy: another, or wait with patience
+//!      └───────────── the outcome, by a classifier ── the backend's service
+//! ```
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use tower::{Layer, Service, ServiceExt, service_fn};
+//! use wt_balance::BalanceLayer;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), tower::BoxError> {
+//! // How a target becomes a service; `|target| pool.service(target)`, say.
+//! let backend = |target: &'static str| {
+//!     service_fn(move |n: u32| async move { Ok::<_, Infallible>(format!("{n} by {target}")) })
+//! };
+//! let layer = BalanceLayer::new(["one", "two"]);
+//! let mut balance = layer.layer(backend);
+//!
+//! let answer = balance.ready().await?.call(1).await?;
+//! assert!(answer == "1 by one" || answer == "1 by two");
+//!
+//! layer.targets().remove(&"one");
+//! assert_eq!(balance.ready().await?.call(2).await?, "2 by two");
+//! assert_eq!(balance.snapshot().known, 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Policies
+//!
+//! | policy | picks | for |
+//! | --- | --- | --- |
+//! | [`Adaptive`], the default | the least latency, times the calls under way plus one | most |
+//! | [`LeastRequests`] | the fewest calls under way | sessions, streams |
+//! | [`RoundRobin`] | one after the other | backends and calls that are all alike |
+//! | [`Weighted`] | in proportion to weights, evenly | a share for each |
+//! | [`LeastLatency`] | the least latency | backends that no load makes slower |
+//! | [`Ring`] | the same for the same key | caches, affinity |
+//! | [`PickFirst`] | the first that works | a main server and its replacements |
+//! | [`Random`] | any | many clients that know nothing |
+//!
+//! Another is a few lines: [`Policy`]. [`Balance::policy`] puts a policy over the same backends and
+//! their figures, for some calls or for all.
+//!
+//! # Where backends come from
+//!
+//! - A list, [`BalanceLayer::new`], which can be changed: [`BalanceLayer::targets`].
+//! - A stream of tower's [`Change`](tower::discover::Change): [`Balance::new`], or
+//!   [`BalanceLayer::follow`] with settings.
+//! - A name: `Dns`, with the feature `dns`.
+//!
+//! A backend that comes again under the same key keeps its figures; one that is removed finishes
+//! the calls that it has, and its service is dropped.
+//!
+//! # Semantics
+//!
+//! **Readiness.** A [`Balance`] is ready when a backend is. It picks one, asks a clone of its
+//! service, and `call` spends that; if it is `Pending`, the next one is asked, and it is passed
+//! over for 100 ms. While all are, the balancer waits in the line of each, woken by the first that
+//! is ready, for as long as it has [patience](BalanceLayer::patience): then it is ready once, and
+//! that call fails with [`Unavailable`]. It fails itself only after [`Balance::shutdown`]. Policies
+//! that need the request ([`Ring`]) are always ready, and wait in the future of the call.
+//!
+//! **Gone.** A backend whose `poll_ready` fails is left out, which [`Balance::snapshot`] shows,
+//! until discovery inserts it again, or the layer's function makes its service anew: after 100 ms,
+//! and up to 10 s if that happens again and again.
+//!
+//! **Failures.** What a failure is, a [`Classify`] says, by default any error but tower's
+//! `Overloaded`. An instance avoids the backend that has failed since its last call, so that a
+//! retry goes elsewhere, by whatever retries; a clone remembers, too. Retry layers stand above.
+//!
+//! **Errors.** A `BoxError`: the backend's own error, unchanged, or [`Unavailable`] to downcast to.
+//!
+//! **Cancellation.** Dropping a balancer that is ready, or waits, gives back what was reserved.
+//! Dropping the future of a call says nothing of the backend, or that it is slower than it was
+//! thought, never better; [`BalanceLayer::overdue`] makes it a failure after so long.
+//!
+//! **Load.** A call counts until its response is there, or tower's `TrackCompletion` says so
+//! ([`BalanceLayer::completion`]): an open session is load.
+//!
+//! **Clone.** Clones share backends, figures and the policy's memory; each is ready by itself. With
+//! the last handle, the tasks end. Nothing of it is `Sync` by the services: `Send` is enough. For
+//! services that are not `Clone`, there is [`Exclusive`].
+//!
+//! **Runtime.** Waits need tokio's timers; to follow discovery, and to make services anew, takes a
+//! task. A list without waits needs no runtime.
+//!
+//! **Tracing.** What changes is an event at `DEBUG`: backends added, changed, removed, gone and
+//! back, those that fail several times in a row and recover, weights, panics, and calls that no
+//! backend takes. Calls that succeed are none.
+//!
+//! # Design
+//!
+//! - The backends are published as a whole, and read without a lock; a pick allocates nothing, and
+//!   no change stalls it. The one lock that user code runs under is that of a backend's service,
+//!   while it is cloned; a `clone` that panics harms nobody else.
+//! - A failure is no fast answer. Who only looks at latency, or at calls under way, sends the more
+//!   to a backend the faster it fails; here, failures make it up to a thousand times dearer.
+//! - Few backends are compared all: of two that are drawn by chance, both may be slow. Of more than
+//!   64, five are drawn.
+//! - What is known wears off at one rate for all, so that two backends compare without a clock, in
+//!   whole numbers that neither overflow nor fail to be numbers; reading changes nothing.
 
 mod answering;
 mod backend;
@@ -53,3 +169,8 @@ pub use targets::Targets;
 pub use tell::{AnsweredBy, InExtensions};
 pub use tell::{Tell, Untold};
 pub use view::View;
+
+/// The README's example is a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
