@@ -34,17 +34,6 @@ const CALLS: u32 = 100_000;
 const FEW: [u32; 3] = [10, 64, 100];
 
 fn main() {
-    if std::env::var_os("PROF").is_some() {
-        let here = Builder::new_current_thread().enable_time().build().unwrap();
-        let mut ours = balance(
-            std::env::var("PROF").unwrap().parse().unwrap(),
-            Adaptive::default(),
-        );
-        for _ in 0..100 {
-            here.block_on(calls(&mut ours));
-        }
-        return;
-    }
     let here = Builder::new_current_thread().enable_time().build().unwrap();
     let threads = Builder::new_multi_thread()
         .worker_threads(2)
@@ -52,9 +41,6 @@ fn main() {
         .build()
         .unwrap();
     let alone = FEW.map(|n| beside_p2c(&here, n));
-    if std::env::var_os("QUICK").is_some() {
-        return;
-    }
     let buffered = FEW.map(|n| beside_buffer(&threads, n));
     let growth = beside_fewer(&here);
     others(&here);
