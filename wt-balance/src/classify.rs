@@ -91,19 +91,22 @@ mod tests {
     #[error("wrapped")]
     struct Wrapped(#[source] Overloaded);
 
-    fn classify<E: 'static>(error: E) -> Outcome {
-        let result: Result<&(), &E> = Err(&error);
+    fn classify<E: 'static>(error: &E) -> Outcome {
+        let result: Result<&(), &E> = Err(error);
         ByError.classify(result)
     }
 
     #[test]
     fn errors_are_failures_but_for_tower_s_overloaded() {
-        assert_eq!(classify(std::fmt::Error), Outcome::FAILURE);
-        assert_eq!(classify(BoxError::from("no")), Outcome::FAILURE);
-        assert_eq!(classify(Overloaded::new()), Outcome::Ignore);
-        assert_eq!(classify(BoxError::from(Overloaded::new())), Outcome::Ignore);
+        assert_eq!(classify(&std::fmt::Error), Outcome::FAILURE);
+        assert_eq!(classify(&BoxError::from("no")), Outcome::FAILURE);
+        assert_eq!(classify(&Overloaded::new()), Outcome::Ignore);
+        assert_eq!(
+            classify(&BoxError::from(Overloaded::new())),
+            Outcome::Ignore
+        );
         let wrapped = BoxError::from(Wrapped(Overloaded::new()));
-        assert_eq!(classify(wrapped), Outcome::Ignore);
+        assert_eq!(classify(&wrapped), Outcome::Ignore);
         let success: Result<&(), &BoxError> = Ok(&());
         assert_eq!(ByError.classify(success), Outcome::Success);
     }

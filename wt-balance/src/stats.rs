@@ -13,7 +13,7 @@ use crate::peak_ewma::PeakEwma;
 ///
 /// No word depends on another. Two calls that end at once may lose a sample of one of them; what
 /// is counted is exact.
-// What picks and calls touch comes first, in one line of the cache that is no other backend's.
+// What picks and calls touch comes first, in two lines of the cache that are no other backend's.
 #[repr(C, align(128))]
 pub(crate) struct Stats {
     pub(crate) calls: Gauge,
@@ -37,10 +37,11 @@ pub(crate) struct Stats {
     failures: AtomicU64,
     /// Services from this one on are of use; none are after it has been removed.
     generation: AtomicU64,
-    /// How often its service has been made anew without success.
-    pub(crate) remade: AtomicU32,
     /// In the order of arrival; never used again.
     pub(crate) id: u64,
+    pub(crate) common: Arc<Common>,
+    /// How often its service has been made anew without success.
+    pub(crate) remade: AtomicU32,
     /// Its key, as it is called in events.
     pub(crate) name: Box<str>,
     pub(crate) priority: u8,
@@ -48,7 +49,6 @@ pub(crate) struct Stats {
     pub(crate) born: Nanos,
     /// Until when it warms up; 0 if it came with the first ones.
     pub(crate) warm_at: u64,
-    pub(crate) common: Arc<Common>,
 }
 
 /// What a backend begins with.

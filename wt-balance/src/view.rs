@@ -195,10 +195,7 @@ impl<'a> View<'a> {
     ) -> Option<usize> {
         let len = self.len();
         if len > scan {
-            // Drawn once, and mixed for each: the generator is the thread's, and not at hand.
-            let seed = fastrand::u64(..);
-            let drawn = (0..choices as u64).map(|n| part(mix(seed, n), len));
-            let place = self.least_usable(drawn, worst, &cost);
+            let place = self.least_of_some(choices, worst, &cost);
             if place.is_some() {
                 return place;
             }
@@ -220,6 +217,37 @@ impl<'a> View<'a> {
         let usable = self.least_usable(all, worst, &cost);
         // Costs that are no numbers take nobody out of service.
         usable.or_else(|| self.usable().next())
+    }
+
+    /// Of so many that are drawn by chance.
+    #[inline]
+    fn least_of_some<C: PartialOrd + Copy>(
+        &self,
+        choices: usize,
+        worst: C,
+        cost: impl Fn(usize, &Slot) -> C,
+    ) -> Option<usize> {
+        // Drawn once, and mixed for each: the generator is the thread's, and not at hand.
+        let seed = fastrand::u64(..);
+        let place = |n: usize| part(mix(seed, n as u64), self.len());
+        let mut least = (worst, usize::MAX);
+        // Far apart in memory as they are, they are all asked for before any is looked at.
+        let mut drawn = [least; TOGETHER];
+        for (n, drawn) in drawn.iter_mut().enumerate().take(choices) {
+            let place = place(n);
+            *drawn = (cost(place, &self.slots[place]), place);
+        }
+        for drawn in drawn {
+            least = lesser(least, drawn);
+        }
+        for n in TOGETHER..choices {
+            let place = place(n);
+            least = lesser(least, (cost(place, &self.slots[place]), place));
+        }
+        if least.1 < self.len() && self.is_usable(least.1) {
+            return Some(least.1);
+        }
+        self.least_usable((0..choices).map(place), worst, cost)
     }
 
     fn least_usable<C: PartialOrd + Copy>(
@@ -337,5 +365,7 @@ impl fmt::Debug for View<'_> {
     }
 }
 
+/// How many are drawn at once.
+const TOGETHER: usize = 8;
 /// The share of the others' calls that a backend gets which has just come.
 const COLDEST: f64 = 0.1;

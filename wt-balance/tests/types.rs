@@ -60,8 +60,9 @@ fn futures_may_be_spawned() {
 #[tokio::test]
 async fn a_service_that_is_not_sync_is_balanced_by_what_is() {
     let balance = BalanceLayer::new(["a"]).layer(|_| NotSync(Cell::new(1)));
+    let shared = std::sync::Arc::new(balance);
 
-    let task = tokio::spawn(async move { (&balance).clone().oneshot(41).await });
+    let task = tokio::spawn(async move { Balance::clone(&shared).oneshot(41).await });
 
     assert_eq!(task.await.unwrap().unwrap(), 42);
 }
