@@ -9,12 +9,15 @@ use tower_service::Service;
 
 use crate::answering::Answering;
 use crate::backends::{Backends, Owned};
+use crate::candidate::Candidate;
+use crate::choose::{Query, choose};
 use crate::classify::Classify;
 use crate::clock::Nanos;
 use crate::error::Unavailable;
 use crate::in_flight::InFlight;
+use crate::last::Last;
 use crate::policy::{Pick, Policy};
-use crate::search::{Candidate, Found, Last, Query, Search, choose};
+use crate::search::{Found, Search};
 use crate::tell::Tell;
 
 /// The answer of a backend, or why there is none.

@@ -94,8 +94,8 @@
 //! ([`BalanceLayer::completion`]): an open session is load.
 //!
 //! **Clone.** Clones share backends, figures and the policy's memory; each is ready by itself. With
-//! the last handle, the tasks end. Nothing of it is `Sync` by the services: `Send` is enough. For
-//! services that are not `Clone`, there is [`Exclusive`].
+//! the last handle, the tasks end. A balancer is `Sync`, though its services need not be. For services
+//! that are not `Clone`, there is [`Exclusive`].
 //!
 //! **Runtime.** Waits need tokio's timers; to follow discovery, and to make services anew, takes a
 //! task. A list without waits needs no runtime.
@@ -119,7 +119,9 @@
 mod answering;
 mod backend;
 mod backends;
+mod candidate;
 mod census;
+mod choose;
 mod classify;
 mod clock;
 mod common;
@@ -132,6 +134,7 @@ mod future;
 mod gauge;
 mod hash;
 mod in_flight;
+mod last;
 mod layer;
 mod level;
 mod lock;
@@ -147,6 +150,7 @@ mod stats;
 mod targets;
 mod tell;
 mod view;
+mod wait;
 
 use std::sync::atomic;
 

@@ -12,14 +12,17 @@ use tower_service::Service;
 
 use crate::answering::Answering;
 use crate::backends::{Backends, Owned};
+use crate::candidate::Candidate;
+use crate::choose::Query;
 use crate::classify::{ByError, Classify};
 use crate::error::Unavailable;
 use crate::future::{ResponseFuture, Seek};
 use crate::in_flight::InFlight;
+use crate::last::Last;
 use crate::layer::BalanceLayer;
 use crate::lock::Lock;
 use crate::policy::{Adaptive, Policy};
-use crate::search::{Candidate, Found, Last, Query, Search};
+use crate::search::{Found, Search};
 use crate::snapshot::Snapshot;
 use crate::tell::{Tell, Untold};
 

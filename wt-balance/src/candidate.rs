@@ -1,0 +1,42 @@
+use std::sync::Arc;
+
+use crate::backends::Backends;
+use crate::members::Members;
+use crate::stats::Stats;
+
+/// A backend's service that is, or may become, ready for one call.
+pub(crate) struct Candidate<K, S> {
+    pub(crate) service: S,
+    pub(crate) stats: Arc<Stats>,
+    generation: u64,
+    /// Where it was when it was picked.
+    pub(crate) place: u32,
+    /// If anybody is to be told.
+    pub(crate) key: Option<Arc<K>>,
+}
+
+impl<K, S: Clone> Candidate<K, S> {
+    #[inline(always)]
+    pub(crate) fn new(members: &Members<K, S>, place: usize, tells: bool) -> Self {
+        let backend = &members.backends[place];
+        Self {
+            place: place as u32,
+            service: backend.service(),
+            stats: Arc::clone(&backend.stats),
+            generation: backend.generation,
+            key: tells.then(|| Arc::clone(&backend.key)),
+        }
+    }
+}
+
+impl<K, S> Candidate<K, S> {
+    /// Whether the service has failed for good or been replaced, or the backend removed.
+    #[inline]
+    pub(crate) fn is_gone(&self) -> bool {
+        !self.stats.is_current(self.generation)
+    }
+
+    pub(crate) fn lose(&self, backends: &Backends<K, S>) {
+        backends.lose(&self.stats, self.generation);
+    }
+}

@@ -1,0 +1,64 @@
+use std::time::Duration;
+
+use crate::candidate::Candidate;
+use crate::clock::Nanos;
+use crate::common::Common;
+use crate::members::Members;
+
+/// Who was called last, and how often it had failed by then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Last {
+    /// 0 is nobody.
+    id: u64,
+    at: Nanos,
+    failures: u32,
+    /// Where it was then.
+    place: u32,
+}
+
+impl Last {
+    pub(crate) const NOBODY: Self = Self {
+        id: 0,
+        at: Nanos(0),
+        failures: 0,
+        place: 0,
+    };
+
+    #[inline]
+    pub(crate) fn new<K, S>(candidate: &Candidate<K, S>, now: Nanos) -> Self {
+        Self {
+            id: candidate.stats.id,
+            at: now,
+            failures: candidate.stats.failures() as u32,
+            place: candidate.place,
+        }
+    }
+
+    /// Its number, if it has failed since, not long ago, and is there still; or 0.
+    #[inline]
+    pub(crate) fn failed_since<K, S>(self, members: &Members<K, S>, common: &Common) -> u64 {
+        if let Some(slot) = members.slots.get(self.place as usize)
+            && slot.id == self.id
+            && slot.stats.failures() as u32 == self.failures
+        {
+            return 0;
+        }
+        self.look(members, common)
+    }
+
+    /// As [`failed_since`](Self::failed_since), wherever it is now.
+    #[cold]
+    fn look<K, S>(self, members: &Members<K, S>, common: &Common) -> u64 {
+        let slot = members.slot(self.id);
+        let failed = slot.is_some_and(|slot| slot.stats.failures() as u32 != self.failures);
+        if failed && common.now() < self.at.after(AVOIDED) {
+            self.id
+        } else {
+            0
+        }
+    }
+}
+
+/// How long a backend is avoided that has failed: longer than a call takes that is tried again, and
+/// not for ever, as a handle may be cloned for each call and never be called itself.
+const AVOIDED: Duration = Duration::from_secs(60);
