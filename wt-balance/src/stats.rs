@@ -14,12 +14,12 @@ use crate::peak_ewma::PeakEwma;
 /// No word depends on another. Two calls that end at once may lose a sample of one of them; what
 /// is counted is exact.
 // What picks and calls touch comes first, in two lines of the cache that are no other backend's.
-#[repr(C, align(128))]
+#[repr(C, align(64))]
 pub(crate) struct Stats {
     pub(crate) calls: Gauge,
     /// What a call costs, with those under way, as of the last event: the one word that is compared
     /// while nothing else counts. Two events at once may leave that of the first; the next one, or
-    /// the next census, puts it right.
+    /// a census, puts it right.
     load: AtomicI64,
     /// The level that counts in a pick: of the latency, and of the failures.
     cost: AtomicI64,

@@ -59,7 +59,7 @@ impl<Req> Policy<Req> for Adaptive {
     #[inline]
     fn pick(&self, view: &View<'_>, _: Option<&Req>) -> Pick {
         let (scan, choices) = (self.scan as usize, self.choices as usize);
-        let place = if view.is_plain() && view.len() <= scan {
+        let place = if view.is_plain() {
             let load = |_, slot: &Slot| slot.stats.load();
             view.least(scan, choices, Level::WORST, load)
         } else {
