@@ -7,8 +7,6 @@ use crate::stats::Stats;
 /// One backend, with the service that leads to it.
 pub(crate) struct Backend<K, S> {
     pub(crate) key: Arc<K>,
-    /// Of the key.
-    pub(crate) hash: u64,
     /// Kept when the service is replaced.
     pub(crate) stats: Arc<Stats>,
     /// Its `clone` is the one piece of a user's code that runs under a lock: so `Send` is enough
@@ -19,10 +17,9 @@ pub(crate) struct Backend<K, S> {
 }
 
 impl<K, S> Backend<K, S> {
-    pub(crate) fn new(key: Arc<K>, hash: u64, stats: Arc<Stats>, service: S) -> Self {
+    pub(crate) fn new(key: Arc<K>, stats: Arc<Stats>, service: S) -> Self {
         Self {
             key,
-            hash,
             stats,
             service: Lock::new(service),
             generation: 0,
@@ -33,7 +30,6 @@ impl<K, S> Backend<K, S> {
     pub(crate) fn with_service(&self, service: S) -> Self {
         Self {
             key: Arc::clone(&self.key),
-            hash: self.hash,
             stats: Arc::clone(&self.stats),
             service: Lock::new(service),
             generation: self.generation.saturating_add(1),

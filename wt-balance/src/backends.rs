@@ -311,6 +311,7 @@ where
         };
         let about = About {
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
+            hash: hash_of(&*key),
             name: format!("{key:?}").into(),
             weight: settings.weight.as_ref().map_or(1, |weight| weight(&key)),
             priority: settings
@@ -320,9 +321,8 @@ where
             born: now,
             warm_at,
         };
-        let hash = hash_of(&*key);
         let stats = Arc::new(Stats::new(about, &self.common));
-        Backend::new(key, hash, stats, service)
+        Backend::new(key, stats, service)
     }
 }
 

@@ -38,7 +38,7 @@ impl Last {
     #[inline]
     pub(crate) fn failed_since<K, S>(self, members: &Members<K, S>, common: &Common) -> u64 {
         if let Some(slot) = members.slots.get(self.place as usize)
-            && slot.id == self.id
+            && slot.stats.id == self.id
             && slot.stats.failures() as u32 == self.failures
         {
             return 0;

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::backend::Backend;
 use crate::hash::mix;
-use crate::level::{Level, log2};
 use crate::stats::Stats;
 
 /// Each client uses so many backends only, chosen by its own number.
@@ -34,16 +33,10 @@ pub(crate) struct Members<K, S> {
     pub(crate) warm_until: AtomicU64,
 }
 
-/// What a policy sees of a backend.
+/// What a policy sees of a backend. Nothing but a pointer, so that many are near to each other.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) stats: Arc<Stats>,
-    pub(crate) id: u64,
-    /// 1 at least.
-    pub(crate) weight: u32,
-    /// Its logarithm.
-    pub(crate) log_weight: Level,
-    pub(crate) hash: u64,
 }
 
 /// The backends of one priority.
@@ -65,10 +58,7 @@ impl<K, S> Members<K, S> {
         if !equal {
             used.retain(|backend| backend.stats.weight() > 0);
         }
-        let slots: Vec<_> = used
-            .iter()
-            .map(|backend| Slot::new(backend, equal))
-            .collect();
+        let slots: Vec<_> = used.iter().map(|backend| Slot::new(backend)).collect();
         let warm_until = slots.iter().map(|slot| slot.stats.warm_at).max();
         Self {
             known,
@@ -102,7 +92,7 @@ impl<K, S> Members<K, S> {
     pub(crate) fn slot(&self, id: u64) -> Option<&Slot> {
         self.tiers.iter().find_map(|tier| {
             let slots = &self.slots[tier.range.clone()];
-            let place = slots.binary_search_by_key(&id, |slot| slot.id).ok()?;
+            let place = slots.binary_search_by_key(&id, |slot| slot.stats.id).ok()?;
             slots.get(place)
         })
     }
@@ -115,16 +105,11 @@ impl<K, S> Members<K, S> {
 }
 
 impl Slot {
-    fn new<K, S>(backend: &Backend<K, S>, equal: bool) -> Self {
-        let weight = if equal { 1 } else { backend.stats.weight() };
+    fn new<K, S>(backend: &Backend<K, S>) -> Self {
         // It may not have been looked at for long.
         backend.stats.refresh(backend.stats.calls.in_flight());
         Self {
             stats: Arc::clone(&backend.stats),
-            id: backend.stats.id,
-            weight,
-            log_weight: log2(weight),
-            hash: backend.hash,
         }
     }
 }
@@ -158,7 +143,7 @@ fn used<K, S>(known: &[Arc<Backend<K, S>>], subset: Option<Subset>) -> Vec<Arc<B
     let mut used: Vec<_> = there.map(Arc::clone).collect();
     if let Some(subset) = subset {
         used.sort_by_cached_key(|backend| {
-            let rank = mix(backend.hash, subset.client);
+            let rank = mix(backend.stats.hash, subset.client);
             (backend.stats.priority, Reverse(rank))
         });
         let mut place = (0, 0);

@@ -39,6 +39,8 @@ pub(crate) struct Stats {
     generation: AtomicU64,
     /// In the order of arrival; never used again.
     pub(crate) id: u64,
+    /// Of the key.
+    pub(crate) hash: u64,
     pub(crate) common: Arc<Common>,
     /// How often its service has been made anew without success.
     pub(crate) remade: AtomicU32,
@@ -55,6 +57,7 @@ pub(crate) struct Stats {
 #[derive(Debug)]
 pub(crate) struct About {
     pub(crate) id: u64,
+    pub(crate) hash: u64,
     pub(crate) name: Box<str>,
     pub(crate) weight: u32,
     pub(crate) priority: u8,
@@ -81,6 +84,7 @@ impl Stats {
             generation: AtomicU64::new(0),
             remade: AtomicU32::new(0),
             id: about.id,
+            hash: about.hash,
             name: about.name,
             priority: about.priority,
             born: about.born,
@@ -109,7 +113,7 @@ impl Stats {
     #[inline]
     pub(crate) fn refresh(&self, in_flight: u32) {
         let known = self.common.known(self.cost());
-        let weighed = known.minus(Level(self.log_weight.load(Ordering::Relaxed)));
+        let weighed = known.minus(self.log_weight());
         let load = weighed.plus(log2(in_flight.saturating_add(1)));
         self.load.store(load.0, Ordering::Relaxed);
     }
@@ -211,6 +215,12 @@ impl Stats {
     #[inline]
     pub(crate) fn weight(&self) -> u32 {
         self.weight.load(Ordering::Relaxed)
+    }
+
+    /// The logarithm of its weight; of 1, if that is 0.
+    #[inline]
+    pub(crate) fn log_weight(&self) -> Level {
+        Level(self.log_weight.load(Ordering::Relaxed))
     }
 
     #[inline]

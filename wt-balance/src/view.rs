@@ -85,10 +85,10 @@ impl<'a> View<'a> {
 
     #[inline]
     fn is_usable_slot(&self, slot: &Slot) -> bool {
-        if !self.skip.tried.is_empty() && self.skip.tried.contains(&slot.id) {
+        if !self.skip.tried.is_empty() && self.skip.tried.contains(&slot.stats.id) {
             return false;
         }
-        let spared = self.skip.avoided == slot.id || self.rests(slot);
+        let spared = self.skip.avoided == slot.stats.id || self.rests(slot);
         if spared {
             self.spared.set(true);
         }
@@ -110,21 +110,21 @@ impl<'a> View<'a> {
     #[inline]
     #[must_use]
     pub fn id(&self, place: usize) -> u64 {
-        self.slots[place].id
+        self.slots[place].stats.id
     }
 
     /// A hash of its key, the same in every process of a program.
     #[inline]
     #[must_use]
     pub fn key_hash(&self, place: usize) -> u64 {
-        self.slots[place].hash
+        self.slots[place].stats.hash
     }
 
     /// Its weight, 1 at least: backends without weight are not shown.
     #[inline]
     #[must_use]
     pub fn weight(&self, place: usize) -> u32 {
-        self.slots[place].weight
+        self.slots[place].stats.weight().max(1)
     }
 
     /// How many calls it has that are not complete.
@@ -202,13 +202,10 @@ impl<'a> View<'a> {
         }
         let start = part(fastrand::u64(..), len);
         let (first, rest) = self.slots.split_at(start);
-        let mut least = (worst, usize::MAX);
-        for (n, slot) in rest.iter().enumerate() {
-            least = lesser(least, (cost(start + n, slot), start + n));
-        }
-        for (n, slot) in first.iter().enumerate() {
-            least = lesser(least, (cost(n, slot), n));
-        }
+        let least = lesser(
+            least_of(rest, start, worst, &cost),
+            least_of(first, 0, worst, &cost),
+        );
         // Most often it is usable: that is asked of none but the best.
         if least.1 < len && self.is_usable(least.1) {
             return Some(least.1);
@@ -274,7 +271,7 @@ impl<'a> View<'a> {
             slot.stats.cost()
         };
         let known = self.common.known(level);
-        let cost = known.minus(slot.log_weight);
+        let cost = known.minus(slot.stats.log_weight());
         if self.mood.warming {
             return cost.plus(self.cold(slot));
         }
@@ -346,6 +343,32 @@ impl<'a> View<'a> {
 fn part(drawn: u64, len: usize) -> usize {
     // There are no four thousand million backends.
     (((drawn >> 32) * (len as u64 & 0xffff_ffff)) >> 32) as usize
+}
+
+/// The least of these slots, the first of which has this place; of several, any.
+#[inline]
+fn least_of<C: PartialOrd + Copy>(
+    slots: &[Slot],
+    place: usize,
+    worst: C,
+    cost: impl Fn(usize, &Slot) -> C,
+) -> (C, usize) {
+    // Four at a time, none of which waits for another's outcome.
+    let mut lanes = [(worst, usize::MAX); 4];
+    let (fours, rest) = slots.as_chunks::<4>();
+    let mut place = place;
+    for four in fours {
+        for (lane, slot) in lanes.iter_mut().zip(four) {
+            *lane = lesser(*lane, (cost(place, slot), place));
+            place += 1;
+        }
+    }
+    let mut least = lanes.into_iter().fold((worst, usize::MAX), lesser);
+    for slot in rest {
+        least = lesser(least, (cost(place, slot), place));
+        place += 1;
+    }
+    least
 }
 
 /// Without a branch, which nobody could predict.

@@ -16,7 +16,7 @@ impl<Req> Policy<Req> for LeastRequests {
     fn pick(&self, view: &View<'_>, _: Option<&Req>) -> Pick {
         view.least(SCAN, CHOICES, Level::WORST, |_, slot| {
             let calls = slot.stats.calls.in_flight().saturating_add(1);
-            let load = log2(calls).minus(slot.log_weight);
+            let load = log2(calls).minus(slot.stats.log_weight());
             load.plus(view.penalty_of(slot))
         })
         .into()
