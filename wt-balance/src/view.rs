@@ -216,6 +216,35 @@ impl<'a> View<'a> {
         usable.or_else(|| self.usable().next())
     }
 
+    /// The usable backend with the least load, if nothing but the figures counts and they are at
+    /// most [`FEW`]; one drawn by chance among equals.
+    #[inline]
+    pub(crate) fn least_loaded(&self) -> Option<usize> {
+        // The lowest bits of a load, which nobody would miss, make way for the place, in an order
+        // of this pick: one number is to be kept, and no branch to be predicted.
+        let order = (fastrand::u64(..) % FEW as u64) as i64;
+        let mask = FEW as i64 - 1;
+        let numbered = |place: usize, slot: &Slot| {
+            (slot.stats.load().0 & !mask) | ((place as i64 ^ order) & mask)
+        };
+        let mut lanes = [i64::MAX; 4];
+        let (fours, rest) = self.slots.as_chunks::<4>();
+        let mut place = 0;
+        for four in fours {
+            for (lane, slot) in lanes.iter_mut().zip(four) {
+                *lane = numbered(place, slot).min(*lane);
+                place += 1;
+            }
+        }
+        let mut least = lanes[0].min(lanes[1]).min(lanes[2]).min(lanes[3]);
+        for slot in rest {
+            least = numbered(place, slot).min(least);
+            place += 1;
+        }
+        let place = ((least ^ order) & mask) as usize;
+        (place < self.len() && self.is_usable(place)).then_some(place)
+    }
+
     /// Of so many that are drawn by chance.
     #[inline]
     fn least_of_some<C: PartialOrd + Copy>(
@@ -388,6 +417,8 @@ impl fmt::Debug for View<'_> {
     }
 }
 
+/// What fits into the lowest bits of a load: a power of two.
+pub(crate) const FEW: usize = 64;
 /// How many are drawn at once.
 const TOGETHER: usize = 8;
 /// The share of the others' calls that a backend gets which has just come.

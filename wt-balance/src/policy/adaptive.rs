@@ -1,7 +1,7 @@
 use crate::level::Level;
 use crate::members::Slot;
 use crate::policy::{Pick, Policy};
-use crate::view::View;
+use crate::view::{FEW, View};
 
 /// The least loaded backend: by its latency, times the calls that it has under way plus one. The
 /// default.
@@ -59,6 +59,12 @@ impl<Req> Policy<Req> for Adaptive {
     #[inline]
     fn pick(&self, view: &View<'_>, _: Option<&Req>) -> Pick {
         let (scan, choices) = (self.scan as usize, self.choices as usize);
+        if view.is_plain() && view.len() <= scan.min(FEW) {
+            let place = view.least_loaded();
+            if place.is_some() {
+                return place.into();
+            }
+        }
         let place = if view.is_plain() {
             let load = |_, slot: &Slot| slot.stats.load();
             view.least(scan, choices, Level::WORST, load)
