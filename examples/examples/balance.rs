@@ -20,10 +20,12 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
-use tower::{Service, ServiceBuilder, ServiceExt};
+use tokio::task::JoinSet;
+use tower::{ServiceBuilder, ServiceExt};
 use wt_balance::{AnsweredBy, BalanceLayer, InExtensions, Outcome};
 
 const CALLS: usize = 300;
+const AT_ONCE: usize = 10;
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
@@ -43,21 +45,27 @@ async fn main() -> Result<(), BoxError> {
     let targets = layer.targets();
     // One client has the connections to all; each backend sends requests to an address of its own.
     let hyper = Client::builder(TokioExecutor::new()).build_http::<Body>();
-    let mut balance = ServiceBuilder::new().layer(layer).service(move |address| {
+    let balance = ServiceBuilder::new().layer(layer).service(move |address| {
         ServiceBuilder::new()
             .map_request(move |request| to(address, request))
             .service(hyper.clone())
     });
 
     let mut answers = BTreeMap::<_, usize>::new();
-    for _ in 0..CALLS {
-        let request = Request::get("/hello").body(Body::empty())?;
-        let response = balance.ready().await?.call(request).await?;
-        let answered = response.extensions().get::<AnsweredBy<SocketAddr>>();
-        let name = answered.and_then(|AnsweredBy(address)| servers.get(address));
-        *answers
-            .entry(name.copied().unwrap_or("nobody"))
-            .or_default() += 1;
+    for _ in 0..CALLS / AT_ONCE {
+        let mut calls = JoinSet::new();
+        for _ in 0..AT_ONCE {
+            let request = Request::get("/hello").body(Body::empty())?;
+            calls.spawn(balance.clone().oneshot(request));
+        }
+        while let Some(response) = calls.join_next().await {
+            let response = response??;
+            let answered = response.extensions().get::<AnsweredBy<SocketAddr>>();
+            let name = answered.and_then(|AnsweredBy(address)| servers.get(address));
+            *answers
+                .entry(name.copied().unwrap_or("nobody"))
+                .or_default() += 1;
+        }
     }
     println!("{CALLS} calls: {answers:?}");
 

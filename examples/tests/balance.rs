@@ -22,8 +22,9 @@ fn a_server_that_fails_gets_few_calls() {
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().unwrap()
     };
-    assert!((1..=5).contains(&calls("broken")), "{said:?}");
-    assert!(calls("one") + calls("two") >= 295, "{said:?}");
+    // Those that come before it is known, and few more.
+    assert!((1..=15).contains(&calls("broken")), "{said:?}");
+    assert!(calls("one") + calls("two") >= 285, "{said:?}");
     assert_eq!(said.len(), 4, "one of three is off the list: {said:?}");
     assert!(
         said.iter()
