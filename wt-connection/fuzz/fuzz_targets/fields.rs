@@ -54,7 +54,7 @@ fn assert_subprotocols(bytes: &[u8]) {
     let strings = subprotocol::offer(&headers, Names::Strings);
     let offer = subprotocol::offer(&headers, Names::Either);
     // What is read by the rules of new drafts is read alike by those of old ones.
-    assert!(strings.names.is_empty() || (&strings == &offer && !offer.tokens));
+    assert!(strings.names.is_empty() || (strings == offer && !offer.tokens));
     let choice = subprotocol::choice(&headers, Names::Either);
     // Lines are joined by two bytes, in place of one.
     assert!(offer.names.iter().map(String::len).sum::<usize>() <= 2 * bytes.len());
