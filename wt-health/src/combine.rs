@@ -1,0 +1,22 @@
+/// How what calls say (passive) and what probes say (active) make one answer.
+///
+/// Without probes, all are alike but for [`BothEject`](Self::BothEject), which never ejects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Combine {
+    /// Calls eject; probes let back in.
+    ///
+    /// Probes that succeed [often enough](crate::probe::Probes::rise) in a row restore an ejected
+    /// backend before its time. While they fail, it stays out beyond its time. A backend that is
+    /// not ejected is not taken out by its probes.
+    #[default]
+    PassiveEjectsActiveRestores,
+    /// Either ejects: a backend is out while it is ejected, and while its probes have failed
+    /// [often enough](crate::probe::Probes::fall).
+    ///
+    /// An ejection takes its time, whatever the probes say.
+    EitherEjects,
+    /// Both must agree: a backend whose calls fail is ejected only if its probes have failed
+    /// [often enough](crate::probe::Probes::fall), too, and restored as soon as they succeed.
+    BothEject,
+}

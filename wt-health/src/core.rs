@@ -1,0 +1,316 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+
+use fastrand::Rng;
+use tokio::sync::{Notify, broadcast};
+use tokio::time::Instant;
+
+use crate::cell::Shared;
+use crate::clock::Clock;
+use crate::entry::Entry;
+use crate::event::Event;
+use crate::fleet::{Actions, Change, Fleet, Record, Rules};
+use crate::handle::{Alive, Handle};
+use crate::judge::{Id, Judge, Place};
+use crate::keys::{Bucket, Keys};
+use crate::lock::Lock;
+
+/// What the handles of a monitor and its task share.
+pub(crate) struct Core<K> {
+    hasher: RandomState,
+    state: Lock<State<K>>,
+    shared: Shared,
+    handles: AtomicU64,
+    pub(crate) events: broadcast::Sender<Arc<Event<K>>>,
+    /// Tells the task that there is something to do.
+    pub(crate) changed: Notify,
+}
+
+struct State<K> {
+    fleet: Fleet<Arc<Entry<K>>>,
+    keys: Keys<K>,
+    /// What the task has not told yet.
+    outbox: VecDeque<(u64, Change<Arc<Entry<K>>>)>,
+    /// How many changes there have been.
+    changes: u64,
+    missed: u64,
+    stopped: Vec<Id>,
+}
+
+/// What the task has to tell and to stop.
+pub(crate) struct Turn<K> {
+    pub(crate) changes: VecDeque<(u64, Change<Arc<Entry<K>>>)>,
+    pub(crate) missed: u64,
+    pub(crate) stopped: Vec<Id>,
+}
+
+impl<K> Core<K> {
+    pub(crate) fn new(rules: Rules) -> Arc<Self>
+    where
+        K: Send + Sync + 'static,
+    {
+        Arc::new_cyclic(|me| {
+            let me: &Weak<Self> = me;
+            let shared = Shared {
+                consecutive: rules.outlier.consecutive.unwrap_or(0),
+                clock: Arc::new(Clock::new(Instant::now())),
+                judge: me.clone(),
+            };
+            let state = State {
+                fleet: Fleet::new(rules, Rng::new()),
+                keys: Keys::new(),
+                outbox: VecDeque::new(),
+                changes: 0,
+                missed: 0,
+                stopped: Vec::new(),
+            };
+            Self {
+                hasher: RandomState::new(),
+                state: Lock::new(state),
+                shared,
+                handles: AtomicU64::new(0),
+                events: broadcast::Sender::new(EVENTS),
+                changed: Notify::new(),
+            }
+        })
+    }
+
+    /// What everybody who has this backend shares.
+    pub(crate) fn hold(self: &Arc<Self>, key: &K, alive: &Alive) -> (Arc<Entry<K>>, Arc<Handle>)
+    where
+        K: Clone + Eq + Hash + Send + Sync + 'static,
+    {
+        loop {
+            let entry = self.find_or_add(key);
+            let mut current = entry.handle.lock();
+            if let Some(handle) = current.upgrade() {
+                drop(current);
+                return (entry, handle);
+            }
+            let number = self.handles.fetch_add(1, Ordering::Relaxed) + 1;
+            let id = entry.cell.id;
+            let now = Instant::now();
+            let (held, after) = self.decide(|fleet, after| fleet.hold(id, number, now, after));
+            let handle = held.then(|| {
+                let cell = Arc::clone(&entry.cell);
+                let judge: Arc<dyn Judge> = Arc::clone(self) as _;
+                Arc::new(Handle::new(cell, number, judge, alive))
+            });
+            if let Some(handle) = &handle {
+                *current = Arc::downgrade(handle);
+            }
+            drop(current);
+            self.finish(after);
+            // Unless it was forgotten since it was found.
+            if let Some(handle) = handle {
+                return (entry, handle);
+            }
+        }
+    }
+
+    pub(crate) fn find(&self, key: &K) -> Option<Arc<Entry<K>>>
+    where
+        K: Eq + Hash,
+    {
+        let bucket = self.bucket(self.hasher.hash_one(key))?;
+        bucket.iter().find(|entry| entry.key == *key).cloned()
+    }
+
+    /// Decides, and does what follows.
+    pub(crate) fn act<R>(
+        &self,
+        decide: impl FnOnce(&mut Fleet<Arc<Entry<K>>>, &mut Actions<Arc<Entry<K>>>) -> R,
+    ) -> R {
+        let (decided, after) = self.decide(decide);
+        self.finish(after);
+        decided
+    }
+
+    /// Only looks.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Fleet<Arc<Entry<K>>>) -> R) -> R {
+        look(&self.state.lock().fleet)
+    }
+
+    /// How many changes there have been.
+    pub(crate) fn changes(&self) -> u64 {
+        self.state.lock().changes
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// What the task has to tell since it was asked last.
+    pub(crate) fn take_turn(&self) -> Turn<K> {
+        let mut state = self.state.lock();
+        Turn {
+            changes: mem::take(&mut state.outbox),
+            missed: mem::take(&mut state.missed),
+            stopped: mem::take(&mut state.stopped),
+        }
+    }
+
+    /// Nobody has it any more, whoever has; says whether anybody had.
+    pub(crate) fn retire(&self, entry: &Arc<Entry<K>>) -> bool {
+        *entry.handle.lock() = Weak::new();
+        let id = entry.cell.id;
+        self.act(|fleet, actions| {
+            let had = fleet.get(id).is_some_and(Record::is_had);
+            if had {
+                fleet.release(id, None, actions);
+                actions.changes.push(Change::Removed(Arc::clone(entry)));
+            }
+            had
+        })
+    }
+
+    fn find_or_add(&self, key: &K) -> Arc<Entry<K>>
+    where
+        K: Clone + Eq + Hash,
+    {
+        let hash = self.hasher.hash_one(key);
+        loop {
+            let bucket = self.bucket(hash);
+            let mut all = bucket.iter().flat_map(|bucket| bucket.iter());
+            if let Some(found) = all.find(|entry| entry.key == *key) {
+                return Arc::clone(found);
+            }
+            let own = key.clone();
+            let now = Instant::now();
+            let mut state = self.state.lock();
+            // Somebody else may have been faster.
+            if !state.keys.is_still(hash, bucket.as_ref()) {
+                drop(state);
+                continue;
+            }
+            let make = |cell: &_| Arc::new(Entry::new(own, hash, Arc::clone(cell)));
+            let entry = state.fleet.add(&self.shared, now, make);
+            let old = state.keys.add(Arc::clone(&entry));
+            drop(state);
+            drop(old);
+            return entry;
+        }
+    }
+
+    fn bucket(&self, hash: u64) -> Option<Bucket<K>> {
+        self.state.lock().keys.bucket(hash)
+    }
+
+    /// Decides; what follows is to be done without a lock.
+    fn decide<R>(
+        &self,
+        decide: impl FnOnce(&mut Fleet<Arc<Entry<K>>>, &mut Actions<Arc<Entry<K>>>) -> R,
+    ) -> (R, After<K>) {
+        let mut after = After::default();
+        let mut state = self.state.lock();
+        let decided = decide(&mut state.fleet, &mut after.actions);
+        state.keep(&mut after);
+        drop(state);
+        (decided, after)
+    }
+
+    fn finish(&self, after: After<K>) {
+        if after.news {
+            self.changed.notify_one();
+        }
+        after.actions.wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl<K> State<K> {
+    /// Keeps for the task what it is to do.
+    fn keep(&mut self, after: &mut After<K>) {
+        let actions = &mut after.actions;
+        let changed = !actions.changes.is_empty() || !actions.stopped.is_empty();
+        after.news = actions.sooner || changed;
+        for change in actions.changes.drain(..) {
+            self.changes += 1;
+            self.outbox.push_back((self.changes, change));
+        }
+        while self.outbox.len() > EVENTS {
+            self.missed += 1;
+            after.missed.extend(self.outbox.pop_front());
+        }
+        self.stopped.append(&mut actions.stopped);
+        for entry in &actions.forgotten {
+            after.buckets.extend(self.keys.remove(entry));
+        }
+    }
+}
+
+/// What follows from a decision; all of it is dropped without a lock.
+struct After<K> {
+    actions: Actions<Arc<Entry<K>>>,
+    news: bool,
+    missed: Vec<(u64, Change<Arc<Entry<K>>>)>,
+    buckets: Vec<Bucket<K>>,
+}
+
+impl<K> Default for After<K> {
+    fn default() -> Self {
+        Self {
+            actions: Actions::default(),
+            news: false,
+            missed: Vec::new(),
+            buckets: Vec::new(),
+        }
+    }
+}
+
+impl<K: Send + Sync> Judge for Core<K> {
+    fn poll_admit(&self, id: Id, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
+        let waker = cx.waker().clone();
+        let now = Instant::now();
+        self.act(|fleet, actions| fleet.poll_admit(id, place, waker, now, actions))
+    }
+
+    fn leave(&self, id: Id, place: Place) {
+        let now = Instant::now();
+        self.act(|fleet, actions| fleet.leave(id, place, now, actions));
+    }
+
+    fn called(&self, id: Id, permit: u64) {
+        let now = Instant::now();
+        self.act(|fleet, _| fleet.called(id, permit, now));
+    }
+
+    fn give_back(&self, id: Id, permit: u64) {
+        let now = Instant::now();
+        self.act(|fleet, actions| fleet.give_back(id, permit, now, actions));
+    }
+
+    fn failed(&self, id: Id, epoch: u32) {
+        let now = Instant::now();
+        self.act(|fleet, actions| fleet.failed(id, epoch, now, actions));
+    }
+
+    fn proved(&self, id: Id, epoch: u32, success: bool) {
+        let now = Instant::now();
+        self.act(|fleet, actions| fleet.proved(id, epoch, success, now, actions));
+    }
+
+    fn want_clock(&self) {
+        if self.clock().want() {
+            self.clock().tick(Instant::now());
+            self.changed.notify_one();
+        }
+    }
+
+    fn release(&self, id: Id, handle: u64) {
+        self.act(|fleet, actions| fleet.release(id, Some(handle), actions));
+    }
+}
+
+impl<K> fmt::Debug for Core<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").finish_non_exhaustive()
+    }
+}
+
+/// How many events wait for those who hear them.
+pub(crate) const EVENTS: usize = 256;

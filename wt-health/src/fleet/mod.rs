@@ -1,0 +1,15 @@
+//! The backends of a monitor together: a value without clock, lock or task.
+
+mod actions;
+mod agenda;
+mod model;
+mod probing;
+mod record;
+mod rules;
+mod sweep;
+
+pub(crate) use actions::{Actions, Change};
+pub(crate) use model::Fleet;
+pub(crate) use probing::{Found, Start};
+pub(crate) use record::{Phase, Record};
+pub(crate) use rules::Rules;

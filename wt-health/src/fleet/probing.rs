@@ -1,0 +1,242 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::combine::Combine;
+use crate::fleet::actions::{Actions, Change};
+use crate::fleet::model::Fleet;
+use crate::fleet::record::{Phase, Record};
+use crate::force::Override;
+use crate::judge::Id;
+use crate::probe::{Initial, ProbeError, Rules, Turn};
+
+/// A probe to be made.
+#[derive(Clone, Debug)]
+pub(crate) struct Start<T> {
+    pub(crate) tag: T,
+    pub(crate) id: Id,
+    pub(crate) number: u64,
+}
+
+/// What a probe found.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) id: Id,
+    pub(crate) number: u64,
+    pub(crate) began: Instant,
+    pub(crate) result: Result<(), Arc<ProbeError>>,
+}
+
+impl<T: Clone> Fleet<T> {
+    /// The next probe that is due, if there is one.
+    pub(crate) fn next_probe(&mut self, now: Instant) -> Option<Start<T>> {
+        let rules = self.rules.probes?;
+        while let Some(id) = self.probes.take_due(now) {
+            let combine = self.rules.combine;
+            self.serial += 1;
+            let number = self.serial;
+            let Some(record) = self.get_mut(id) else {
+                continue;
+            };
+            record.due = None;
+            if !record.is_probed(&rules, combine, now) {
+                let wait = rules.wait(true, self.rng.f64());
+                self.schedule(id, later(now, wait));
+                continue;
+            }
+            record.probe = Some(number);
+            let tag = record.tag.clone();
+            return Some(Start { tag, id, number });
+        }
+        None
+    }
+
+    /// When the next probe is due.
+    pub(crate) fn probe_due(&self) -> Option<Instant> {
+        self.probes.first().map(|(at, _)| at)
+    }
+
+    pub(crate) fn probed(&mut self, found: Found, now: Instant, actions: &mut Actions<T>) {
+        let Some(rules) = self.rules.probes else {
+            return;
+        };
+        let id = found.id;
+        let Some(record) = self.get_mut(id) else {
+            return;
+        };
+        if record.probe != Some(found.number) {
+            return;
+        }
+        record.probe = None;
+        let began = found.began;
+        if record.is_news(began) {
+            match found.result {
+                Ok(()) => self.passed(id, &rules, actions),
+                Err(error) => self.missed(id, &rules, error, now, actions),
+            }
+        }
+        let settled = |record: &Record<T>| record.standing.is_settled(&rules);
+        let settled = self.get(id).is_some_and(settled);
+        let next = later(began, rules.wait(settled, self.rng.f64()));
+        self.schedule(id, next.max(now));
+        self.settle(actions);
+    }
+
+    /// The first probe is due soon, or at once if it is waited for.
+    pub(crate) fn begin_probes(&mut self, id: Id, now: Instant, actions: &mut Actions<T>) {
+        let Some(rules) = self.rules.probes else {
+            return;
+        };
+        let Some(record) = self.get(id) else {
+            return;
+        };
+        if record.due.is_some() || record.force == Some(Override::Down) {
+            return;
+        }
+        let wait = match rules.initial {
+            Initial::Up => rules
+                .wait(false, 0.5)
+                .mul_f64(rules.jitter * self.rng.f64()),
+            Initial::Down => Duration::ZERO,
+        };
+        self.schedule(id, later(now, wait));
+        actions.sooner = true;
+    }
+
+    pub(crate) fn end_probes(&mut self, id: Id, actions: &mut Actions<T>) {
+        self.unschedule(id);
+        let record = self.get_mut(id);
+        if record.is_some_and(|record| record.probe.take().is_some()) {
+            actions.stopped.push(id);
+        }
+    }
+
+    /// It is to be known soon how one is that has just been ejected.
+    pub(crate) fn hasten_probe(&mut self, id: Id, now: Instant) {
+        let (Some(rules), Some(record)) = (self.rules.probes, self.get(id)) else {
+            return;
+        };
+        let Some(due) = record.due else {
+            return;
+        };
+        let soon = later(now, rules.wait(false, self.rng.f64()));
+        if soon < due {
+            self.unschedule(id);
+            self.schedule(id, soon);
+        }
+    }
+
+    fn passed(&mut self, id: Id, rules: &Rules, actions: &mut Actions<T>) {
+        let combine = self.rules.combine;
+        let turn = self.change(id, actions, |record| {
+            let was_out = record.is_out_by_probes(combine);
+            record.totals.probes_passed += 1;
+            record.error = None;
+            (record.standing.passed(rules), was_out)
+        });
+        let Some((Turn::Risen, was_out)) = turn else {
+            return;
+        };
+        let phase = self.get(id).map(|record| record.phase);
+        match phase {
+            Some(Phase::Unproven) => self.restore(id, actions),
+            Some(Phase::Ejected(_) | Phase::Proving(_)) if combine != Combine::EitherEjects => {
+                self.restore(id, actions);
+            }
+            Some(Phase::Up) if was_out => {
+                let restored = self
+                    .get(id)
+                    .map(|record| Change::Restored(record.tag.clone()));
+                actions.changes.extend(restored);
+            }
+            _ => {}
+        }
+    }
+
+    fn missed(
+        &mut self,
+        id: Id,
+        rules: &Rules,
+        error: Arc<ProbeError>,
+        now: Instant,
+        actions: &mut Actions<T>,
+    ) {
+        let turn = self.change(id, actions, |record| {
+            record.totals.probes_failed += 1;
+            record.error = Some(Arc::clone(&error));
+            let turn = record.standing.failed(rules);
+            (turn, record.standing.failures(), record.tag.clone())
+        });
+        let Some((turn, failures, tag)) = turn else {
+            return;
+        };
+        let failed = Change::ProbeFailed(tag.clone(), Arc::clone(&error), failures);
+        actions.changes.push(failed);
+        if turn == Turn::Fallen {
+            actions.changes.push(Change::Fallen(tag, error));
+            self.fallen(id, now, actions);
+        }
+    }
+
+    fn fallen(&mut self, id: Id, now: Instant, actions: &mut Actions<T>) {
+        let Some(record) = self.get(id) else {
+            return;
+        };
+        match self.rules.combine {
+            Combine::PassiveEjectsActiveRestores => {}
+            Combine::EitherEjects if matches!(record.phase, Phase::Up) => {
+                let probes = crate::event::Reason::Probes;
+                let ejected = Change::Ejected(record.tag.clone(), probes, None);
+                actions.changes.push(ejected);
+            }
+            Combine::EitherEjects => {}
+            Combine::BothEject => {
+                if let Some(reason) = record.accused(self.rules.outlier.consecutive) {
+                    self.accuse(id, reason, now, actions);
+                }
+            }
+        }
+    }
+
+    fn schedule(&mut self, id: Id, at: Instant) {
+        let Some(record) = self.get_mut(id).filter(|record| record.is_had()) else {
+            return;
+        };
+        record.due = Some(at);
+        self.probes.add(at, id);
+    }
+
+    fn unschedule(&mut self, id: Id) {
+        let due = self.get_mut(id).and_then(|record| record.due.take());
+        if let Some(due) = due {
+            self.probes.remove(due, id);
+        }
+    }
+}
+
+impl<T> Record<T> {
+    /// Whether somebody is interested in how it is.
+    fn is_probed(&self, rules: &Rules, combine: Combine, now: Instant) -> bool {
+        let unused = now.saturating_duration_since(self.used);
+        let used = rules.unused.is_none_or(|limit| unused < limit);
+        // Who is out cannot be used.
+        let out = !self.is_healthy(combine);
+        self.is_had() && self.force != Some(Override::Down) && (used || out)
+    }
+
+    /// What a probe found that began before an ejection is what the ejection is for.
+    fn is_news(&self, began: Instant) -> bool {
+        match self.phase {
+            Phase::Ejected(ejection) => began >= ejection.since,
+            Phase::Up | Phase::Unproven | Phase::Proving(_) => true,
+        }
+    }
+}
+
+/// Far away, if there is no such time.
+fn later(now: Instant, wait: Duration) -> Instant {
+    now.checked_add(wait).unwrap_or_else(|| now + FAR)
+}
+
+const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);

@@ -1,0 +1,181 @@
+use std::sync::Arc;
+use std::task::Waker;
+
+use tokio::time::Instant;
+
+use crate::cell::Cell;
+use crate::combine::Combine;
+use crate::event::Reason;
+use crate::force::Override;
+use crate::gate::{Gate, Mode};
+use crate::judge::Id;
+use crate::probe::{ProbeError, Standing};
+use crate::proof::Proof;
+use crate::tally::Counts;
+use crate::waiters::Waiters;
+
+/// What is known of one backend.
+#[derive(Debug)]
+pub(crate) struct Record<T> {
+    pub(crate) tag: T,
+    pub(crate) id: Id,
+    pub(crate) cell: Arc<Cell>,
+    /// The handle by which somebody has it.
+    pub(crate) holder: Option<u64>,
+    pub(crate) phase: Phase,
+    pub(crate) multiplier: u32,
+    pub(crate) force: Option<Override>,
+    /// Its rates are those of an outlier, but it could not be ejected.
+    pub(crate) suspect: Option<Reason>,
+    pub(crate) standing: Standing,
+    /// When its next probe is due, unless one is under way.
+    pub(crate) due: Option<Instant>,
+    /// The probe that is under way.
+    pub(crate) probe: Option<u64>,
+    /// Why the last probe failed, if it did.
+    pub(crate) error: Option<Arc<ProbeError>>,
+    pub(crate) waiters: Waiters,
+    /// When it was last seen to be called.
+    pub(crate) used: Instant,
+    pub(crate) permits: u64,
+    pub(crate) totals: Totals,
+}
+
+/// What its calls have brought it to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Phase {
+    Up,
+    /// New, and out until its probes succeed.
+    Unproven,
+    Ejected(Ejection),
+    Proving(Proof),
+}
+
+/// A period out of rotation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ejection {
+    pub(crate) since: Instant,
+    pub(crate) until: Instant,
+    pub(crate) reason: Reason,
+}
+
+/// What it has come to in all.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) counts: Counts,
+    pub(crate) ejections: u64,
+    pub(crate) probes_passed: u64,
+    pub(crate) probes_failed: u64,
+}
+
+/// What one backend adds to the numbers of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Weight {
+    pub(crate) had: usize,
+    /// Ejected by its calls, and not yet proved.
+    pub(crate) ejected: usize,
+    /// Of those whose health is asked for.
+    pub(crate) judged: usize,
+    pub(crate) out: usize,
+}
+
+impl<T> Record<T> {
+    pub(crate) fn new(tag: T, cell: Arc<Cell>, phase: Phase, now: Instant) -> Self {
+        Self {
+            tag,
+            id: cell.id,
+            cell,
+            holder: None,
+            phase,
+            multiplier: 0,
+            force: None,
+            suspect: None,
+            standing: Standing::default(),
+            due: None,
+            probe: None,
+            error: None,
+            waiters: Waiters::default(),
+            used: now,
+            permits: 0,
+            totals: Totals::default(),
+        }
+    }
+
+    /// Shows those who call what has become of it, and wakes them if it is better.
+    pub(crate) fn publish(&mut self, combine: Combine, panic: bool, wakers: &mut Vec<Waker>) {
+        let was = self.cell.gate();
+        let mode = self.mode(combine);
+        // What was asked under other circumstances is no answer under these.
+        let changed = u32::from(mode != was.mode());
+        let open = self.is_open(combine, panic);
+        let gate = Gate::new(was.epoch().wrapping_add(changed), mode, open);
+        self.cell.set_gate(gate);
+        if open {
+            self.waiters.take_all(wakers);
+        } else if mode == Mode::Proving && changed > 0 {
+            wakers.extend(self.waiters.take_first());
+        }
+    }
+
+    pub(crate) fn is_had(&self) -> bool {
+        self.holder.is_some()
+    }
+
+    /// Whether calls and probes agree that it may be called.
+    pub(crate) fn is_healthy(&self, combine: Combine) -> bool {
+        matches!(self.phase, Phase::Up) && !self.is_out_by_probes(combine)
+    }
+
+    pub(crate) fn is_out_by_probes(&self, combine: Combine) -> bool {
+        combine == Combine::EitherEjects && self.standing.is_down()
+    }
+
+    /// Why its calls alone make it one to be ejected, if they do.
+    pub(crate) fn accused(&self, consecutive: Option<u32>) -> Option<Reason> {
+        let streak = self.cell.tally.streak(self.cell.gate().epoch());
+        let in_a_row = consecutive.is_some_and(|consecutive| streak >= consecutive);
+        if in_a_row {
+            Some(Reason::Consecutive)
+        } else {
+            self.suspect
+        }
+    }
+
+    pub(crate) fn weight(&self, combine: Combine) -> Weight {
+        if !self.is_had() {
+            return Weight::default();
+        }
+        let ejected = matches!(self.phase, Phase::Ejected(_) | Phase::Proving(_));
+        let judged = self.force.is_none() && !matches!(self.phase, Phase::Unproven);
+        Weight {
+            had: 1,
+            ejected: ejected.into(),
+            judged: judged.into(),
+            out: (judged && !self.is_healthy(combine)).into(),
+        }
+    }
+
+    /// Takes what was counted into the totals.
+    pub(crate) fn take_counts(&mut self) -> Counts {
+        let counts = self.cell.tally.take();
+        self.totals.counts += counts;
+        counts
+    }
+
+    fn mode(&self, combine: Combine) -> Mode {
+        match self.phase {
+            _ if self.is_out_by_probes(combine) => Mode::Ignoring,
+            Phase::Up => Mode::Counting,
+            Phase::Proving(_) => Mode::Proving,
+            Phase::Unproven | Phase::Ejected(_) => Mode::Ignoring,
+        }
+    }
+
+    fn is_open(&self, combine: Combine, panic: bool) -> bool {
+        match self.force {
+            _ if !self.is_had() => true,
+            Some(force) => force == Override::Up,
+            None => panic && self.weight(combine).judged > 0 || self.is_healthy(combine),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+use std::sync::Arc;
+
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::cell::Cell;
+use crate::judge::Judge;
+
+/// What all who have one backend share; the backend is had as long as it is.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    pub(crate) cell: Arc<Cell>,
+    number: u64,
+    pub(crate) judge: Arc<dyn Judge>,
+    _alive: Alive,
+}
+
+/// The monitor's task, which ends with the last of these.
+pub(crate) type Alive = Arc<AbortOnDropHandle<()>>;
+
+impl Handle {
+    pub(crate) fn new(cell: Arc<Cell>, number: u64, judge: Arc<dyn Judge>, alive: &Alive) -> Self {
+        Self {
+            cell,
+            number,
+            judge,
+            _alive: Arc::clone(alive),
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.judge.release(self.cell.id, self.number);
+    }
+}

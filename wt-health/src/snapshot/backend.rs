@@ -1,0 +1,65 @@
+use std::sync::Arc;
+
+use crate::combine::Combine;
+use crate::fleet::Record;
+use crate::force::Override;
+use crate::probe::ProbeError;
+use crate::snapshot::State;
+
+/// How one backend is.
+///
+/// What is counted is counted since its key is known.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BackendSnapshot {
+    /// What calls and probes say of it.
+    pub state: State,
+    /// What an operator says of it, which counts more.
+    pub force: Option<Override>,
+    /// Whether calls may pass: what follows from both, and from a panic.
+    pub in_rotation: bool,
+    /// Whether anybody has it. If nobody has, it is remembered, and nothing else.
+    pub had: bool,
+    /// By how much the next ejection is longer than the first: what is left of the last ones.
+    pub multiplier: u32,
+    /// How often it has been ejected.
+    pub ejections: u64,
+    /// How many calls have failed in a row.
+    pub consecutive_failures: u32,
+    /// Calls that succeeded.
+    pub successes: u64,
+    /// Calls that failed.
+    pub failures: u64,
+    /// Calls whose outcome said nothing, those that were dropped among them. Calls that were made
+    /// before an ejection and ended during or after it are in none of the three.
+    pub ignored: u64,
+    /// Probes that succeeded.
+    pub probes_passed: u64,
+    /// Probes that failed.
+    pub probes_failed: u64,
+    /// Why the last probe failed, if it did.
+    pub probe_error: Option<Arc<ProbeError>>,
+}
+
+impl BackendSnapshot {
+    pub(crate) fn of<T>(record: &Record<T>, combine: Combine) -> Self {
+        let gate = record.cell.gate();
+        let mut counts = record.totals.counts;
+        counts += record.cell.tally.peek();
+        Self {
+            state: State::of(record, combine),
+            force: record.force,
+            in_rotation: gate.is_open(),
+            had: record.is_had(),
+            multiplier: record.multiplier,
+            ejections: record.totals.ejections,
+            consecutive_failures: record.cell.tally.streak(gate.epoch()),
+            successes: counts.successes,
+            failures: counts.failures,
+            ignored: counts.ignored,
+            probes_passed: record.totals.probes_passed,
+            probes_failed: record.totals.probes_failed,
+            probe_error: record.error.clone(),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The outcomes of a backend's calls, counted by all who make them.
+
+use std::ops::AddAssign;
+
+// The crate root's: std's in the crate, loom's in its test.
+use super::atomic::{AtomicU64, Ordering};
+
+/// Each word stands for itself alone, so no order between them is needed.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    successes: AtomicU64,
+    failures: AtomicU64,
+    ignored: AtomicU64,
+    /// Failures in a row: the epoch above, their number below.
+    streak: AtomicU64,
+}
+
+/// What was counted since it was last taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) successes: u64,
+    pub(crate) failures: u64,
+    pub(crate) ignored: u64,
+}
+
+impl Tally {
+    #[inline]
+    pub(crate) fn success(&self, epoch: u32) {
+        self.successes.fetch_add(1, Ordering::Relaxed);
+        let streak = self.streak.load(Ordering::Relaxed);
+        if streak as u32 != 0 {
+            self.end_streak(epoch, streak);
+        }
+    }
+
+    /// Says how many have failed in a row in this epoch, or nothing if it is past.
+    pub(crate) fn failure(&self, epoch: u32) -> u32 {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        let mut seen = self.streak.load(Ordering::Relaxed);
+        loop {
+            let of = (seen >> 32) as u32;
+            if is_past(epoch, of) {
+                return 0;
+            }
+            let before = if of == epoch { seen as u32 } else { 0 };
+            let count = before.saturating_add(1);
+            let next = u64::from(epoch) << 32 | u64::from(count);
+            match self.swap_streak(seen, next) {
+                Ok(()) => return count,
+                Err(other) => seen = other,
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn ignored(&self) {
+        self.ignored.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Failures in a row, now.
+    pub(crate) fn streak(&self, epoch: u32) -> u32 {
+        let streak = self.streak.load(Ordering::Relaxed);
+        if (streak >> 32) as u32 == epoch {
+            streak as u32
+        } else {
+            0
+        }
+    }
+
+    /// What has been counted; each outcome is taken once.
+    pub(crate) fn take(&self) -> Counts {
+        Counts {
+            successes: take(&self.successes),
+            failures: take(&self.failures),
+            ignored: take(&self.ignored),
+        }
+    }
+
+    /// What has been counted and not been taken.
+    pub(crate) fn peek(&self) -> Counts {
+        Counts {
+            successes: self.successes.load(Ordering::Relaxed),
+            failures: self.failures.load(Ordering::Relaxed),
+            ignored: self.ignored.load(Ordering::Relaxed),
+        }
+    }
+
+    #[cold]
+    fn end_streak(&self, epoch: u32, mut seen: u64) {
+        while seen as u32 != 0 && (seen >> 32) as u32 == epoch {
+            match self.swap_streak(seen, u64::from(epoch) << 32) {
+                Ok(()) => return,
+                Err(other) => seen = other,
+            }
+        }
+    }
+
+    fn swap_streak(&self, seen: u64, next: u64) -> Result<(), u64> {
+        let relaxed = Ordering::Relaxed;
+        let swapped = self
+            .streak
+            .compare_exchange_weak(seen, next, relaxed, relaxed);
+        swapped.map(drop)
+    }
+}
+
+impl Counts {
+    pub(crate) fn calls(self) -> u64 {
+        self.successes + self.failures
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.successes += other.successes;
+        self.failures += other.failures;
+        self.ignored += other.ignored;
+    }
+}
+
+/// A word that is zero already, as most are in a sweep, is only looked at.
+fn take(word: &AtomicU64) -> u64 {
+    if word.load(Ordering::Relaxed) == 0 {
+        0
+    } else {
+        word.swap(0, Ordering::Relaxed)
+    }
+}
+
+/// Epochs go round.
+fn is_past(epoch: u32, now: u32) -> bool {
+    epoch != now && now.wrapping_sub(epoch) < u32::MAX / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_in_a_row_are_counted() {
+        let tally = Tally::default();
+
+        assert_eq!([tally.failure(0), tally.failure(0)], [1, 2]);
+        tally.success(0);
+
+        assert_eq!(tally.failure(0), 1);
+    }
+
+    #[test]
+    fn a_new_epoch_begins_a_new_row() {
+        let tally = Tally::default();
+        tally.failure(0);
+
+        assert_eq!(tally.failure(1), 1);
+        assert_eq!((tally.streak(0), tally.streak(1)), (0, 1));
+    }
+
+    #[test]
+    fn late_outcomes_do_not_touch_the_row() {
+        let tally = Tally::default();
+        tally.failure(7);
+
+        assert_eq!(tally.failure(6), 0);
+        tally.success(6);
+
+        assert_eq!(tally.streak(7), 1);
+    }
+
+    #[test]
+    fn epochs_go_round() {
+        let tally = Tally::default();
+        assert_eq!(tally.failure(u32::MAX), 0);
+        let tally = Tally::default();
+        tally.failure(1);
+        tally.failure(u32::MAX / 2);
+        tally.failure(u32::MAX - 1);
+
+        assert_eq!(tally.failure(u32::MAX), 1);
+        assert_eq!(tally.failure(0), 1);
+    }
+
+    #[test]
+    fn each_outcome_is_taken_once() {
+        let tally = Tally::default();
+        tally.success(0);
+        tally.failure(0);
+        tally.ignored();
+
+        let counts = tally.take();
+
+        assert_eq!(
+            (counts.successes, counts.failures, counts.ignored),
+            (1, 1, 1)
+        );
+        assert!(tally.take().is_empty());
+    }
+}

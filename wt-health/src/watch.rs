@@ -1,0 +1,110 @@
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::time::Instant;
+
+use crate::core::Core;
+use crate::entry::Entry;
+use crate::event::Reason;
+use crate::fleet::{Phase, Record};
+use crate::force::Override;
+use crate::handle::Handle;
+use crate::probe::ProbeError;
+
+/// A long-running watch of one backend, made by [`Monitor::watch`](crate::Monitor::watch): a future
+/// that is ready when the backend is no longer well, and says why.
+///
+/// As long as it lives, somebody has the backend: it is probed, whether there is a layer for it or
+/// not.
+#[must_use = "futures do nothing unless polled"]
+pub struct Watch {
+    ended: Pin<Box<dyn Future<Output = Ended> + Send>>,
+    _handle: Arc<Handle>,
+}
+
+/// Why a [`Watch`] ended.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Ended {
+    /// So many probes in a row have failed that the backend is down; this is why the last one did.
+    #[error("its probes fail")]
+    Down(#[source] Arc<ProbeError>),
+    /// Its calls had it ejected, or its probes, where they do.
+    #[error("it was ejected")]
+    #[non_exhaustive]
+    Ejected {
+        /// Why.
+        reason: Reason,
+        /// When it may prove itself at the earliest; `None` if only its probes can.
+        until: Option<Instant>,
+    },
+    /// An operator took it out of rotation.
+    #[error("it was taken out of rotation")]
+    Overridden(Override),
+    /// It was removed from the monitor.
+    #[error("it was removed")]
+    Removed,
+}
+
+impl Watch {
+    pub(crate) fn new<K>(core: &Core<K>, entry: Arc<Entry<K>>, handle: Arc<Handle>) -> Self
+    where
+        K: Send + Sync + 'static,
+    {
+        let mut receiver = entry.ended.subscribe();
+        // What is told later may have happened before.
+        let since = core.changes();
+        let already = core.look(|fleet| fleet.get(handle.cell.id).and_then(already));
+        let ended = async move {
+            if let Some(already) = already {
+                return already;
+            }
+            let is_later = |ended: &Option<(u64, Ended)>| {
+                let number = ended.as_ref().map(|(number, _)| *number);
+                number.is_some_and(|number| number > since)
+            };
+            let ended = match receiver.wait_for(is_later).await {
+                Ok(ended) => ended.as_ref().map(|(_, ended)| ended.clone()),
+                Err(_) => None,
+            };
+            // The entry is held, so that nothing else ends it.
+            drop(entry);
+            ended.unwrap_or(Ended::Removed)
+        };
+        Self {
+            ended: Box::pin(ended),
+            _handle: handle,
+        }
+    }
+}
+
+impl Future for Watch {
+    type Output = Ended;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
+        self.ended.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
+    }
+}
+
+/// Why there is nothing to watch, if the backend is not well to begin with.
+fn already<T>(record: &Record<T>) -> Option<Ended> {
+    if let Some(force @ (Override::Down | Override::Drain)) = record.force {
+        return Some(Ended::Overridden(force));
+    }
+    if record.standing.is_down() {
+        return record.error.clone().map(Ended::Down);
+    }
+    let (reason, until) = match record.phase {
+        Phase::Ejected(ejection) => (ejection.reason, Some(ejection.until)),
+        _ => return None,
+    };
+    Some(Ended::Ejected { reason, until })
+}
