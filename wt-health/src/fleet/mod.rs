@@ -8,6 +8,15 @@ mod record;
 mod rules;
 mod sweep;
 
+#[cfg(test)]
+mod a50;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod modes;
+#[cfg(test)]
+mod trial;
+
 pub(crate) use actions::{Actions, Change};
 pub(crate) use model::Fleet;
 pub(crate) use probing::{Found, Start};

@@ -47,7 +47,7 @@ impl<T: Clone> Fleet<T> {
             if !self.accuse(id, reason, now, actions)
                 && let Some(record) = self.get_mut(id)
             {
-                record.suspect = Some(reason);
+                record.suspect.get_or_insert(reason);
             }
         }
     }

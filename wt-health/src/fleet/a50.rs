@@ -1,0 +1,257 @@
+//! What gRFC A50 asks for, by the tables with which gRPC's implementations test themselves.
+
+use std::time::Duration;
+
+use crate::classify::Outcome;
+use crate::event::Reason;
+use crate::fleet::Rules;
+use crate::fleet::trial::Trial;
+use crate::outlier::{FailurePercentage, Outlier, SuccessRate};
+
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// A50's own algorithms alone, with the settings of its tests.
+fn rules(outlier: Outlier) -> Rules {
+    Rules {
+        outlier: outlier.consecutive(None),
+        panic: None,
+        ..Rules::default()
+    }
+}
+
+fn by_percentage(max_ejected: u8, enforcement: u8) -> Outlier {
+    let percentage = FailurePercentage::default()
+        .threshold(50)
+        .enforcement(enforcement)
+        .min_backends(3)
+        .min_calls(3);
+    Outlier::default()
+        .max_ejected(max_ejected)
+        .success_rate(None)
+        .failure_percentage(Some(percentage))
+}
+
+fn by_success_rate(max_ejected: u8, enforcement: u8) -> Outlier {
+    let rate = SuccessRate::default()
+        .deviations(0.5)
+        .enforcement(enforcement)
+        .min_backends(3)
+        .min_calls(3);
+    Outlier::default()
+        .max_ejected(max_ejected)
+        .success_rate(Some(rate))
+        .failure_percentage(None)
+}
+
+struct Row {
+    name: &'static str,
+    backends: usize,
+    failing: usize,
+    max_ejected: u8,
+    enforcement: u8,
+    ejected: usize,
+}
+
+const TABLE: [Row; 8] = [
+    Row {
+        name: "one of three fails",
+        backends: 3,
+        failing: 1,
+        max_ejected: 10,
+        enforcement: 100,
+        ejected: 1,
+    },
+    Row {
+        name: "none of three fails",
+        backends: 3,
+        failing: 0,
+        max_ejected: 10,
+        enforcement: 100,
+        ejected: 0,
+    },
+    Row {
+        name: "one of three fails, nothing is enforced",
+        backends: 3,
+        failing: 1,
+        max_ejected: 10,
+        enforcement: 0,
+        ejected: 0,
+    },
+    Row {
+        name: "one of three fails, none may be ejected",
+        backends: 3,
+        failing: 1,
+        max_ejected: 0,
+        enforcement: 100,
+        ejected: 0,
+    },
+    Row {
+        name: "two of three fail, a third may be ejected",
+        backends: 3,
+        failing: 2,
+        max_ejected: 33,
+        enforcement: 100,
+        ejected: 1,
+    },
+    Row {
+        name: "two of ten fail, one may be ejected",
+        backends: 10,
+        failing: 2,
+        max_ejected: 10,
+        enforcement: 100,
+        ejected: 1,
+    },
+    Row {
+        name: "two of ten fail, both may be ejected",
+        backends: 10,
+        failing: 2,
+        max_ejected: 20,
+        enforcement: 100,
+        ejected: 2,
+    },
+    Row {
+        name: "three of 29 fail, two may be ejected",
+        backends: 29,
+        failing: 3,
+        max_ejected: 10,
+        enforcement: 100,
+        ejected: 2,
+    },
+];
+
+/// All succeed for an interval, then some fail; later than the longest ejection, all are back.
+fn run(row: &Row, outlier: Outlier, reason: Reason) {
+    let name = row.name;
+    let mut trial = Trial::new(rules(outlier), row.backends);
+    for backend in 0..row.backends {
+        trial.calls(backend, 5, Outcome::Success);
+    }
+    trial.pass(INTERVAL);
+    trial.sweep();
+    assert_eq!(trial.ejections(), [], "{name}: all succeed");
+
+    for backend in 0..row.backends {
+        let fails = backend >= row.backends - row.failing;
+        let outcome = if fails {
+            Outcome::Failure
+        } else {
+            Outcome::Success
+        };
+        trial.calls(backend, 5, outcome);
+    }
+    trial.pass(INTERVAL);
+    trial.sweep();
+    let ejections = trial.ejections();
+    assert_eq!(ejections.len(), row.ejected, "{name}");
+    for (backend, found) in ejections {
+        assert!(backend >= row.backends - row.failing, "{name}");
+        assert_eq!(found, reason, "{name}");
+    }
+
+    trial.pass(Duration::from_secs(1000));
+    trial.sweep();
+    let ejected = (0..row.backends).filter(|backend| trial.is_ejected(*backend));
+    assert_eq!(ejected.count(), 0, "{name}: all are back");
+}
+
+#[test]
+fn the_failure_percentage_ejects_as_the_table_says() {
+    for row in &TABLE {
+        let outlier = by_percentage(row.max_ejected, row.enforcement);
+        run(row, outlier, Reason::FailurePercentage);
+    }
+}
+
+#[test]
+fn the_success_rate_ejects_as_the_table_says() {
+    for row in &TABLE {
+        let outlier = by_success_rate(row.max_ejected, row.enforcement);
+        run(row, outlier, Reason::SuccessRate);
+    }
+}
+
+#[test]
+fn one_that_both_find_is_ejected_once() {
+    let outlier =
+        by_success_rate(100, 100).failure_percentage(by_percentage(0, 100).failure_percentage);
+    let mut trial = Trial::new(rules(outlier), 3);
+    trial.calls(0, 5, Outcome::Success);
+    trial.calls(1, 5, Outcome::Success);
+    trial.calls(2, 5, Outcome::Failure);
+
+    trial.sweep();
+
+    assert_eq!(trial.ejections(), [(2, Reason::SuccessRate)]);
+    assert_eq!(trial.multiplier(2), 1);
+}
+
+#[test]
+fn too_few_backends_with_enough_calls_are_not_judged() {
+    for outlier in [by_percentage(100, 100), by_success_rate(100, 100)] {
+        let mut trial = Trial::new(rules(outlier), 3);
+        trial.calls(0, 5, Outcome::Success);
+        trial.calls(1, 2, Outcome::Success);
+        trial.calls(2, 5, Outcome::Failure);
+
+        trial.sweep();
+
+        assert_eq!(trial.ejections(), []);
+    }
+}
+
+#[test]
+fn each_interval_is_judged_by_itself() {
+    let mut trial = Trial::new(rules(by_percentage(100, 100)), 3);
+    for _ in 0..10 {
+        (0..3).for_each(|backend| trial.calls(backend, 2, Outcome::Failure));
+        trial.sweep();
+    }
+
+    assert_eq!(trial.ejections(), []);
+}
+
+#[test]
+fn the_multiplier_grows_and_decays() {
+    let mut trial = Trial::new(rules(by_percentage(100, 100)), 3);
+    let fail = |trial: &mut Trial| {
+        trial.calls(0, 5, Outcome::Success);
+        trial.calls(1, 5, Outcome::Success);
+        trial.calls(2, 5, Outcome::Failure);
+        trial.sweep();
+    };
+
+    fail(&mut trial);
+    assert_eq!(trial.multiplier(2), 1);
+    // It stays as it is while it is ejected.
+    trial.sweep();
+    assert_eq!(trial.multiplier(2), 1);
+    trial.pass(Duration::from_secs(30));
+    trial.calls(2, 1, Outcome::Success);
+    fail(&mut trial);
+    assert_eq!(trial.multiplier(2), 2);
+
+    trial.pass(Duration::from_secs(59));
+    assert!(trial.is_ejected(2));
+    trial.pass(Duration::from_secs(1));
+    assert!(!trial.is_ejected(2));
+
+    trial.calls(2, 1, Outcome::Success);
+    let decayed = [(); 3].map(|()| {
+        trial.sweep();
+        trial.multiplier(2)
+    });
+    assert_eq!(decayed, [1, 0, 0]);
+}
+
+#[test]
+fn ignored_outcomes_are_no_calls() {
+    let mut trial = Trial::new(rules(by_percentage(100, 100)), 3);
+    trial.calls(0, 5, Outcome::Success);
+    trial.calls(1, 5, Outcome::Success);
+    trial.calls(2, 2, Outcome::Failure);
+    trial.calls(2, 5, Outcome::Ignored);
+
+    trial.sweep();
+
+    assert_eq!(trial.ejections(), []);
+}

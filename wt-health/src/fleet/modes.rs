@@ -1,0 +1,346 @@
+//! How what calls, probes and operators say make one answer.
+
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::classify::Outcome;
+use crate::combine::Combine;
+use crate::event::Reason;
+use crate::fleet::trial::Trial;
+use crate::fleet::{Actions, Change, Rules};
+use crate::force::Override;
+use crate::judge::Place;
+use crate::probe::{self, Initial};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn trial(combine: Combine, probes: probe::Rules) -> Trial {
+    let rules = Rules {
+        combine,
+        probes: Some(probes),
+        panic: None,
+        ..Rules::default()
+    };
+    Trial::new(rules, 1)
+}
+
+fn exact() -> probe::Rules {
+    probe::Rules {
+        jitter: 0.0,
+        ..probe::Rules::default()
+    }
+}
+
+fn passive_active() -> Trial {
+    trial(Combine::PassiveEjectsActiveRestores, exact())
+}
+
+fn force(trial: &mut Trial, force: Option<Override>) -> Actions<usize> {
+    let mut actions = Actions::default();
+    let (id, now) = (trial.ids[0], trial.now);
+    assert!(trial.fleet.force(id, force, now, &mut actions));
+    actions
+}
+
+#[test]
+fn by_default_probes_let_back_in_before_the_time() {
+    let mut trial = passive_active();
+    trial.probes(0, "+++");
+    trial.calls(0, 5, Outcome::Failure);
+    assert!(!trial.is_open(0));
+
+    trial.probes(0, "+");
+    assert!(!trial.is_open(0));
+    trial.probes(0, "+");
+
+    assert!(trial.is_open(0));
+    assert!(matches!(trial.changes().last(), Some(Change::Restored(0))));
+}
+
+#[test]
+fn by_default_probes_take_nobody_out() {
+    let mut trial = passive_active();
+
+    trial.probes(0, "-----");
+
+    assert!(trial.is_open(0));
+}
+
+#[test]
+fn by_default_probes_that_fail_keep_out_beyond_the_time() {
+    let mut trial = passive_active();
+    trial.calls(0, 5, Outcome::Failure);
+    trial.probes(0, "---");
+
+    trial.pass(60 * SECOND);
+    assert!(trial.is_ejected(0));
+    trial.probes(0, "+-++");
+
+    assert!(trial.is_open(0));
+}
+
+#[test]
+fn what_a_probe_found_before_an_ejection_does_not_end_it() {
+    let mut trial = passive_active();
+    trial.probes(0, "+++");
+    trial.pass(30 * SECOND);
+    let start = trial.fleet.next_probe(trial.now).unwrap();
+    let began = trial.now;
+    trial.pass(SECOND);
+    trial.calls(0, 5, Outcome::Failure);
+
+    let found = crate::fleet::Found {
+        id: start.id,
+        number: start.number,
+        began,
+        result: Ok(()),
+    };
+    let now = trial.now;
+    trial.fleet.probed(found, now, &mut Actions::default());
+
+    trial.probes(0, "+");
+    assert!(trial.is_ejected(0));
+    trial.probes(0, "+");
+    assert!(trial.is_up(0));
+}
+
+#[test]
+fn where_either_ejects_probes_do() {
+    let mut trial = trial(Combine::EitherEjects, exact());
+
+    trial.probes(0, "---");
+    assert!(!trial.is_open(0));
+    assert_eq!(trial.ejections(), [(0, Reason::Probes)]);
+    trial.probes(0, "++");
+
+    assert!(trial.is_open(0));
+    assert!(matches!(trial.changes().last(), Some(Change::Restored(0))));
+}
+
+#[test]
+fn where_either_ejects_an_ejection_takes_its_time() {
+    let mut trial = trial(Combine::EitherEjects, exact());
+    trial.calls(0, 5, Outcome::Failure);
+
+    trial.probes(0, "+++");
+    assert!(trial.is_ejected(0));
+    trial.pass(30 * SECOND);
+
+    assert!(trial.is_proving(0));
+}
+
+#[test]
+fn where_either_ejects_no_call_proves_one_whose_probes_fail() {
+    let mut trial = trial(Combine::EitherEjects, exact());
+    trial.calls(0, 5, Outcome::Failure);
+    trial.probes(0, "---");
+    trial.pass(30 * SECOND);
+
+    assert_eq!(trial.admit(0, &mut Place::None), Poll::Pending);
+    trial.probes(0, "++");
+
+    assert_eq!(trial.woken(), 1);
+    assert_eq!(trial.admit(0, &mut Place::None), Poll::Ready(()));
+}
+
+#[test]
+fn where_both_must_agree_neither_ejects_alone() {
+    let mut trial = trial(Combine::BothEject, exact());
+    trial.calls(0, 50, Outcome::Failure);
+    assert!(trial.is_open(0));
+    trial.calls(0, 1, Outcome::Success);
+    trial.probes(0, "-----");
+    assert!(trial.is_open(0));
+
+    trial.calls(0, 5, Outcome::Failure);
+
+    assert!(!trial.is_open(0));
+}
+
+#[test]
+fn where_both_must_agree_either_may_be_the_last() {
+    let mut trial = trial(Combine::BothEject, exact());
+    trial.calls(0, 5, Outcome::Failure);
+
+    trial.probes(0, "---");
+
+    assert_eq!(trial.ejections(), [(0, Reason::Consecutive)]);
+    trial.probes(0, "++");
+    assert!(trial.is_open(0));
+}
+
+#[test]
+fn a_rate_waits_for_the_probes_to_agree_until_the_next_one() {
+    let rules = Rules {
+        combine: Combine::BothEject,
+        probes: Some(exact()),
+        panic: None,
+        ..Rules::default()
+    };
+    let mut trial = Trial::new(rules, 5);
+    let fail = |trial: &mut Trial| {
+        (1..5).for_each(|backend| trial.calls(backend, 100, Outcome::Success));
+        trial.calls(0, 100, Outcome::Failure);
+        trial.calls(0, 1, Outcome::Success);
+        trial.sweep();
+    };
+    let fall = |trial: &mut Trial| {
+        for _ in 0..15 {
+            let due = trial.fleet.probe_due().unwrap();
+            let backend = trial
+                .ids
+                .iter()
+                .position(|id| trial.fleet.get(*id).unwrap().due == Some(due));
+            trial.probe(backend.unwrap(), false);
+        }
+    };
+    fail(&mut trial);
+    assert!(trial.is_open(0));
+
+    fall(&mut trial);
+
+    assert_eq!(trial.ejections(), [(0, Reason::SuccessRate)]);
+}
+
+#[test]
+fn one_that_starts_down_is_in_once_its_probes_succeed() {
+    let probes = probe::Rules {
+        initial: Initial::Down,
+        ..exact()
+    };
+    for combine in [
+        Combine::PassiveEjectsActiveRestores,
+        Combine::EitherEjects,
+        Combine::BothEject,
+    ] {
+        let mut trial = trial(combine, probes);
+        assert!(!trial.is_open(0));
+        trial.pass(1000 * SECOND);
+        assert!(!trial.is_open(0));
+
+        trial.probes(0, "++");
+
+        assert!(trial.is_open(0), "{combine:?}");
+    }
+}
+
+#[test]
+fn probes_come_fast_after_a_change_and_slow_down() {
+    let mut trial = passive_active();
+    trial.probe(0, true);
+
+    let mut waits = |probes: &str| -> Vec<u64> {
+        let probes = probes.chars();
+        let waits = probes.map(|probe| trial.probe(0, probe == '+').as_secs());
+        waits.collect()
+    };
+
+    assert_eq!(waits("++++"), [1, 1, 30, 30]);
+    assert_eq!(waits("----"), [30, 1, 1, 30]);
+    assert_eq!(waits("++++"), [30, 1, 1, 30]);
+}
+
+#[test]
+fn an_ejection_makes_the_next_probe_come_fast() {
+    let mut trial = passive_active();
+    trial.probes(0, "+++");
+
+    trial.calls(0, 5, Outcome::Failure);
+
+    assert_eq!(trial.probe(0, false), SECOND);
+}
+
+#[test]
+fn one_that_nobody_calls_is_probed_no_more() {
+    let mut trial = passive_active();
+    trial.probes(0, "+++");
+    // Not later than ten minutes after it was new.
+    while trial.now < trial.fleet.get(trial.ids[0]).unwrap().used + 570 * SECOND {
+        trial.probe(0, true);
+    }
+    trial.pass(60 * SECOND);
+    assert!(trial.fleet.next_probe(trial.now).is_none());
+    trial.pass(300 * SECOND);
+    assert!(trial.fleet.next_probe(trial.now).is_none());
+
+    trial.calls(0, 1, Outcome::Success);
+    trial.sweep();
+
+    assert!(trial.probe(0, true) <= 30 * SECOND);
+}
+
+#[test]
+fn one_that_is_out_is_probed_however_long() {
+    let mut trial = passive_active();
+    trial.calls(0, 5, Outcome::Failure);
+    let mut probed = 0;
+    while probed < 100 {
+        trial.probe(0, false);
+        probed += 1;
+    }
+
+    assert!(trial.now > trial.fleet.get(trial.ids[0]).unwrap().used + 1000 * SECOND);
+}
+
+#[test]
+fn one_that_nobody_has_is_not_probed() {
+    let mut trial = passive_active();
+    trial.probes(0, "+++");
+    trial.pass(30 * SECOND);
+    trial.fleet.next_probe(trial.now).unwrap();
+
+    trial.release(0);
+
+    assert_eq!(trial.stopped(), [trial.ids[0]]);
+    trial.pass(300 * SECOND);
+    assert!(trial.fleet.next_probe(trial.now).is_none());
+    trial.hold(0);
+    assert!(trial.probe(0, true) <= SECOND);
+}
+
+#[test]
+fn an_operator_has_the_last_word() {
+    let mut trial = passive_active();
+    force(&mut trial, Some(Override::Down));
+    assert!(!trial.is_open(0));
+    force(&mut trial, Some(Override::Drain));
+    assert!(!trial.is_open(0));
+
+    force(&mut trial, Some(Override::Up));
+    trial.calls(0, 10, Outcome::Failure);
+    assert!(trial.is_open(0) && trial.is_up(0));
+    force(&mut trial, None);
+    assert!(trial.is_open(0));
+
+    trial.calls(0, 1, Outcome::Failure);
+    assert!(!trial.is_open(0));
+}
+
+#[test]
+fn one_that_is_overridden_while_it_is_ejected_goes_on_from_there() {
+    let mut trial = passive_active();
+    trial.calls(0, 5, Outcome::Failure);
+    let mut place = Place::None;
+    assert!(trial.admit(0, &mut place).is_pending());
+
+    let actions = force(&mut trial, Some(Override::Up));
+
+    assert_eq!(actions.wakers.len(), 1);
+    assert!(trial.is_open(0));
+    force(&mut trial, None);
+    assert!(!trial.is_open(0) && trial.is_ejected(0));
+}
+
+#[test]
+fn maintenance_stops_probes_and_a_drain_does_not() {
+    let mut trial = passive_active();
+    trial.probes(0, "+++");
+    force(&mut trial, Some(Override::Drain));
+    trial.probes(0, "+");
+
+    force(&mut trial, Some(Override::Down));
+    assert_eq!(trial.fleet.probe_due(), None);
+    force(&mut trial, None);
+
+    assert!(trial.fleet.probe_due().is_some());
+}

@@ -1,0 +1,306 @@
+//! Which instance is called, who waits, and what is held meanwhile.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+mod common;
+
+use std::task::Poll;
+
+use tokio::time::Instant;
+use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
+use tower::{Layer, Service, ServiceExt};
+use tower_test::mock;
+use wt_health::snapshot::State;
+use wt_health::{HealthLayer, Monitor};
+
+use common::{
+    Backend, Count, Key, MOMENT, SECOND, calls, ejected, is_ejected, monitor, pass, poll,
+    poll_ready, settle, strict,
+};
+
+#[tokio::test(start_paused = true)]
+async fn readiness_is_that_of_the_service_below() {
+    let monitor = monitor();
+    let (mut service, mut handle) = mock::spawn_layer::<(), (), _>(monitor.layer("a"));
+
+    handle.allow(0);
+    assert_pending!(service.poll_ready());
+    handle.allow(1);
+    assert!(service.is_woken());
+    assert_ready_ok!(service.poll_ready());
+    assert_ready_ok!(service.poll_ready());
+    drop(service.call(()));
+    handle.send_error("gone");
+    assert_eq!(assert_ready_err!(service.poll_ready()).to_string(), "gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_readied_instance_is_called() {
+    let monitor = monitor();
+    let (mut service, mut handle) = mock::spawn_layer::<u32, u32, _>(monitor.layer("a"));
+    assert_ready_ok!(service.poll_ready());
+    // A clone of the mock that was not readied would panic.
+    let mut call = task::spawn(service.call(1));
+    assert_pending!(call.poll());
+
+    let (request, answer) = handle.next_request().await.unwrap();
+    answer.send_response(request + 1);
+
+    assert_eq!(assert_ready_ok!(call.poll()), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_an_ejected_backend_is_not_woken_until_its_end() {
+    let monitor = monitor();
+    let (mut service, backend) = ejected(&monitor, "a").await;
+    backend.fail(false);
+    let (count, waker) = Count::waker();
+    assert_pending!(poll_ready(&mut service, &waker));
+
+    pass(30 * SECOND - MOMENT).await;
+    assert_eq!(count.get(), 0);
+    assert_pending!(poll_ready(&mut service, &waker));
+    assert_eq!(count.get(), 0);
+    pass(10 * MOMENT).await;
+
+    assert_eq!(count.get(), 1);
+    assert_ready_ok!(poll_ready(&mut service, &waker));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_who_wait_are_woken_a_few_times_each() {
+    let monitor = strict().build();
+    let mut all = Vec::new();
+    for key in ["a", "b", "c", "d"] {
+        let (service, _) = ejected(&monitor, key).await;
+        for _ in 0..100 {
+            let (count, waker) = Count::waker();
+            let mut service = service.clone();
+            assert_pending!(poll_ready(&mut service, &waker));
+            all.push((service, count, waker));
+        }
+    }
+    let woken = |all: &Vec<(_, std::sync::Arc<Count>, _)>| -> usize {
+        all.iter().map(|(_, count, _)| count.get()).sum()
+    };
+    pass(29 * SECOND).await;
+    assert_eq!(woken(&all), 0);
+
+    // Each who is woken asks again; none of them makes the proving call.
+    for _ in 0..100 {
+        pass(SECOND / 10).await;
+        for (service, _, waker) in &mut all {
+            let _ = poll_ready(service, waker);
+        }
+    }
+
+    // For each backend one at first, all others each second.
+    let woken = woken(&all);
+    assert!(woken >= 4 && woken <= 4 * 100 * 10, "{woken}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_waits_is_polled_as_often_as_it_has_to_be() {
+    let monitor = monitor();
+    let (service, backend) = ejected(&monitor, "a").await;
+    backend.fail(false);
+    let polls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = std::sync::Arc::clone(&polls);
+    let mut service = service;
+    let waiting = tokio::spawn(std::future::poll_fn(move |cx| {
+        counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        service.poll_ready(cx)
+    }));
+
+    waiting.await.unwrap().unwrap();
+
+    assert_eq!(polls.load(std::sync::atomic::Ordering::Relaxed), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_dropped_ready_gives_the_proving_call_back() {
+    let monitor = monitor();
+    let (mut first, backend) = ejected(&monitor, "a").await;
+    let mut second = first.clone();
+    backend.fail(false);
+    pass(30 * SECOND).await;
+    assert_ready_ok!(poll(&mut first));
+    assert_ready_ok!(poll(&mut first));
+    let (count, waker) = Count::waker();
+    assert_pending!(poll_ready(&mut second, &waker));
+
+    drop(first);
+
+    assert_eq!(count.get(), 1);
+    assert_ready_ok!(poll(&mut second));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proving_call_that_is_given_up_goes_to_the_next() {
+    let monitor = monitor();
+    let (mut first, backend) = ejected(&monitor, "a").await;
+    let mut second = first.clone();
+    pass(30 * SECOND).await;
+    assert_ready_ok!(poll(&mut first));
+    let call = first.call(());
+    let (count, waker) = Count::waker();
+    assert_pending!(poll_ready(&mut second, &waker));
+    backend.fail(false);
+
+    drop(call);
+
+    assert_eq!(count.get(), 1);
+    assert_ready_ok!(poll(&mut second));
+    second.call(()).await.unwrap();
+    assert_eq!(monitor.state(&"a"), Some(State::Up));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clone_that_never_makes_the_proving_call_keeps_nobody_out() {
+    let monitor = monitor();
+    let (mut idle, backend) = ejected(&monitor, "a").await;
+    let mut other = idle.clone();
+    backend.fail(false);
+    pass(30 * SECOND).await;
+    assert_ready_ok!(poll(&mut idle));
+    let began = Instant::now();
+
+    other.ready().await.unwrap().call(()).await.unwrap();
+
+    assert!(began.elapsed() <= SECOND + 2 * MOMENT);
+    assert_eq!(monitor.state(&"a"), Some(State::Up));
+    // It has lost nothing by it.
+    assert_ready_ok!(poll(&mut idle));
+    idle.call(()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_lost_the_proving_call_may_make_it_nevertheless() {
+    let monitor = monitor();
+    let (mut late, backend) = ejected(&monitor, "a").await;
+    let mut other = late.clone();
+    pass(30 * SECOND).await;
+    assert_ready_ok!(poll(&mut late));
+    pass(SECOND).await;
+    assert_ready_ok!(poll(&mut other));
+    assert_pending!(poll(&mut late.clone()));
+    backend.fail(false);
+
+    // It was told that it is ready.
+    late.call(()).await.unwrap();
+
+    assert_eq!(monitor.state(&"a"), Some(State::Up));
+    other.call(()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proving_call_that_is_never_answered_keeps_nobody_out() {
+    let monitor = monitor();
+    let (mut first, _) = ejected(&monitor, "a").await;
+    drop(first);
+    let silent = Backend::silent();
+    first = monitor.layer("a").layer(silent.clone());
+    let mut second = first.clone();
+    pass(30 * SECOND).await;
+    let _hanging = first.ready().await.unwrap().call(());
+    silent.answer();
+    let began = Instant::now();
+
+    second.ready().await.unwrap().call(()).await.unwrap();
+
+    assert_eq!(began.elapsed().as_secs(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_waits_and_goes_leaves_no_trace() {
+    let monitor = monitor();
+    let (service, _backend) = ejected(&monitor, "a").await;
+    let (count, waker) = Count::waker();
+    let mut gone = service.clone();
+    assert_pending!(poll_ready(&mut gone, &waker));
+
+    drop(gone);
+
+    drop(waker);
+    assert_eq!(std::sync::Arc::strong_count(&count), 1);
+    pass(40 * SECOND).await;
+    assert_eq!(count.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clone_waits_for_itself() {
+    let monitor = monitor();
+    let (mut service, backend) = ejected(&monitor, "a").await;
+    backend.fail(false);
+    pass(30 * SECOND).await;
+    assert_ready_ok!(poll(&mut service));
+
+    assert_pending!(poll(&mut service.clone()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_makes_services_of_one_backend() {
+    let monitor = monitor();
+    let layer: HealthLayer = monitor.layer("a");
+    let mut first = layer.layer(Backend::failing());
+    let mut second = monitor.layer("a").layer(Backend::new());
+
+    calls(&mut first, 5).await;
+
+    assert_pending!(poll(&mut first));
+    assert_pending!(poll(&mut second));
+    assert_pending!(poll(&mut layer.clone().layer(Backend::new())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_ready_before_an_ejection_may_call() {
+    let monitor = monitor();
+    let backend = Backend::failing();
+    let mut early = monitor.layer("a").layer(backend.clone());
+    let mut service = early.clone();
+    assert_ready_ok!(poll(&mut early));
+    calls(&mut service, 5).await;
+
+    backend.fail(false);
+    early.call(()).await.unwrap();
+
+    // It says nothing of a backend that is ejected.
+    assert!(is_ejected(&monitor, "a"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_who_wait_are_woken_when_it_is_proved() {
+    let monitor = monitor();
+    let (mut first, backend) = ejected(&monitor, "a").await;
+    backend.fail(false);
+    let mut others: Vec<_> = (0..10)
+        .map(|_| {
+            let (count, waker) = Count::waker();
+            let mut service = first.clone();
+            assert_pending!(poll_ready(&mut service, &waker));
+            (service, count)
+        })
+        .collect();
+    pass(30 * SECOND).await;
+    assert_ready_ok!(poll(&mut first));
+
+    first.call(()).await.unwrap();
+
+    settle().await;
+    for (service, count) in &mut others {
+        assert_eq!(count.get(), 1);
+        assert_ready_ok!(poll(service));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_no_monitor_left_but_its_services_all_goes_on() {
+    let monitor: Monitor<Key> = Monitor::new();
+    let (mut service, backend) = ejected(&monitor, "a").await;
+    drop(monitor);
+    backend.fail(false);
+
+    let ready = service.ready().await.unwrap().call(()).await;
+
+    assert_eq!(ready, Ok(()));
+    assert!(matches!(poll(&mut service), Poll::Ready(Ok(()))));
+}
