@@ -1,0 +1,114 @@
+//! Connecting over TCP, on loopback.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+use std::collections::HashMap;
+use std::net::{Ipv6Addr, SocketAddr, TcpListener};
+use std::time::Duration;
+
+use futures_core::Stream;
+use tower::ServiceExt;
+use wt_health::probe::{ConnectAll, ConnectError, TcpConnect};
+
+/// One where somebody listens, and one where nobody does.
+fn addresses() -> (TcpListener, SocketAddr, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (open, closed) = (listener.local_addr().unwrap(), closed.local_addr().unwrap());
+    (listener, open, closed)
+}
+
+#[tokio::test]
+async fn it_connects_where_somebody_listens() {
+    let (_listener, open, closed) = addresses();
+
+    assert!(TcpConnect::new().connect(open).await.unwrap() < Duration::from_secs(10));
+    let refused = TcpConnect::new().connect(closed).await;
+
+    assert!(matches!(refused, Err(ConnectError::Io(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn names_and_addresses_of_both_families_are_targets() {
+    let (_listener, open, _) = addresses();
+    let tcp = TcpConnect::new();
+    tcp.connect(("localhost", open.port())).await.unwrap();
+    tcp.connect(format!("127.0.0.1:{}", open.port()))
+        .await
+        .unwrap();
+
+    // Not every machine has it.
+    if let Ok(listener) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) {
+        let address = listener.local_addr().unwrap();
+        tcp.connect(address.to_string()).await.unwrap();
+    }
+
+    assert!(tcp.connect("not an address").await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_gives_up_after_its_timeout() {
+    // Neither answers nor refuses: it is for documentation.
+    let nobody = SocketAddr::from(([192, 0, 2, 1], 9));
+    let tcp = TcpConnect::new().timeout(Duration::from_nanos(1));
+
+    let result = tcp.connect(nobody).await;
+
+    // A machine without a network refuses by itself.
+    let refused = matches!(result, Err(ConnectError::TimedOut | ConnectError::Io(_)));
+    assert!(refused, "{result:?}");
+}
+
+#[tokio::test]
+async fn it_is_a_service() {
+    let (_listener, open, _) = addresses();
+
+    TcpConnect::new().oneshot(open).await.unwrap();
+}
+
+#[tokio::test]
+async fn many_have_each_its_own_result() {
+    let (_listener, open, closed) = addresses();
+    let nowhere = "not an address".to_owned();
+    let targets = [
+        open.to_string(),
+        closed.to_string(),
+        nowhere,
+        open.to_string(),
+    ];
+
+    let mut all = TcpConnect::new().connect_all(targets).at_once(2);
+    let mut results: HashMap<String, Vec<bool>> = HashMap::new();
+    while let Some((target, result)) = all.next().await {
+        results.entry(target).or_default().push(result.is_ok());
+    }
+
+    assert_eq!(results[&open.to_string()], [true, true]);
+    assert_eq!(results[&closed.to_string()], [false]);
+    assert_eq!(results["not an address"], [false]);
+}
+
+#[tokio::test]
+async fn none_are_no_result() {
+    let targets: [SocketAddr; 0] = [];
+
+    assert!(
+        TcpConnect::new()
+            .connect_all(targets)
+            .next()
+            .await
+            .is_none()
+    );
+}
+
+#[test]
+fn many_are_a_stream() {
+    fn stream<S: Stream<Item = (SocketAddr, Result<Duration, ConnectError>)> + Send>() {}
+
+    stream::<ConnectAll<SocketAddr>>();
+}
+
+#[test]
+#[should_panic(expected = "nobody would ever be connected to")]
+fn none_at_once_is_refused() {
+    let _ = TcpConnect::new().connect_all(["127.0.0.1:1"]).at_once(0);
+}
