@@ -1,0 +1,102 @@
+//! How long the monitor's task lives, and how often it wakes.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+mod common;
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tower::{BoxError, Layer};
+use wt_health::Monitor;
+use wt_health::probe::Probes;
+
+use common::{Backend, Key, SECOND, monitor, pass, settle};
+
+fn tasks() -> usize {
+    Handle::current().metrics().num_alive_tasks()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_monitor_has_one_task_until_its_last_handle_is_dropped() {
+    let monitor = monitor();
+    let other = monitor.clone();
+    let layer = monitor.layer("a");
+    let service = layer.layer(Backend::new());
+    let watch = monitor.watch("b");
+    settle().await;
+    assert_eq!(tasks(), 1);
+
+    drop(monitor);
+    drop(other);
+    drop(layer);
+    drop(watch);
+    settle().await;
+    assert_eq!(tasks(), 1);
+    drop(service);
+    settle().await;
+
+    assert_eq!(tasks(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn probes_under_way_end_with_it() {
+    let held = Arc::new(());
+    let hold = Arc::clone(&held);
+    let probe = move |_: Key| {
+        let hold = Arc::clone(&hold);
+        async move {
+            let _hold = hold;
+            std::future::pending::<Result<(), BoxError>>().await
+        }
+    };
+    let probes = Probes::from_fn(probe).timeout(1000 * SECOND);
+    let monitor = Monitor::builder().probes(probes).build();
+    let layers = [monitor.layer("a"), monitor.layer("b")];
+    pass(2 * SECOND).await;
+    assert_eq!(tasks(), 3);
+
+    drop(monitor);
+    drop(layers);
+    settle().await;
+
+    assert_eq!(tasks(), 0);
+    assert_eq!(Arc::strong_count(&held), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_under_way_outlives_it() {
+    let monitor = monitor();
+    let mut service = monitor.layer("a").layer(Backend::failing());
+    let call = tower::Service::call(&mut service, ());
+    drop(service);
+    drop(monitor);
+    settle().await;
+    assert_eq!(tasks(), 0);
+
+    assert_eq!(call.await, Err(common::Failed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_forgotten_holds_no_key() {
+    let monitor = Monitor::new();
+    let key = Arc::new(1);
+    drop(monitor.layer(Arc::clone(&key)));
+    assert!(Arc::strong_count(&key) > 1);
+
+    pass(21 * SECOND).await;
+
+    assert_eq!(Arc::strong_count(&key), 1);
+}
+
+#[test]
+#[should_panic(expected = "runtime")]
+fn a_monitor_outside_of_a_runtime_is_refused() {
+    let _ = Monitor::<Key>::new();
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "without probes")]
+async fn agreement_without_probes_is_refused() {
+    let builder = Monitor::<Key>::builder().combine(wt_health::Combine::BothEject);
+    let _ = builder.build();
+}
