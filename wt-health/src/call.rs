@@ -9,7 +9,7 @@ use crate::classify::Outcome;
 /// A call that is under way. Dropped without an outcome, it was given up.
 #[derive(Debug)]
 pub(crate) struct Call {
-    cell: Arc<Cell>,
+    own: Arc<Own>,
     /// When it was made, as far as ejections are concerned.
     epoch: u32,
     answered: bool,
@@ -25,17 +25,24 @@ struct Overdue {
     limit: Duration,
 }
 
+/// The cell, as one service and its calls share it: those of others count theirs elsewhere, so that
+/// they do not disturb each other.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct Own(pub(crate) Arc<Cell>);
+
 impl Call {
     #[inline]
-    pub(crate) fn new(cell: &Arc<Cell>, permit: Option<u64>, overdue: Option<Duration>) -> Self {
+    pub(crate) fn new(own: &Arc<Own>, permit: Option<u64>, overdue: Option<Duration>) -> Self {
+        let cell = &own.0;
         Self {
-            cell: Arc::clone(cell),
+            own: Arc::clone(own),
             epoch: cell.gate().epoch(),
             answered: false,
             permit,
-            overdue: overdue.map(|limit| Overdue {
-                began: cell.clock.read(),
-                limit,
+            overdue: overdue.and_then(|limit| {
+                let began = cell.time()?;
+                Some(Overdue { began, limit })
             }),
         }
     }
@@ -43,7 +50,7 @@ impl Call {
     #[inline]
     pub(crate) fn end(&mut self, outcome: Outcome) {
         self.answered = true;
-        self.cell.record(self.epoch, outcome);
+        self.own.0.record(self.epoch, outcome);
         if let Some(permit) = self.permit.take() {
             self.give_back(permit);
         }
@@ -51,11 +58,11 @@ impl Call {
 
     #[cold]
     fn give_up(&mut self) {
-        let cell = &self.cell;
+        let clock = &self.own.0.clock;
         // The clock is late, so that the call seems to take longer than it has, never shorter.
-        let is_overdue = self.overdue.is_some_and(|overdue| {
-            cell.clock.since(overdue.began, Instant::now()) >= overdue.limit
-        });
+        let is_overdue = self
+            .overdue
+            .is_some_and(|overdue| clock.since(overdue.began, Instant::now()) >= overdue.limit);
         self.end(if is_overdue {
             Outcome::Failure
         } else {
@@ -66,8 +73,9 @@ impl Call {
     /// Of no use once the call has proved anything.
     #[cold]
     fn give_back(&self, permit: u64) {
-        if let Some(judge) = self.cell.judge() {
-            judge.give_back(self.cell.id, permit);
+        let cell = &self.own.0;
+        if let Some(judge) = cell.judge() {
+            judge.give_back(cell.id, permit);
         }
     }
 }

@@ -42,6 +42,12 @@ impl Cell {
         self.gate.store(gate.0, Ordering::Relaxed);
     }
 
+    /// The time of the coarse clock; none if the monitor is gone.
+    #[inline]
+    pub(crate) fn time(&self) -> Option<u64> {
+        self.clock.read().or_else(|| self.wake_clock())
+    }
+
     pub(crate) fn judge(&self) -> Option<Arc<dyn Judge>> {
         self.judge.upgrade()
     }
@@ -62,6 +68,11 @@ impl Cell {
             (Mode::Proving, Outcome::Failure) => self.proved(epoch, false),
             (Mode::Proving, Outcome::Ignored) | (Mode::Ignoring, _) => {}
         }
+    }
+
+    #[cold]
+    fn wake_clock(&self) -> Option<u64> {
+        Some(self.judge()?.wake_clock())
     }
 
     #[cold]

@@ -63,16 +63,16 @@ fn is_overloaded(error: &dyn Any) -> bool {
 mod tests {
     use super::*;
 
-    fn class<E: 'static>(error: E) -> Outcome {
-        ErrIsFailure.classify(Err::<&(), _>(&error))
+    fn class<E: 'static>(error: &E) -> Outcome {
+        ErrIsFailure.classify(Err::<&(), _>(error))
     }
 
     #[test]
     fn errors_are_failures() {
-        assert_eq!(class("no"), Outcome::Failure);
-        assert_eq!(class(BoxError::from("no")), Outcome::Failure);
+        assert_eq!(class(&"no"), Outcome::Failure);
+        assert_eq!(class(&BoxError::from("no")), Outcome::Failure);
         assert_eq!(
-            class(tower::timeout::error::Elapsed::new()),
+            class(&tower::timeout::error::Elapsed::new()),
             Outcome::Failure
         );
     }
@@ -83,10 +83,10 @@ mod tests {
         #[error("shed")]
         struct Shed(#[source] Overloaded);
 
-        assert_eq!(class(Overloaded::new()), Outcome::Ignored);
-        assert_eq!(class(BoxError::from(Overloaded::new())), Outcome::Ignored);
+        assert_eq!(class(&Overloaded::new()), Outcome::Ignored);
+        assert_eq!(class(&BoxError::from(Overloaded::new())), Outcome::Ignored);
         let caused = BoxError::from(Shed(Overloaded::new()));
-        assert_eq!(class(caused), Outcome::Ignored);
+        assert_eq!(class(&caused), Outcome::Ignored);
     }
 
     #[test]

@@ -294,11 +294,10 @@ impl<K: Send + Sync> Judge for Core<K> {
         self.act(|fleet, actions| fleet.proved(id, epoch, success, now, actions));
     }
 
-    fn want_clock(&self) {
-        if self.clock().want() {
-            self.clock().tick(Instant::now());
-            self.changed.notify_one();
-        }
+    fn wake_clock(&self) -> u64 {
+        let now = self.clock().wake(Instant::now());
+        self.changed.notify_one();
+        now
     }
 
     fn release(&self, id: Id, handle: u64) {

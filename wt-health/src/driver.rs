@@ -21,7 +21,8 @@ use crate::teller;
 pub(crate) struct Driver<K> {
     core: Arc<Core<K>>,
     probes: Option<Probes<K>>,
-    sweep: Sweep,
+    sweep: Times,
+    tick: Times,
     running: JoinSet<Result<(), ProbeError>>,
     under_way: HashMap<TaskId, UnderWay>,
 }
@@ -33,8 +34,8 @@ struct UnderWay {
     abort: AbortHandle,
 }
 
-/// When the next interval ends.
-struct Sweep {
+/// The ends of intervals.
+struct Times {
     interval: Duration,
     at: Instant,
 }
@@ -44,15 +45,11 @@ where
     K: Clone + Debug + Send + Sync + 'static,
 {
     pub(crate) fn new(core: Arc<Core<K>>, interval: Duration, probes: Option<Probes<K>>) -> Self {
-        let now = Instant::now();
-        let sweep = Sweep {
-            interval,
-            at: later(now, interval),
-        };
         Self {
             core,
             probes,
-            sweep,
+            sweep: Times::new(interval),
+            tick: Times::new(TICK),
             running: JoinSet::new(),
             under_way: HashMap::new(),
         }
@@ -61,7 +58,7 @@ where
     pub(crate) async fn run(mut self) {
         loop {
             let now = Instant::now();
-            if self.core.clock().is_wanted() {
+            if self.tick.is_due(now) {
                 self.core.clock().tick(now);
             }
             let due = self.sweep.is_due(now);
@@ -73,12 +70,12 @@ where
             });
             self.tell();
             self.probe(now);
-            self.wait(now).await;
+            self.wait().await;
         }
     }
 
-    async fn wait(&mut self, now: Instant) {
-        let next = self.next(now);
+    async fn wait(&mut self) {
+        let next = self.next();
         let core = Arc::clone(&self.core);
         tokio::select! {
             () = core.changed.notified() => {}
@@ -88,13 +85,13 @@ where
     }
 
     /// When there is something to do.
-    fn next(&self, now: Instant) -> Instant {
+    fn next(&self) -> Instant {
         let room = self.has_room();
         let due = self.core.look(|fleet| {
             let probe = fleet.probe_due().filter(|_| room);
             fleet.next_due().into_iter().chain(probe).min()
         });
-        let tick = self.core.clock().is_wanted().then(|| now + TICK);
+        let tick = self.core.clock().is_awake().then_some(self.tick.at);
         let times = due.into_iter().chain(tick);
         times.fold(self.sweep.at, Instant::min)
     }
@@ -174,9 +171,16 @@ where
     }
 }
 
-impl Sweep {
-    /// Whether an interval has ended. However many have, they are judged once: what was counted
-    /// meanwhile is all there is to be judged.
+impl Times {
+    fn new(interval: Duration) -> Self {
+        Self {
+            interval,
+            at: later(Instant::now(), interval),
+        }
+    }
+
+    /// Whether an interval has ended. However many have, that is so once: those that were missed do
+    /// not come as a burst.
     fn is_due(&mut self, now: Instant) -> bool {
         if now < self.at {
             return false;

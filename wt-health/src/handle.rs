@@ -2,13 +2,14 @@ use std::sync::Arc;
 
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::call::Own;
 use crate::cell::Cell;
 use crate::judge::Judge;
 
 /// What all who have one backend share; the backend is had as long as it is.
 #[derive(Debug)]
 pub(crate) struct Handle {
-    pub(crate) cell: Arc<Cell>,
+    pub(crate) own: Arc<Own>,
     number: u64,
     pub(crate) judge: Arc<dyn Judge>,
     _alive: Alive,
@@ -20,16 +21,21 @@ pub(crate) type Alive = Arc<AbortOnDropHandle<()>>;
 impl Handle {
     pub(crate) fn new(cell: Arc<Cell>, number: u64, judge: Arc<dyn Judge>, alive: &Alive) -> Self {
         Self {
-            cell,
+            own: Arc::new(Own(cell)),
             number,
             judge,
             _alive: Arc::clone(alive),
         }
     }
+
+    #[inline]
+    pub(crate) fn cell(&self) -> &Arc<Cell> {
+        &self.own.0
+    }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.judge.release(self.cell.id, self.number);
+        self.judge.release(self.cell().id, self.number);
     }
 }

@@ -21,8 +21,8 @@ pub(crate) trait Judge: Send + Sync + Debug {
     /// A call of a proving epoch was answered.
     fn proved(&self, id: Id, epoch: u32, success: bool);
 
-    /// Somebody reads the clock from now on.
-    fn want_clock(&self);
+    /// Somebody reads the clock, and it sleeps; gives the time.
+    fn wake_clock(&self) -> u64;
 
     /// Nobody has the backend any more, by this handle.
     fn release(&self, id: Id, handle: u64);

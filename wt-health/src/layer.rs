@@ -51,9 +51,6 @@ impl<C> HealthLayer<C> {
     /// may be taken to have lasted so much longer than it has.
     #[must_use]
     pub fn overdue(mut self, overdue: Option<Duration>) -> Self {
-        if overdue.is_some() {
-            self.handle.judge.want_clock();
-        }
         self.overdue = overdue;
         self
     }

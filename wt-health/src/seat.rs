@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::call::Call;
+use crate::call::{Call, Own};
 use crate::cell::Cell;
 use crate::handle::Handle;
 use crate::judge::Place;
@@ -12,6 +12,10 @@ use crate::judge::Place;
 #[derive(Debug)]
 pub(crate) struct Seat {
     handle: Arc<Handle>,
+    /// The backend's at first, and of its own once it is called again: who makes one call only
+    /// needs none.
+    own: Arc<Own>,
+    called: Called,
     /// Something else than nothing only at a gate that is not open.
     place: Place,
 }
@@ -19,7 +23,9 @@ pub(crate) struct Seat {
 impl Seat {
     pub(crate) fn new(handle: Arc<Handle>) -> Self {
         Self {
+            own: Arc::clone(&handle.own),
             handle,
+            called: Called::Never,
             place: Place::None,
         }
     }
@@ -42,28 +48,45 @@ impl Seat {
         } else {
             self.spend()
         };
-        Call::new(&self.handle.cell, permit, overdue)
+        if self.called != Called::Again {
+            self.settle();
+        }
+        Call::new(&self.own, permit, overdue)
     }
 
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
-        self.handle.cell.gate().is_open()
+        self.handle.cell().gate().is_open()
     }
 
     pub(crate) fn cell(&self) -> &Cell {
-        &self.handle.cell
+        self.handle.cell()
+    }
+
+    #[cold]
+    fn settle(&mut self) {
+        self.called = match self.called {
+            Called::Never => Called::Once,
+            Called::Once | Called::Again => {
+                let cell = Arc::clone(self.handle.cell());
+                self.own = Arc::new(Own(cell));
+                Called::Again
+            }
+        };
     }
 
     #[cold]
     fn poll_admit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let handle = &self.handle;
-        handle.judge.poll_admit(handle.cell.id, &mut self.place, cx)
+        handle
+            .judge
+            .poll_admit(handle.cell().id, &mut self.place, cx)
     }
 
     #[cold]
     fn leave(&mut self) {
         let place = mem::take(&mut self.place);
-        self.handle.judge.leave(self.handle.cell.id, place);
+        self.handle.judge.leave(self.handle.cell().id, place);
     }
 
     /// The permit for the proving call, if this one is that.
@@ -74,9 +97,16 @@ impl Seat {
             return None;
         };
         self.place = Place::None;
-        self.handle.judge.called(self.handle.cell.id, permit);
+        self.handle.judge.called(self.handle.cell().id, permit);
         Some(permit)
     }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Called {
+    Never,
+    Once,
+    Again,
 }
 
 /// A clone waits for itself, and may make no proving call that another one may.

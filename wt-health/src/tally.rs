@@ -6,7 +6,10 @@ use std::ops::AddAssign;
 use super::atomic::{AtomicU64, Ordering};
 
 /// Each word stands for itself alone, so no order between them is needed.
+///
+/// It has a cache line of its own: what is only read is elsewhere.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 pub(crate) struct Tally {
     successes: AtomicU64,
     failures: AtomicU64,

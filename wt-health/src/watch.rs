@@ -56,7 +56,7 @@ impl Watch {
         let mut receiver = entry.ended.subscribe();
         // What is told later may have happened before.
         let since = core.changes();
-        let already = core.look(|fleet| fleet.get(handle.cell.id).and_then(already));
+        let already = core.look(|fleet| fleet.get(handle.cell().id).and_then(already));
         let ended = async move {
             if let Some(already) = already {
                 return already;

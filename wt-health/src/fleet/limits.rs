@@ -65,32 +65,13 @@ fn take(trial: &mut Trial, step: Step) {
             }
         }
         Step::Release(backend) => trial.release(backend),
-        Step::Force(backend, force) => {
-            let (id, now) = (trial.ids[backend], trial.now);
-            let mut actions = crate::fleet::Actions::default();
-            trial.fleet.force(id, force, now, &mut actions);
-        }
+        Step::Force(backend, force) => trial.force(backend, force),
         Step::Probe(backend, passes) => {
             let record = trial.fleet.get(trial.ids[backend]);
             let due = record.and_then(|record| record.due);
             // Only if it is its turn.
             if due.is_some() && due == trial.fleet.probe_due() {
-                let started = trial.fleet.next_probe(due.unwrap().max(trial.now));
-                if let Some(start) = started {
-                    let found = crate::fleet::Found {
-                        id: start.id,
-                        number: start.number,
-                        began: trial.now,
-                        result: if passes {
-                            Ok(())
-                        } else {
-                            Err(std::sync::Arc::new(probe::ProbeError::TimedOut))
-                        },
-                    };
-                    let now = trial.now;
-                    let mut actions = crate::fleet::Actions::default();
-                    trial.fleet.probed(found, now, &mut actions);
-                }
+                trial.probe(backend, passes);
             }
         }
         Step::Pass(seconds) => trial.pass(Duration::from_secs(seconds)),
@@ -292,11 +273,7 @@ fn what_an_operator_keeps_out_stays_out_in_a_panic() {
         ..Rules::default()
     };
     let mut trial = Trial::new(rules, 4);
-    let mut actions = crate::fleet::Actions::default();
-    let (id, now) = (trial.ids[3], trial.now);
-    trial
-        .fleet
-        .force(id, Some(Override::Drain), now, &mut actions);
+    trial.force(3, Some(Override::Drain));
 
     (0..3).for_each(|backend| eject(&mut trial, backend));
 

@@ -18,7 +18,6 @@ use crate::gate::{Gate, Mode};
 use crate::judge::{Id, Place};
 use crate::probe::Initial;
 use crate::proof::{PATIENCE, Proof};
-use crate::tally::Counts;
 
 /// All backends of a monitor, and who of them is out.
 ///
@@ -36,8 +35,6 @@ pub(crate) struct Fleet<T> {
     /// When probes are due.
     pub(crate) probes: Agenda,
     pub(crate) serial: u64,
-    /// What was counted, for the sweep.
-    pub(crate) counted: Vec<(usize, Counts)>,
 }
 
 impl<T: Clone> Fleet<T> {
@@ -52,7 +49,6 @@ impl<T: Clone> Fleet<T> {
             proving: BTreeSet::new(),
             probes: Agenda::default(),
             serial: 0,
-            counted: Vec::new(),
         }
     }
 

@@ -35,13 +35,6 @@ fn passive_active() -> Trial {
     trial(Combine::PassiveEjectsActiveRestores, exact())
 }
 
-fn force(trial: &mut Trial, force: Option<Override>) -> Actions<usize> {
-    let mut actions = Actions::default();
-    let (id, now) = (trial.ids[0], trial.now);
-    assert!(trial.fleet.force(id, force, now, &mut actions));
-    actions
-}
-
 #[test]
 fn by_default_probes_let_back_in_before_the_time() {
     let mut trial = passive_active();
@@ -301,15 +294,15 @@ fn one_that_nobody_has_is_not_probed() {
 #[test]
 fn an_operator_has_the_last_word() {
     let mut trial = passive_active();
-    force(&mut trial, Some(Override::Down));
+    trial.force(0, Some(Override::Down));
     assert!(!trial.is_open(0));
-    force(&mut trial, Some(Override::Drain));
+    trial.force(0, Some(Override::Drain));
     assert!(!trial.is_open(0));
 
-    force(&mut trial, Some(Override::Up));
+    trial.force(0, Some(Override::Up));
     trial.calls(0, 10, Outcome::Failure);
     assert!(trial.is_open(0) && trial.is_up(0));
-    force(&mut trial, None);
+    trial.force(0, None);
     assert!(trial.is_open(0));
 
     trial.calls(0, 1, Outcome::Failure);
@@ -323,11 +316,11 @@ fn one_that_is_overridden_while_it_is_ejected_goes_on_from_there() {
     let mut place = Place::None;
     assert!(trial.admit(0, &mut place).is_pending());
 
-    let actions = force(&mut trial, Some(Override::Up));
+    trial.force(0, Some(Override::Up));
 
-    assert_eq!(actions.wakers.len(), 1);
+    assert_eq!(trial.woken(), 1);
     assert!(trial.is_open(0));
-    force(&mut trial, None);
+    trial.force(0, None);
     assert!(!trial.is_open(0) && trial.is_ejected(0));
 }
 
@@ -335,12 +328,12 @@ fn one_that_is_overridden_while_it_is_ejected_goes_on_from_there() {
 fn maintenance_stops_probes_and_a_drain_does_not() {
     let mut trial = passive_active();
     trial.probes(0, "+++");
-    force(&mut trial, Some(Override::Drain));
+    trial.force(0, Some(Override::Drain));
     trial.probes(0, "+");
 
-    force(&mut trial, Some(Override::Down));
+    trial.force(0, Some(Override::Down));
     assert_eq!(trial.fleet.probe_due(), None);
-    force(&mut trial, None);
+    trial.force(0, None);
 
     assert!(trial.fleet.probe_due().is_some());
 }

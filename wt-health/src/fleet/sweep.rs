@@ -9,39 +9,42 @@ use crate::tally::Counts;
 impl<T: Clone> Fleet<T> {
     /// Judges the interval that ends now.
     pub(crate) fn sweep(&mut self, now: Instant, actions: &mut Actions<T>) {
-        self.count(now);
-        self.eject_outliers(now, actions);
-        self.age(now, actions);
+        let (counted, aging) = self.count(now);
+        self.eject_outliers(&counted, now, actions);
+        self.age(aging, now, actions);
         self.settle(actions);
     }
 
-    /// Takes what was counted of each.
-    fn count(&mut self, now: Instant) {
-        self.counted.clear();
+    /// Takes what was counted of each: that of those to be judged, and those who are to age.
+    fn count(&mut self, now: Instant) -> (Counted, Vec<Aging>) {
+        let mut counted = Counted::default();
+        let mut aging = Vec::new();
         for (place, record) in &mut self.records {
             let counts = record.take_counts();
             record.suspect = None;
             if !counts.is_empty() {
                 record.used = now;
             }
-            self.counted.push((place, counts));
+            // A backend that nobody has is neither judged nor compared with.
+            let up = matches!(record.phase, Phase::Up);
+            if record.is_had() && up {
+                counted.places.push(place);
+                counted.counts.push(counts);
+            }
+            if !record.is_had() || !up || record.multiplier > 0 {
+                let called = !counts.is_empty();
+                aging.push(Aging { place, called });
+            }
         }
+        (counted, aging)
     }
 
-    fn eject_outliers(&mut self, now: Instant, actions: &mut Actions<T>) {
-        // A backend that nobody has is neither judged nor compared with.
-        let had = self.counted.iter().filter(|(place, _)| {
-            let record = self.records.get(*place);
-            record.is_some_and(|record| record.is_had() && matches!(record.phase, Phase::Up))
-        });
-        let (places, counts): (Vec<_>, Vec<Counts>) = had.copied().unzip();
+    fn eject_outliers(&mut self, counted: &Counted, now: Instant, actions: &mut Actions<T>) {
         let rng = &mut self.rng;
-        let outliers = self
-            .rules
-            .outlier
-            .outliers(&counts, |below| rng.u8(..below));
+        let outlier = &self.rules.outlier;
+        let outliers = outlier.outliers(&counted.counts, |below| rng.u8(..below));
         for (place, reason) in outliers {
-            let Some(id) = self.records.get(places[place]).map(|record| record.id) else {
+            let Some(id) = self.id_at(counted.places[place]) else {
                 continue;
             };
             if !self.accuse(id, reason, now, actions)
@@ -54,36 +57,48 @@ impl<T: Clone> Fleet<T> {
 
     /// Lets the multipliers of those decay that are not ejected, lets in whom nobody asks to prove,
     /// and forgets those of whom there is nothing to be remembered.
-    fn age(&mut self, now: Instant, actions: &mut Actions<T>) {
+    fn age(&mut self, aging: Vec<Aging>, now: Instant, actions: &mut Actions<T>) {
         let interval = self.rules.outlier.interval;
-        let mut unasked: Vec<Id> = Vec::new();
-        let mut past = Vec::new();
-        for index in 0..self.counted.len() {
-            let (place, counts) = self.counted[index];
+        for Aging { place, called } in aging {
             let Some(record) = self.records.get_mut(place) else {
                 continue;
             };
             match record.phase {
                 Phase::Up if record.multiplier > 0 => record.multiplier -= 1,
                 Phase::Proving(proof) if !proof.was_asked() && proof.since + interval <= now => {
-                    unasked.push(record.id);
+                    let id = record.id;
+                    self.restore(id, actions);
                 }
-                _ if record.is_past(counts) => past.push(place),
+                _ if !called && record.is_past() => {
+                    actions.forgotten.push(self.records.remove(place).tag);
+                }
                 _ => {}
             }
         }
-        for id in unasked {
-            self.restore(id, actions);
-        }
-        for place in past {
-            actions.forgotten.push(self.records.remove(place).tag);
-        }
+    }
+
+    fn id_at(&self, place: usize) -> Option<Id> {
+        self.records.get(place).map(|record| record.id)
     }
 }
 
+/// What was counted, by places: two rows, since one of them is looked at several times.
+#[derive(Debug, Default)]
+struct Counted {
+    places: Vec<usize>,
+    counts: Vec<Counts>,
+}
+
+/// One whose state changes as time passes.
+struct Aging {
+    place: usize,
+    called: bool,
+}
+
 impl<T> Record<T> {
-    fn is_past(&self, counts: Counts) -> bool {
+    /// Whether it may be forgotten.
+    fn is_past(&self) -> bool {
         let innocent = matches!(self.phase, Phase::Up | Phase::Unproven);
-        !self.is_had() && innocent && self.force.is_none() && counts.is_empty()
+        !self.is_had() && innocent && self.force.is_none()
     }
 }

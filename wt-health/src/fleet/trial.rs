@@ -12,6 +12,7 @@ use crate::classify::Outcome;
 use crate::clock::Clock;
 use crate::event::Reason;
 use crate::fleet::{Actions, Change, Fleet, Found, Phase, Rules};
+use crate::force::Override;
 use crate::judge::{Id, Judge, Place};
 use crate::probe::ProbeError;
 
@@ -64,6 +65,11 @@ impl Trial {
     pub(crate) fn release(&mut self, backend: usize) {
         self.fleet
             .release(self.ids[backend], Some(1), &mut self.actions);
+    }
+
+    pub(crate) fn force(&mut self, backend: usize, force: Option<Override>) {
+        let id = self.ids[backend];
+        self.fleet.force(id, force, self.now, &mut self.actions);
     }
 
     /// So many calls that are made and answered now.
@@ -123,7 +129,10 @@ impl Trial {
         let due = self.fleet.get(id).unwrap().due.expect("a probe is due");
         let waited = due.saturating_duration_since(self.now);
         self.pass(waited);
-        let start = self.fleet.next_probe(self.now).expect("a probe is due");
+        let Some(start) = self.fleet.next_probe(self.now) else {
+            // Nobody has asked for it for long.
+            return waited;
+        };
         assert_eq!(start.id, id, "another one's probe is due");
         let result = if passes {
             Ok(())
@@ -212,6 +221,8 @@ impl Judge for Nobody {
     fn give_back(&self, _: Id, _: u64) {}
     fn failed(&self, _: Id, _: u32) {}
     fn proved(&self, _: Id, _: u32, _: bool) {}
-    fn want_clock(&self) {}
+    fn wake_clock(&self) -> u64 {
+        0
+    }
     fn release(&self, _: Id, _: u64) {}
 }
