@@ -1,7 +1,5 @@
 //! The outcomes of a backend's calls, counted by all who make them.
 
-use std::ops::AddAssign;
-
 // The crate root's: std's in the crate, loom's in its test.
 use super::atomic::{AtomicU64, Ordering};
 
@@ -18,7 +16,7 @@ pub(crate) struct Tally {
     streak: AtomicU64,
 }
 
-/// What was counted since it was last taken.
+/// How many outcomes there have been.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) successes: u64,
@@ -70,17 +68,8 @@ impl Tally {
         }
     }
 
-    /// What has been counted; each outcome is taken once.
-    pub(crate) fn take(&self) -> Counts {
-        Counts {
-            successes: take(&self.successes),
-            failures: take(&self.failures),
-            ignored: take(&self.ignored),
-        }
-    }
-
-    /// What has been counted and not been taken.
-    pub(crate) fn peek(&self) -> Counts {
+    /// What has been counted in all.
+    pub(crate) fn read(&self) -> Counts {
         Counts {
             successes: self.successes.load(Ordering::Relaxed),
             failures: self.failures.load(Ordering::Relaxed),
@@ -108,29 +97,21 @@ impl Tally {
 }
 
 impl Counts {
+    /// What has been counted since.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            successes: self.successes.wrapping_sub(before.successes),
+            failures: self.failures.wrapping_sub(before.failures),
+            ignored: self.ignored.wrapping_sub(before.ignored),
+        }
+    }
+
     pub(crate) fn calls(self) -> u64 {
         self.successes + self.failures
     }
 
     pub(crate) fn is_empty(self) -> bool {
         self == Self::default()
-    }
-}
-
-impl AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        self.successes += other.successes;
-        self.failures += other.failures;
-        self.ignored += other.ignored;
-    }
-}
-
-/// A word that is zero already, as most are in a sweep, is only looked at.
-fn take(word: &AtomicU64) -> u64 {
-    if word.load(Ordering::Relaxed) == 0 {
-        0
-    } else {
-        word.swap(0, Ordering::Relaxed)
     }
 }
 

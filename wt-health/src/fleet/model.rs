@@ -250,10 +250,10 @@ impl<T: Clone> Fleet<T> {
         }
         record.used = now;
         if success {
-            record.totals.counts.successes += 1;
+            record.cell.tally.success(epoch);
             self.restore(id, actions);
         } else {
-            record.totals.counts.failures += 1;
+            record.cell.tally.failure(epoch);
             self.eject(id, Reason::Proof, now, actions);
         }
         self.settle(actions);

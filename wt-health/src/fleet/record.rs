@@ -20,6 +20,8 @@ pub(crate) struct Record<T> {
     pub(crate) tag: T,
     pub(crate) id: Id,
     pub(crate) cell: Arc<Cell>,
+    /// What its calls had come to when that was last asked.
+    counted: Counts,
     /// The handle by which somebody has it.
     pub(crate) holder: Option<u64>,
     pub(crate) phase: Phase,
@@ -59,10 +61,9 @@ pub(crate) struct Ejection {
     pub(crate) reason: Reason,
 }
 
-/// What it has come to in all.
+/// What it has come to in all, its calls apart.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Totals {
-    pub(crate) counts: Counts,
     pub(crate) ejections: u64,
     pub(crate) probes_passed: u64,
     pub(crate) probes_failed: u64,
@@ -85,6 +86,7 @@ impl<T> Record<T> {
             tag,
             id: cell.id,
             cell,
+            counted: Counts::default(),
             holder: None,
             phase,
             multiplier: 0,
@@ -155,10 +157,11 @@ impl<T> Record<T> {
         }
     }
 
-    /// Takes what was counted into the totals.
+    /// What has been counted since this was asked last.
     pub(crate) fn take_counts(&mut self) -> Counts {
-        let counts = self.cell.tally.take();
-        self.totals.counts += counts;
+        let now = self.cell.tally.read();
+        let counts = now.since(self.counted);
+        self.counted = now;
         counts
     }
 

@@ -44,8 +44,7 @@ pub struct BackendSnapshot {
 impl BackendSnapshot {
     pub(crate) fn of<T>(record: &Record<T>, combine: Combine) -> Self {
         let gate = record.cell.gate();
-        let mut counts = record.totals.counts;
-        counts += record.cell.tally.peek();
+        let counts = record.cell.tally.read();
         Self {
             state: State::of(record, combine),
             force: record.force,
