@@ -66,7 +66,7 @@ impl Call {
         self.end(if is_overdue {
             Outcome::Failure
         } else {
-            Outcome::Ignored
+            Outcome::Ignore
         });
     }
 

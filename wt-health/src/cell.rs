@@ -63,10 +63,10 @@ impl Cell {
         match (gate.mode(), outcome) {
             (Mode::Counting, Outcome::Success) => self.tally.success(epoch),
             (Mode::Counting, Outcome::Failure) => self.failure(epoch),
-            (Mode::Counting, Outcome::Ignored) => self.tally.ignored(),
+            (Mode::Counting, Outcome::Ignore) => self.tally.ignored(),
             (Mode::Proving, Outcome::Success) => self.proved(epoch, true),
             (Mode::Proving, Outcome::Failure) => self.proved(epoch, false),
-            (Mode::Proving, Outcome::Ignored) | (Mode::Ignoring, _) => {}
+            (Mode::Proving, Outcome::Ignore) | (Mode::Ignoring, _) => {}
         }
     }
 

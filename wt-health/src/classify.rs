@@ -13,8 +13,8 @@ pub enum Outcome {
     Success,
     /// The backend failed.
     Failure,
-    /// Nothing: the call never reached the backend, for one.
-    Ignored,
+    /// It says nothing: the call never reached the backend, for one.
+    Ignore,
 }
 
 /// Says what the outcome of a call says about its backend; any `Fn(Result<&R, &E>) -> Outcome`.
@@ -38,13 +38,13 @@ where
 /// A boxed error is `Overloaded` if it or one of its causes is.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
-pub struct ErrIsFailure;
+pub struct ByError;
 
-impl<R, E: 'static> Classify<R, E> for ErrIsFailure {
+impl<R, E: 'static> Classify<R, E> for ByError {
     fn classify(&self, result: Result<&R, &E>) -> Outcome {
         match result {
             Ok(_) => Outcome::Success,
-            Err(error) if is_overloaded(error) => Outcome::Ignored,
+            Err(error) if is_overloaded(error) => Outcome::Ignore,
             Err(_) => Outcome::Failure,
         }
     }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     fn class<E: 'static>(error: &E) -> Outcome {
-        ErrIsFailure.classify(Err::<&(), _>(error))
+        ByError.classify(Err::<&(), _>(error))
     }
 
     #[test]
@@ -83,16 +83,16 @@ mod tests {
         #[error("shed")]
         struct Shed(#[source] Overloaded);
 
-        assert_eq!(class(&Overloaded::new()), Outcome::Ignored);
-        assert_eq!(class(&BoxError::from(Overloaded::new())), Outcome::Ignored);
+        assert_eq!(class(&Overloaded::new()), Outcome::Ignore);
+        assert_eq!(class(&BoxError::from(Overloaded::new())), Outcome::Ignore);
         let caused = BoxError::from(Shed(Overloaded::new()));
-        assert_eq!(class(&caused), Outcome::Ignored);
+        assert_eq!(class(&caused), Outcome::Ignore);
     }
 
     #[test]
     fn answers_are_successes() {
         let result: Result<&(), &&str> = Ok(&());
 
-        assert_eq!(ErrIsFailure.classify(result), Outcome::Success);
+        assert_eq!(ByError.classify(result), Outcome::Success);
     }
 }

@@ -9,7 +9,7 @@ use pin_project::pin_project;
 use tower::discover::{Change, Discover};
 use tower_layer::Layer;
 
-use crate::classify::ErrIsFailure;
+use crate::classify::ByError;
 use crate::monitor::Monitor;
 use crate::service::Health;
 
@@ -18,7 +18,7 @@ use crate::service::Health;
 ///
 /// It is a [`Discover`] itself, whatever balancer stands on it.
 #[pin_project]
-pub struct HealthDiscover<D: Discover, C = ErrIsFailure> {
+pub struct HealthDiscover<D: Discover, C = ByError> {
     #[pin]
     discover: D,
     monitor: Monitor<D::Key>,
@@ -31,7 +31,7 @@ impl<D: Discover> HealthDiscover<D> {
         Self {
             discover,
             monitor,
-            classify: ErrIsFailure,
+            classify: ByError,
             overdue: None,
         }
     }

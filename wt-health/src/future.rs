@@ -5,12 +5,12 @@ use std::task::{Context, Poll, ready};
 use pin_project::pin_project;
 
 use crate::call::Call;
-use crate::classify::{Classify, ErrIsFailure};
+use crate::classify::{ByError, Classify};
 
 /// The future of a [`Health`](crate::Health).
 #[must_use = "futures do nothing unless polled"]
 #[pin_project]
-pub struct ResponseFuture<F, C = ErrIsFailure> {
+pub struct ResponseFuture<F, C = ByError> {
     #[pin]
     future: F,
     call: Call,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tower_layer::Layer;
 
-use crate::classify::ErrIsFailure;
+use crate::classify::ByError;
 use crate::handle::Handle;
 use crate::seat::Seat;
 use crate::service::Health;
@@ -14,7 +14,7 @@ use crate::service::Health;
 ///
 /// Clones, and the services that it makes, are of the same backend.
 #[derive(Clone)]
-pub struct HealthLayer<C = ErrIsFailure> {
+pub struct HealthLayer<C = ByError> {
     handle: Arc<Handle>,
     classify: C,
     overdue: Option<Duration>,
@@ -24,7 +24,7 @@ impl HealthLayer {
     pub(crate) fn new(handle: Arc<Handle>) -> Self {
         Self {
             handle,
-            classify: ErrIsFailure,
+            classify: ByError,
             overdue: None,
         }
     }
@@ -33,7 +33,7 @@ impl HealthLayer {
 impl<C> HealthLayer<C> {
     /// Sets what the outcome of a call says about the backend: a
     /// [`Classify`](crate::Classify), any `Fn(Result<&R, &E>) -> Outcome` for one. Default:
-    /// [`ErrIsFailure`].
+    /// [`ByError`].
     #[must_use]
     pub fn classify<N>(self, classify: N) -> HealthLayer<N> {
         HealthLayer {

@@ -1,4 +1,122 @@
 //! Takes a failing backend out of rotation, and lets it back in: a tower layer.
+//!
+//! For clients that have several backends of any tower service to choose from, under any balancer
+//! that knows tower's contract. Not for a limit on calls, nor for retries: there are other layers
+//! for these, above a balancer; this one is below it, once for each backend.
+//!
+//! ```text
+//!              calls fail: five in a row, or more often than others do
+//!   ┌── Up ───────────────────────────────────────────────────► Ejected ◄──────┐
+//!   │   ▲ ▲   all calls pass                          no call passes │         │
+//!   │   │ └───────── probes succeed, twice in a row ────────────────┤         │ it fails:
+//!   │   │                                             time is over   │         │ for longer
+//!   │   └── it succeeds ── Proving: one call passes ◄────────────────┘         │
+//!   │                          └────────────────────────────────────────────────┘
+//!   └── probes fail, three in a row ──► Down, where probes may eject ── they succeed ──► Up
+//! ```
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use tower::timeout::TimeoutLayer;
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use wt_health::Monitor;
+//! use wt_health::snapshot::State;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), tower::BoxError> {
+//! let monitor = Monitor::new();
+//! let backend = |key: &'static str| {
+//!     ServiceBuilder::new()
+//!         .layer(monitor.layer(key))
+//!         .layer(TimeoutLayer::new(Duration::from_secs(1)))
+//!         .service(service_fn(move |question: &'static str| {
+//!             let broken = key == "broken";
+//!             async move { if broken { Err("no") } else { Ok(question.len()) } }
+//!         }))
+//! };
+//! let (well, broken) = (backend("well"), backend("broken"));
+//!
+//! assert_eq!(well.clone().oneshot("which way?").await?, 10);
+//! for _ in 0..5 {
+//!     assert!(broken.clone().oneshot("which way?").await.is_err());
+//! }
+//! assert!(well.is_open() && !broken.is_open());
+//! assert!(matches!(monitor.state(&"broken"), Some(State::Ejected { .. })));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! With a balancer on it, [`Monitor::discover`] gives each discovered service its layer; a layer
+//! by hand goes where services are made of targets.
+//!
+//! # How it decides
+//!
+//! **Calls.** What the outcome of a call says is a [`Classify`]'s to say; by default an error is a
+//! failure, so that a timeout *below* the layer is one. By [`Outlier`](outlier::Outlier), a backend
+//! is ejected for 30 s when five calls in a row fail, at once; or when, at the end of an interval of
+//! 10 s, its success rate is far below the others', or 85 % of its calls failed: these two, their
+//! defaults, and what follows are those of
+//! [gRFC A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md). The next
+//! ejection is longer, up to 300 s, and each interval without one makes that shorter again. No more
+//! than 10 % are ejected at any time, though one always may be.
+//!
+//! **Proof.** When the time of an ejection is over, one call passes. If it succeeds, all may pass;
+//! if it fails, the backend is ejected for longer; if it is given up, or not made within a second,
+//! or not answered for 30 s, another one may pass.
+//!
+//! **Probes.** By [`Probes`](probe::Probes), backends are probed beside all calls, every 30 s, or
+//! every second after a change; two in a row that succeed, or three that fail, are a verdict. Who
+//! has the last word is [`Combine`]'s to say: by default calls eject, and probes let back in.
+//!
+//! **Operators.** [`Monitor::set_override`] goes before all verdicts.
+//!
+//! **Panic.** When more than half of the backends are out, and more than one, all are in rotation
+//! ([`MonitorBuilder::panic_threshold`]).
+//!
+//! # Semantics
+//!
+//! **Readiness.** A [`Health`] is `Pending` while its backend is out of rotation, with a waker that
+//! is woken when that ends; otherwise it is as ready as the service below, which is not asked
+//! before. One that was ready may call whatever has happened since. Errors are the service's own;
+//! one of its readiness is judged as that of a call is.
+//!
+//! **Cancellation.** A call whose future is dropped says nothing, unless calls may be
+//! [overdue](HealthLayer::overdue); if it was to prove the backend, another one may. Calls that were
+//! made before an ejection say nothing during and after it.
+//!
+//! **Clone.** Clones of a service are of the same backend, and each waits for itself. Clones of a
+//! [`Monitor`] are of the same fleet.
+//!
+//! **Keys.** A backend belongs to the fleet, and is probed, while anybody has its layer, a service
+//! of it, or a [`Watch`]; a call that is under way does not count. What is known of it stays with
+//! its key until there is nothing left to be remembered: no ejection, no multiplier, no override,
+//! and no call for an interval.
+//!
+//! **Runtime.** A monitor is a task of the tokio runtime in which it was made. It ends, with all
+//! probes under way, when the last handle is dropped.
+//!
+//! **Tracing.** What happens to backends is an event of `tracing`, at the level `WARN` where one is
+//! taken out or all panic, `DEBUG` otherwise. Calls are none. [`Monitor::subscribe`] tells the same
+//! to programs, and [`Monitor::snapshot`] how things are.
+//!
+//! **Cost.** A call that succeeds takes no lock, reads no clock, and allocates nothing, but for a
+//! few bytes when a service is called for the second time. While nothing happens, the task wakes
+//! at the end of each interval, and for probes.
+//!
+//! # Design
+//!
+//! - An ejected backend is `Pending`, not an error: a balancer passes it by, and does not drop it. A
+//!   timer wakes those who wait, so that nobody has to ask again and again.
+//! - What is asked of all at once, as a limit is, is decided by one value under one lock, which has
+//!   neither clock nor task. What each call does is a few words that are counted without.
+//! - Success rates are compared as A50 does, and [fewer failures than
+//!   10 %](outlier::SuccessRate::tolerance) are no reason: of backends that fail alike by chance,
+//!   one is always the worst.
+//! - A row of failures needs no number of calls to be sure, and finds a dead backend by five calls;
+//!   A50 leaves it out, since a busy backend with one failure in a hundred has it once in years.
+//! - The number of one proving call is what a backend that is not well can bear. The permit for it
+//!   is lent, since a balancer may hold a service that is ready for as long as it likes.
 
 mod builder;
 mod call;
@@ -35,7 +153,7 @@ mod watch;
 use std::sync::atomic;
 
 pub use builder::MonitorBuilder;
-pub use classify::{Classify, ErrIsFailure, Outcome};
+pub use classify::{ByError, Classify, Outcome};
 pub use combine::Combine;
 pub use discover::HealthDiscover;
 pub use force::Override;
@@ -44,3 +162,8 @@ pub use layer::HealthLayer;
 pub use monitor::Monitor;
 pub use service::Health;
 pub use watch::{Ended, Watch};
+
+/// The README's example is a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

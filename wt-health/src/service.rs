@@ -5,13 +5,13 @@ use std::time::Duration;
 use tower::load::Load;
 use tower_service::Service;
 
-use crate::classify::{Classify, ErrIsFailure};
+use crate::classify::{ByError, Classify};
 use crate::future::ResponseFuture;
 use crate::seat::Seat;
 
 /// One backend, if it is not ejected; see the [crate docs](crate).
 #[derive(Clone)]
-pub struct Health<S, C = ErrIsFailure> {
+pub struct Health<S, C = ByError> {
     inner: S,
     seat: Seat,
     classify: C,

@@ -35,7 +35,7 @@ async fn ejections(outlier: Outlier, total: u32, per_interval: u32, errors: f64)
         }
     }
     let backends = monitor.snapshot().backends;
-    backends.iter().map(|(_, backend)| backend.ejections).sum()
+    backends.iter().map(|backend| backend.ejections).sum()
 }
 
 #[tokio::test(start_paused = true)]

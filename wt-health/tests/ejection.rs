@@ -142,7 +142,7 @@ async fn ejections_grow_to_the_longest_and_shrink_again() {
     service.ready().await.unwrap().call(()).await.unwrap();
     pass(105 * SECOND).await;
 
-    assert_eq!(monitor.snapshot().backends[0].1.multiplier, 0);
+    assert_eq!(monitor.snapshot().backends[0].multiplier, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,7 +171,7 @@ async fn calls_that_are_given_up_eject_nobody() {
 
     assert_ready_ok!(poll(&mut service));
     let snapshot = monitor.snapshot();
-    let backend = &snapshot.backends[0].1;
+    let backend = &snapshot.backends[0];
     assert_eq!((backend.failures, backend.ignored), (0, 1000));
 }
 
@@ -287,7 +287,7 @@ async fn late_answers_from_before_an_ejection_do_not_count_after_it() {
     }
 
     assert_eq!(monitor.state(&"a"), Some(State::Up));
-    let backend = &monitor.snapshot().backends[0].1;
+    let backend = &monitor.snapshot().backends[0];
     assert_eq!((backend.failures, backend.consecutive_failures), (5, 0));
 }
 
@@ -296,7 +296,7 @@ async fn a_classifier_says_what_a_failure_is() {
     let monitor = strict().build();
     let classify = |result: Result<&u32, &Failed>| match result {
         Ok(500..) => Outcome::Failure,
-        Ok(429) => Outcome::Ignored,
+        Ok(429) => Outcome::Ignore,
         Ok(_) | Err(_) => Outcome::Success,
     };
     let layer = monitor.layer("a").classify(classify);
@@ -387,7 +387,7 @@ async fn a_jump_of_the_clock_is_one_interval() {
     }
     backend.fail(false);
     service.ready().await.unwrap().call(()).await.unwrap();
-    let multiplier = || monitor.snapshot().backends[0].1.multiplier;
+    let multiplier = || monitor.snapshot().backends[0].multiplier;
     let before = multiplier();
     assert_eq!(before, 5);
 

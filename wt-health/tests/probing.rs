@@ -94,7 +94,7 @@ async fn a_probe_that_panics_has_failed() {
 
     pass(5 * SECOND).await;
 
-    let backend = &monitor.snapshot().backends[0].1;
+    let backend = &monitor.snapshot().backends[0];
     assert_eq!(backend.probes_failed, 3);
     let error = backend.probe_error.as_deref();
     assert!(matches!(error, Some(ProbeError::Panicked)));
@@ -150,9 +150,8 @@ async fn no_more_are_probed_at_once_than_may_be() {
 
     assert_eq!(most.load(Ordering::Relaxed), 5);
     // Whose turn has not come comes before those who have been probed already.
-    let snapshot = monitor.snapshot();
-    let probed = |(_, backend): &(_, wt_health::snapshot::BackendSnapshot)| backend.probes_passed;
-    assert!(snapshot.backends.iter().all(|backend| probed(backend) == 1));
+    let backends = monitor.snapshot().backends;
+    assert!(backends.iter().all(|backend| backend.probes_passed == 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,10 +10,9 @@ use wt_health::snapshot::{BackendSnapshot, Snapshot, State};
 
 use common::{Backend, Key, SECOND, calls, ejected, pass, poll, strict};
 
-fn of(snapshot: &Snapshot<Key>, key: Key) -> BackendSnapshot {
+fn of(snapshot: &Snapshot<Key>, key: Key) -> BackendSnapshot<Key> {
     let mut backends = snapshot.backends.iter();
-    let found = backends.find(|(found, _)| *found == key);
-    found.unwrap().1.clone()
+    backends.find(|backend| backend.key == key).unwrap().clone()
 }
 
 #[tokio::test(start_paused = true)]

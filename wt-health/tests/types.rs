@@ -19,8 +19,8 @@ use wt_health::outlier::{FailurePercentage, Outlier, SuccessRate};
 use wt_health::probe::{ConnectAll, ConnectError, Initial, ProbeError, Probes, TcpConnect};
 use wt_health::snapshot::{BackendSnapshot, Snapshot, State};
 use wt_health::{
-    Combine, Ended, ErrIsFailure, Health, HealthDiscover, HealthLayer, Monitor, MonitorBuilder,
-    Outcome, Override, ResponseFuture, Watch,
+    ByError, Combine, Ended, Health, HealthDiscover, HealthLayer, Monitor, MonitorBuilder, Outcome,
+    Override, ResponseFuture, Watch,
 };
 
 #[test]
@@ -29,9 +29,9 @@ fn handles_may_be_shared_and_cloned() {
 
     handle::<(Monitor<Key>, HealthLayer, Health<Backend>, Probes<Key>)>();
     handle::<(Outlier, SuccessRate, FailurePercentage, TcpConnect)>();
-    handle::<(Combine, Override, Outcome, ErrIsFailure, Initial)>();
+    handle::<(Combine, Override, Outcome, ByError, Initial)>();
     handle::<(Event<Key>, Reason, Ended)>();
-    handle::<(Snapshot<Key>, BackendSnapshot, State)>();
+    handle::<(Snapshot<Key>, BackendSnapshot<Key>, State)>();
 }
 
 #[test]

@@ -69,7 +69,7 @@ async fn sweep(backends: usize) -> f64 {
         advance(10 * SECOND).await;
         yield_now().await;
         figures.push(began.elapsed().as_nanos() as f64 / 1000.0);
-        let backend = &monitor.snapshot().backends[0].1;
+        let backend = &monitor.snapshot().backends[0];
         assert_eq!(backend.successes, 100 * figures.len() as u64);
     }
     median(figures)
@@ -141,7 +141,7 @@ async fn false_ejections() -> u64 {
             }
         }
         let backends = monitor.snapshot().backends;
-        let ejections = backends.iter().map(|(_, backend)| backend.ejections);
+        let ejections = backends.iter().map(|backend| backend.ejections);
         most = most.max(ejections.sum());
     }
     most

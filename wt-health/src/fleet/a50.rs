@@ -249,7 +249,7 @@ fn ignored_outcomes_are_no_calls() {
     trial.calls(0, 5, Outcome::Success);
     trial.calls(1, 5, Outcome::Success);
     trial.calls(2, 2, Outcome::Failure);
-    trial.calls(2, 5, Outcome::Ignored);
+    trial.calls(2, 5, Outcome::Ignore);
 
     trial.sweep();
 

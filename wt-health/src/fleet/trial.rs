@@ -92,7 +92,7 @@ impl Trial {
             return;
         }
         match record.phase {
-            Phase::Proving(_) if outcome != Outcome::Ignored => {
+            Phase::Proving(_) if outcome != Outcome::Ignore => {
                 let success = outcome == Outcome::Success;
                 self.fleet
                     .proved(id, epoch, success, self.now, &mut self.actions);

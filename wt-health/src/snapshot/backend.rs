@@ -11,7 +11,9 @@ use crate::snapshot::State;
 /// What is counted is counted since its key is known.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct BackendSnapshot {
+pub struct BackendSnapshot<K> {
+    /// What it is known by.
+    pub key: K,
     /// What calls and probes say of it.
     pub state: State,
     /// What an operator says of it, which counts more.
@@ -41,11 +43,12 @@ pub struct BackendSnapshot {
     pub probe_error: Option<Arc<ProbeError>>,
 }
 
-impl BackendSnapshot {
-    pub(crate) fn of<T>(record: &Record<T>, combine: Combine) -> Self {
+impl<K> BackendSnapshot<K> {
+    pub(crate) fn of<T>(key: K, record: &Record<T>, combine: Combine) -> Self {
         let gate = record.cell.gate();
         let counts = record.cell.tally.read();
         Self {
+            key,
             state: State::of(record, combine),
             force: record.force,
             in_rotation: gate.is_open(),
@@ -59,6 +62,25 @@ impl BackendSnapshot {
             probes_passed: record.totals.probes_passed,
             probes_failed: record.totals.probes_failed,
             probe_error: record.error.clone(),
+        }
+    }
+
+    pub(crate) fn with<N>(self, key: N) -> BackendSnapshot<N> {
+        BackendSnapshot {
+            key,
+            state: self.state,
+            force: self.force,
+            in_rotation: self.in_rotation,
+            had: self.had,
+            multiplier: self.multiplier,
+            ejections: self.ejections,
+            consecutive_failures: self.consecutive_failures,
+            successes: self.successes,
+            failures: self.failures,
+            ignored: self.ignored,
+            probes_passed: self.probes_passed,
+            probes_failed: self.probes_failed,
+            probe_error: self.probe_error,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::snapshot::{BackendSnapshot, State};
 #[non_exhaustive]
 pub struct Snapshot<K> {
     /// All that are known, in no order.
-    pub backends: Vec<(K, BackendSnapshot)>,
+    pub backends: Vec<BackendSnapshot<K>>,
     /// How many somebody has; the following are of these.
     pub had: usize,
     /// How many are in rotation.
@@ -30,20 +30,25 @@ impl<K: Clone> Snapshot<K> {
     pub(crate) fn of(core: &Core<K>) -> Self {
         let (all, max_ejected, panic) = core.look(|fleet| {
             let combine = fleet.rules.combine;
-            let all: Vec<_> = fleet
-                .records
-                .iter()
-                .map(|(_, record)| {
-                    let backend = BackendSnapshot::of(record, combine);
-                    (Arc::clone(&record.tag), backend)
-                })
+            let records = fleet.records.iter();
+            let all: Vec<_> = records
+                .map(|(_, record)| BackendSnapshot::of(Arc::clone(&record.tag), record, combine))
                 .collect();
             let max_ejected = fleet.rules.outlier.limit(fleet.weight.had);
             (all, max_ejected, fleet.panic)
         });
-        let count = |which: fn(&BackendSnapshot) -> bool| {
-            let had = all.iter().filter(|(_, backend)| backend.had);
-            had.filter(|(_, backend)| which(backend)).count()
+        // Keys are cloned without a lock.
+        let keyed = all.into_iter().map(|backend| {
+            let key = backend.key.key.clone();
+            backend.with(key)
+        });
+        Self::sum(keyed.collect(), max_ejected, panic)
+    }
+
+    fn sum(backends: Vec<BackendSnapshot<K>>, max_ejected: usize, panic: bool) -> Self {
+        let count = |is: fn(&BackendSnapshot<K>) -> bool| {
+            let had = backends.iter().filter(|backend| backend.had);
+            had.filter(|backend| is(backend)).count()
         };
         Self {
             had: count(|_| true),
@@ -57,10 +62,7 @@ impl<K: Clone> Snapshot<K> {
                 matches!(backend.force, Some(Override::Down | Override::Drain))
             }),
             panic,
-            backends: all
-                .iter()
-                .map(|(entry, backend)| (entry.key.clone(), backend.clone()))
-                .collect(),
+            backends,
         }
     }
 }
