@@ -4,5 +4,7 @@
 pub mod classes;
 pub mod echo;
 mod error;
+pub mod outcomes;
+pub mod probes;
 
 pub use error::{BoxError, causes};

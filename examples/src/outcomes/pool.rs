@@ -1,0 +1,34 @@
+use std::error::Error;
+
+use wt_connection::ConnectError;
+use wt_health::Outcome;
+use wt_pool::PoolError;
+
+use crate::outcomes::connect::not_connected;
+
+/// What it says about the backend that a pool had no connection to lend.
+#[must_use]
+pub fn pool(error: &PoolError) -> Outcome {
+    match error {
+        PoolError::Connect(error) => caused(&**error),
+        // With none in use, the backend is what is slow.
+        PoolError::TimedOut {
+            in_use: 0,
+            connecting: 1..,
+            ..
+        } => Outcome::Failure,
+        // All were in use, or the pool is about to close: limits of this side.
+        PoolError::TimedOut { .. }
+        | PoolError::QueueFull
+        | PoolError::Closed
+        | PoolError::Draining => Outcome::Ignore,
+        _ => Outcome::Failure,
+    }
+}
+
+/// The maker's own error, as it is below the layers that are in between.
+fn caused(error: &(dyn Error + 'static)) -> Outcome {
+    let mut causes = std::iter::successors(Some(error), |error| (**error).source());
+    let connect = causes.find_map(|error| error.downcast_ref::<ConnectError>());
+    connect.map_or(Outcome::Failure, not_connected)
+}

@@ -1,0 +1,200 @@
+//! What outcomes say about a backend, and the errors that say so.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+use std::io;
+use std::sync::Arc;
+
+use axum::http::{Response, StatusCode};
+use examples::{BoxError, outcomes};
+use tower::load_shed::error::Overloaded;
+use tower::timeout::error::Elapsed;
+use wt_connection::{ConnectError, ConnectionError, OpenError, RequestError};
+use wt_health::Outcome;
+use wt_pool::PoolError;
+
+fn of_connect(error: &ConnectError) -> Outcome {
+    outcomes::connect(Err(error))
+}
+
+fn of_open(error: &OpenError) -> Outcome {
+    outcomes::open(Err(error))
+}
+
+fn of_box(error: impl Into<BoxError>) -> Outcome {
+    outcomes::boxed(Err::<&(), _>(&error.into()))
+}
+
+fn timed_out(in_use: usize, connecting: usize) -> PoolError {
+    // It cannot be made by hand: a pool of the given kind runs out of time.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(pool_error(in_use, connecting))
+}
+
+/// The error of a pool of one connection, which is in use or is being made for ever.
+async fn pool_error(in_use: usize, connecting: usize) -> PoolError {
+    use tower::{Layer, Service, ServiceExt, service_fn};
+    assert_eq!(in_use + connecting, 1);
+    let maker = service_fn(move |(): ()| async move {
+        if connecting > 0 {
+            std::future::pending::<()>().await;
+        }
+        Ok::<_, BoxError>(service_fn(|(): ()| async { Ok::<_, BoxError>(()) }))
+    });
+    let mut pool = wt_pool::PoolLayer::new(1).layer(maker);
+    let _lent = if in_use > 0 {
+        Some(pool.ready().await.unwrap().call(()).await.unwrap())
+    } else {
+        None
+    };
+    pool.ready()
+        .await
+        .unwrap()
+        .call(())
+        .await
+        .map(drop)
+        .unwrap_err()
+}
+
+fn closed_by_peer(code: u64) -> ConnectionError {
+    let reason = Default::default();
+    ConnectionError::ClosedByPeer { code, reason }
+}
+
+#[test]
+fn a_backend_that_cannot_be_connected_to_has_failed() {
+    let reason = String::new();
+
+    for error in [
+        ConnectError::NameNotFound(io::ErrorKind::NotFound.into()),
+        ConnectError::Unreachable(io::ErrorKind::NetworkUnreachable.into()),
+        ConnectError::Refused,
+        ConnectError::TimedOut,
+        ConnectError::Tls { reason },
+        ConnectError::Alpn,
+        ConnectError::NoWebTransport,
+        ConnectError::Lost(ConnectionError::TimedOut),
+        ConnectError::Lost(ConnectionError::Reset),
+    ] {
+        assert_eq!(of_connect(&error), Outcome::Failure, "{error:?}");
+    }
+}
+
+#[test]
+fn what_this_side_did_says_nothing() {
+    let target = "".parse::<wt_connection::Target>().unwrap_err();
+
+    assert_eq!(
+        of_connect(&ConnectError::InvalidTarget(target)),
+        Outcome::Ignore
+    );
+    for error in [
+        OpenError::InvalidRequest("no path".into()),
+        OpenError::NotClient,
+        OpenError::Draining,
+        OpenError::Connection(ConnectionError::Closed),
+        // The server ends in order.
+        OpenError::Connection(closed_by_peer(0x100)),
+    ] {
+        assert_eq!(of_open(&error), Outcome::Ignore, "{error:?}");
+    }
+}
+
+#[test]
+fn sessions_that_the_server_could_not_open_are_failures() {
+    for error in [
+        OpenError::Unprocessed,
+        OpenError::Aborted { code: 0x102 },
+        OpenError::Malformed,
+        OpenError::Connection(ConnectionError::Reset),
+        OpenError::Connection(closed_by_peer(0x102)),
+        OpenError::Connect(ConnectError::TimedOut),
+        rejected(StatusCode::SERVICE_UNAVAILABLE),
+        rejected(StatusCode::INTERNAL_SERVER_ERROR),
+    ] {
+        assert_eq!(of_open(&error), Outcome::Failure, "{error:?}");
+    }
+}
+
+#[test]
+fn a_server_that_says_no_works() {
+    for status in [StatusCode::NOT_FOUND, StatusCode::FORBIDDEN] {
+        assert_eq!(of_open(&rejected(status)), Outcome::Success);
+    }
+    let pace = rejected(StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(of_open(&pace), Outcome::Ignore);
+}
+
+fn rejected(status: StatusCode) -> OpenError {
+    OpenError::Rejected(Box::new(response(status)))
+}
+
+fn response(status: StatusCode) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    response
+}
+
+#[test]
+fn requests_are_judged_by_status_and_error() {
+    fn of(result: Result<&Response<()>, &RequestError>) -> Outcome {
+        outcomes::request(result)
+    }
+
+    assert_eq!(of(Ok(&response(StatusCode::OK))), Outcome::Success);
+    assert_eq!(of(Ok(&response(StatusCode::BAD_GATEWAY))), Outcome::Failure);
+    assert_eq!(of(Err(&RequestError::Malformed)), Outcome::Failure);
+    let lost = RequestError::Connection(ConnectionError::TimedOut);
+    assert_eq!(of(Err(&lost)), Outcome::Failure);
+    let body = RequestError::Body("gone".into());
+    assert_eq!(of(Err(&body)), Outcome::Ignore);
+}
+
+#[test]
+fn a_pool_says_nothing_unless_its_connects_fail() {
+    let connect = |error: ConnectError| PoolError::Connect(Arc::new(error));
+
+    assert_eq!(
+        outcomes::pool(&connect(ConnectError::TimedOut)),
+        Outcome::Failure
+    );
+    let closed = ConnectError::Lost(ConnectionError::Closed);
+    assert_eq!(outcomes::pool(&connect(closed)), Outcome::Ignore);
+    let elapsed = PoolError::Connect(Arc::new(Elapsed::new()));
+    assert_eq!(outcomes::pool(&elapsed), Outcome::Failure);
+    for error in [PoolError::QueueFull, PoolError::Closed, PoolError::Draining] {
+        assert_eq!(outcomes::pool(&error), Outcome::Ignore, "{error:?}");
+    }
+}
+
+#[test]
+fn a_pool_that_had_nothing_in_time_knows_whose_fault_that_is() {
+    let busy = timed_out(1, 0);
+    assert!(
+        matches!(busy, PoolError::TimedOut { in_use: 1, .. }),
+        "{busy:?}"
+    );
+    assert_eq!(outcomes::pool(&busy), Outcome::Ignore);
+
+    let slow = timed_out(0, 1);
+    assert!(
+        matches!(slow, PoolError::TimedOut { connecting: 1, .. }),
+        "{slow:?}"
+    );
+    assert_eq!(outcomes::pool(&slow), Outcome::Failure);
+}
+
+#[test]
+fn errors_of_all_layers_are_told_apart() {
+    assert_eq!(outcomes::boxed::<()>(Ok(&())), Outcome::Success);
+    assert_eq!(of_box(OpenError::Draining), Outcome::Ignore);
+    assert_eq!(of_box(RequestError::Unprocessed), Outcome::Failure);
+    assert_eq!(of_box(ConnectError::Refused), Outcome::Failure);
+    assert_eq!(of_box(PoolError::QueueFull), Outcome::Ignore);
+    assert_eq!(of_box(Overloaded::new()), Outcome::Ignore);
+    assert_eq!(of_box(Elapsed::new()), Outcome::Failure);
+    assert_eq!(of_box("anything"), Outcome::Failure);
+}
