@@ -97,7 +97,8 @@ impl Fleet {
     /// What a balancer stands on.
     fn discover(
         &self,
-    ) -> impl Discover<Key = Target, Service = Backend, Error = Infallible> + Unpin {
+    ) -> impl Discover<Key = Target, Service = Backend, Error = Infallible> + Send + Unpin + use<>
+    {
         let targets = self.targets.iter().cloned();
         let connections = self.connections.iter().cloned();
         let backends: Vec<_> = targets.zip(connections).collect();

@@ -1,6 +1,6 @@
 /// How what calls say (passive) and what probes say (active) make one answer.
 ///
-/// Without probes, all are alike but for [`BothEject`](Self::BothEject), which never ejects.
+/// Without probes, the first two are alike, and the last is refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Combine {

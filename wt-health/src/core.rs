@@ -300,6 +300,10 @@ impl<K: Send + Sync> Judge for Core<K> {
         now
     }
 
+    fn unwatch(&self, id: Id) {
+        self.act(|fleet, _| fleet.unwatch(id));
+    }
+
     fn release(&self, id: Id, handle: u64) {
         self.act(|fleet, actions| fleet.release(id, Some(handle), actions));
     }

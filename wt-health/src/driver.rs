@@ -11,6 +11,7 @@ use crate::core::Core;
 use crate::entry::Entry;
 use crate::fleet::{Found, Start};
 use crate::judge::Id;
+use crate::later::later;
 use crate::probe::{ProbeError, Probes};
 use crate::teller;
 
@@ -193,10 +194,4 @@ impl Times {
         };
         true
     }
-}
-
-/// Far away, if there is no such time.
-fn later(now: Instant, wait: Duration) -> Instant {
-    const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);
-    now.checked_add(wait).unwrap_or_else(|| now + FAR)
 }

@@ -24,6 +24,9 @@ pub(crate) trait Judge: Send + Sync + Debug {
     /// Somebody reads the clock, and it sleeps; gives the time.
     fn wake_clock(&self) -> u64;
 
+    /// One watch less.
+    fn unwatch(&self, id: Id);
+
     /// Nobody has the backend any more, by this handle.
     fn release(&self, id: Id, handle: u64);
 }

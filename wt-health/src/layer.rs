@@ -47,8 +47,8 @@ impl<C> HealthLayer<C> {
     /// such a call says nothing.
     ///
     /// For stacks whose only timeout stands above this layer: it drops the call, as one does who
-    /// has lost interest. The time is taken by a clock that is late by up to 125 ms, so that a call
-    /// may be taken to have lasted so much longer than it has.
+    /// has lost interest. The time is taken by a clock that is late by up to 125 ms, or for as long
+    /// as the runtime is held up: a call may be taken to have lasted so much longer than it has.
     #[must_use]
     pub fn overdue(mut self, overdue: Option<Duration>) -> Self {
         self.overdue = overdue;

@@ -136,6 +136,7 @@ mod gate;
 mod handle;
 mod judge;
 mod keys;
+mod later;
 mod layer;
 mod lock;
 mod monitor;

@@ -104,8 +104,7 @@ where
     #[must_use]
     pub fn state(&self, key: &K) -> Option<State> {
         let id = self.core.find(key)?.cell.id;
-        let combine = |fleet: &_| State::of_id(fleet, id);
-        self.core.look(combine)
+        self.core.look(|fleet| State::of_id(fleet, id))
     }
 
     /// Puts an operator's word before all verdicts on one backend, or takes it back (`None`); says

@@ -17,11 +17,11 @@ use crate::probe::ProbeError;
 /// that is ready when the backend is no longer well, and says why.
 ///
 /// As long as it lives, somebody has the backend: it is probed, whether there is a layer for it or
-/// not.
+/// not, and whether it is called or not.
 #[must_use = "futures do nothing unless polled"]
 pub struct Watch {
     ended: Pin<Box<dyn Future<Output = Ended> + Send>>,
-    _handle: Arc<Handle>,
+    handle: Arc<Handle>,
 }
 
 /// Why a [`Watch`] ended.
@@ -73,9 +73,10 @@ impl Watch {
             drop(entry);
             ended.unwrap_or(Ended::Removed)
         };
+        core.act(|fleet, _| fleet.watch(handle.cell().id));
         Self {
             ended: Box::pin(ended),
-            _handle: handle,
+            handle,
         }
     }
 }
@@ -85,6 +86,12 @@ impl Future for Watch {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
         self.ended.as_mut().poll(cx)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.handle.judge.unwatch(self.handle.cell().id);
     }
 }
 

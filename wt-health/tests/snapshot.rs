@@ -60,7 +60,10 @@ async fn all_are_counted_by_how_they_are() {
     assert!(matches!(ejected.state, State::Ejected { .. }) && !ejected.in_rotation);
     assert_eq!((ejected.ejections, ejected.multiplier), (1, 1));
     let down = of(&snapshot, "c");
-    assert_eq!((down.state, down.force), (State::Up, Some(Override::Down)));
+    assert_eq!(
+        (down.state, down.overridden),
+        (State::Up, Some(Override::Down))
+    );
     let remembered = of(&snapshot, "e");
     assert!(!remembered.had);
 }

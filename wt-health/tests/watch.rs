@@ -17,7 +17,7 @@ use common::{Backend, Key, Prober, SECOND, calls, ejected, monitor, pass, settle
 #[tokio::test(start_paused = true)]
 async fn it_goes_on_as_long_as_probes_succeed_and_says_why_it_ended() {
     let prober = Prober::default();
-    let probes = Probes::from_fn(prober.probe()).jitter(0.0).unused(None);
+    let probes = Probes::from_fn(prober.probe()).jitter(0.0);
     let monitor = Monitor::builder().probes(probes).build();
     let mut watch = monitor.watch("a");
 
@@ -123,4 +123,21 @@ async fn it_has_the_backend_by_itself() {
     drop(watch);
 
     assert_eq!(monitor.snapshot().had, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_is_watched_no_more_is_probed_while_it_is_called() {
+    let prober = Prober::default();
+    let monitor = Monitor::builder()
+        .probes(Probes::from_fn(prober.probe()))
+        .build();
+    let _layer = monitor.layer("a");
+    let watch = monitor.watch("a");
+    pass(3000 * SECOND).await;
+    assert!(prober.take().len() > 90);
+
+    drop(watch);
+    pass(3000 * SECOND).await;
+
+    assert_eq!(prober.take(), []);
 }

@@ -7,6 +7,7 @@ use proptest::prelude::{Just, Strategy, prop_assert, prop_oneof, proptest};
 
 use crate::classify::Outcome;
 use crate::combine::Combine;
+use crate::event::Reason;
 use crate::fleet::record::Weight;
 use crate::fleet::trial::Trial;
 use crate::fleet::{Change, Phase, Rules};
@@ -150,6 +151,7 @@ fn of_three_that_fail_one_is_ejected_and_not_all() {
 
     let ejected = [0, 1, 2].map(|backend| trial.is_ejected(backend));
     assert_eq!(ejected, [true, false, false]);
+    assert_eq!(trial.ejections(), [(0, Reason::Consecutive)]);
 }
 
 #[test]

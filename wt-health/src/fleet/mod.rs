@@ -1,7 +1,9 @@
 //! The backends of a monitor together: a value without clock, lock or task.
 
 mod actions;
+mod admission;
 mod agenda;
+mod ejections;
 mod model;
 mod probing;
 mod record;

@@ -337,3 +337,22 @@ fn maintenance_stops_probes_and_a_drain_does_not() {
 
     assert!(trial.fleet.probe_due().is_some());
 }
+
+#[test]
+fn who_waits_for_a_proof_is_woken_when_an_operator_lets_go() {
+    let mut trial = passive_active();
+    trial.calls(0, 5, Outcome::Failure);
+    trial.pass(30 * SECOND);
+    assert!(trial.is_proving(0));
+    trial.force(0, Some(Override::Drain));
+    let mut place = Place::None;
+    assert!(trial.admit(0, &mut place).is_pending());
+    trial.pass(30 * SECOND);
+    // Nobody is woken for what he may not do.
+    assert_eq!((trial.woken(), trial.fleet.next_due()), (0, None));
+
+    trial.force(0, None);
+
+    assert_eq!(trial.woken(), 1);
+    assert!(trial.admit(0, &mut place).is_ready());
+}

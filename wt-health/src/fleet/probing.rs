@@ -9,6 +9,7 @@ use crate::fleet::model::Fleet;
 use crate::fleet::record::{Phase, Record};
 use crate::force::Override;
 use crate::judge::Id;
+use crate::later::later;
 use crate::probe::{Initial, ProbeError, Rules, Turn};
 
 /// A probe to be made.
@@ -219,7 +220,7 @@ impl<T> Record<T> {
     /// Whether somebody is interested in how it is.
     fn is_probed(&self, rules: &Rules, combine: Combine, now: Instant) -> bool {
         let unused = now.saturating_duration_since(self.used);
-        let used = rules.unused.is_none_or(|limit| unused < limit);
+        let used = self.watches > 0 || rules.unused.is_none_or(|limit| unused < limit);
         // Who is out cannot be used.
         let out = !self.is_healthy(combine);
         self.is_had() && self.force != Some(Override::Down) && (used || out)
@@ -233,10 +234,3 @@ impl<T> Record<T> {
         }
     }
 }
-
-/// Far away, if there is no such time.
-fn later(now: Instant, wait: Duration) -> Instant {
-    now.checked_add(wait).unwrap_or_else(|| now + FAR)
-}
-
-const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);

@@ -37,6 +37,10 @@ pub(crate) struct Record<T> {
     /// Why the last probe failed, if it did.
     pub(crate) error: Option<Arc<ProbeError>>,
     pub(crate) waiters: Waiters,
+    /// How many watch it.
+    pub(crate) watches: usize,
+    /// Whether one who asks may make a call that proves it, unless somebody does.
+    pub(crate) proves: bool,
     /// When it was last seen to be called.
     pub(crate) used: Instant,
     pub(crate) permits: u64,
@@ -97,6 +101,8 @@ impl<T> Record<T> {
             probe: None,
             error: None,
             waiters: Waiters::default(),
+            watches: 0,
+            proves: false,
             used: now,
             permits: 0,
             totals: Totals::default(),
@@ -112,11 +118,13 @@ impl<T> Record<T> {
         let open = self.is_open(combine, panic);
         let gate = Gate::new(was.epoch().wrapping_add(changed), mode, open);
         self.cell.set_gate(gate);
+        let proves = !open && mode == Mode::Proving && self.force.is_none();
         if open {
             self.waiters.take_all(wakers);
-        } else if mode == Mode::Proving && changed > 0 {
+        } else if proves && !self.proves {
             wakers.extend(self.waiters.take_first());
         }
+        self.proves = proves;
     }
 
     pub(crate) fn is_had(&self) -> bool {

@@ -65,7 +65,10 @@ impl<T: Clone> Fleet<T> {
             };
             match record.phase {
                 Phase::Up if record.multiplier > 0 => record.multiplier -= 1,
-                Phase::Proving(proof) if !proof.was_asked() && proof.since + interval <= now => {
+                Phase::Proving(proof)
+                    if !proof.was_asked()
+                        && now.saturating_duration_since(proof.since) >= interval =>
+                {
                     let id = record.id;
                     self.restore(id, actions);
                 }

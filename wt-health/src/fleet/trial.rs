@@ -224,5 +224,6 @@ impl Judge for Nobody {
     fn wake_clock(&self) -> u64 {
         0
     }
+    fn unwatch(&self, _: Id) {}
     fn release(&self, _: Id, _: u64) {}
 }

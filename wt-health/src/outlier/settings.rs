@@ -79,14 +79,16 @@ impl Outlier {
         self
     }
 
-    /// Sets how success rates are compared, or that they are not.
+    /// Sets how success rates are compared, or that they are not (`None`). Default:
+    /// [`SuccessRate::default`].
     #[must_use]
     pub fn success_rate(mut self, success_rate: Option<SuccessRate>) -> Self {
         self.success_rate = success_rate;
         self
     }
 
-    /// Sets which share of failures is too much, or that none is.
+    /// Sets which share of failures is too much, or that none is (`None`). Default:
+    /// [`FailurePercentage::default`].
     #[must_use]
     pub fn failure_percentage(mut self, failure_percentage: Option<FailurePercentage>) -> Self {
         self.failure_percentage = failure_percentage;

@@ -17,7 +17,7 @@ pub struct BackendSnapshot<K> {
     /// What calls and probes say of it.
     pub state: State,
     /// What an operator says of it, which counts more.
-    pub force: Option<Override>,
+    pub overridden: Option<Override>,
     /// Whether calls may pass: what follows from both, and from a panic.
     pub in_rotation: bool,
     /// Whether anybody has it. If nobody has, it is remembered, and nothing else.
@@ -50,7 +50,7 @@ impl<K> BackendSnapshot<K> {
         Self {
             key,
             state: State::of(record, combine),
-            force: record.force,
+            overridden: record.force,
             in_rotation: gate.is_open(),
             had: record.is_had(),
             multiplier: record.multiplier,
@@ -69,7 +69,7 @@ impl<K> BackendSnapshot<K> {
         BackendSnapshot {
             key,
             state: self.state,
-            force: self.force,
+            overridden: self.overridden,
             in_rotation: self.in_rotation,
             had: self.had,
             multiplier: self.multiplier,

@@ -28,24 +28,28 @@ pub struct Snapshot<K> {
 
 impl<K: Clone> Snapshot<K> {
     pub(crate) fn of(core: &Core<K>) -> Self {
-        let (all, max_ejected, panic) = core.look(|fleet| {
+        let (all, ejected, panic) = core.look(|fleet| {
             let combine = fleet.rules.combine;
             let records = fleet.records.iter();
             let all: Vec<_> = records
                 .map(|(_, record)| BackendSnapshot::of(Arc::clone(&record.tag), record, combine))
                 .collect();
             let max_ejected = fleet.rules.outlier.limit(fleet.weight.had);
-            (all, max_ejected, fleet.panic)
+            (all, (fleet.weight.ejected, max_ejected), fleet.panic)
         });
         // Keys are cloned without a lock.
         let keyed = all.into_iter().map(|backend| {
             let key = backend.key.key.clone();
             backend.with(key)
         });
-        Self::sum(keyed.collect(), max_ejected, panic)
+        Self::sum(keyed.collect(), ejected, panic)
     }
 
-    fn sum(backends: Vec<BackendSnapshot<K>>, max_ejected: usize, panic: bool) -> Self {
+    fn sum(
+        backends: Vec<BackendSnapshot<K>>,
+        (ejected, max_ejected): (usize, usize),
+        panic: bool,
+    ) -> Self {
         let count = |is: fn(&BackendSnapshot<K>) -> bool| {
             let had = backends.iter().filter(|backend| backend.had);
             had.filter(|backend| is(backend)).count()
@@ -53,13 +57,11 @@ impl<K: Clone> Snapshot<K> {
         Self {
             had: count(|_| true),
             in_rotation: count(|backend| backend.in_rotation),
-            ejected: count(|backend| {
-                matches!(backend.state, State::Ejected { .. } | State::Proving)
-            }),
+            ejected,
             max_ejected,
             down: count(|backend| matches!(backend.state, State::Down | State::Unproven)),
             overridden: count(|backend| {
-                matches!(backend.force, Some(Override::Down | Override::Drain))
+                matches!(backend.overridden, Some(Override::Down | Override::Drain))
             }),
             panic,
             backends,

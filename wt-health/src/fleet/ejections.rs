@@ -1,0 +1,192 @@
+use tokio::time::Instant;
+
+use crate::combine::Combine;
+use crate::event::Reason;
+use crate::fleet::actions::{Actions, Change};
+use crate::fleet::model::Fleet;
+use crate::fleet::record::{Ejection, Phase, Record};
+use crate::judge::Id;
+use crate::later::later;
+use crate::proof::Proof;
+
+impl<T: Clone> Fleet<T> {
+    /// So many calls in a row have failed that it is to be ejected.
+    pub(crate) fn failed(&mut self, id: Id, epoch: u32, now: Instant, actions: &mut Actions<T>) {
+        let current = |record: &Record<T>| record.cell.gate().epoch() == epoch;
+        if self.get(id).is_some_and(current) {
+            self.accuse(id, Reason::Consecutive, now, actions);
+            self.settle(actions);
+        }
+    }
+
+    /// A call that was made to prove it was answered.
+    pub(crate) fn proved(
+        &mut self,
+        id: Id,
+        epoch: u32,
+        success: bool,
+        now: Instant,
+        actions: &mut Actions<T>,
+    ) {
+        let Some(record) = self.get_mut(id) else {
+            return;
+        };
+        let proving = matches!(record.phase, Phase::Proving(_));
+        if !proving || record.cell.gate().epoch() != epoch {
+            return;
+        }
+        record.used = now;
+        if success {
+            record.cell.tally.success(epoch);
+            self.restore(id, actions);
+        } else {
+            record.cell.tally.failure(epoch);
+            self.eject(id, Reason::Proof, now, actions);
+        }
+        self.settle(actions);
+    }
+
+    /// Ends the ejections that have had their time, and reminds those who wait for a proof.
+    pub(crate) fn tick(&mut self, now: Instant, actions: &mut Actions<T>) {
+        while let Some(id) = self.ends.take_due(now) {
+            self.end_ejection(id, now, actions);
+        }
+        for id in self.proving.clone() {
+            let Some(record) = self.get_mut(id) else {
+                continue;
+            };
+            if let Phase::Proving(proof) = &mut record.phase
+                && record.proves
+                && proof.remind <= now
+            {
+                proof.reminded(now);
+                record.waiters.take_all(&mut actions.wakers);
+            }
+        }
+        self.settle(actions);
+    }
+
+    /// When there is something to do, the sweep apart.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        let remind = |id: &Id| {
+            let record = self.get(*id)?;
+            match record.phase {
+                Phase::Proving(proof) if record.proves && !record.waiters.is_empty() => {
+                    Some(proof.remind)
+                }
+                _ => None,
+            }
+        };
+        let reminders = self.proving.iter().filter_map(remind);
+        let ends = self.ends.first().map(|(at, _)| at);
+        reminders.chain(ends).min()
+    }
+
+    /// Ejects one whose calls speak against it, if its probes and the limit let that be.
+    pub(crate) fn accuse(
+        &mut self,
+        id: Id,
+        reason: Reason,
+        now: Instant,
+        actions: &mut Actions<T>,
+    ) -> bool {
+        let Some(record) = self.get(id) else {
+            return false;
+        };
+        let may = record.is_had() && record.force.is_none() && matches!(record.phase, Phase::Up);
+        let agreed = self.rules.combine != Combine::BothEject || record.standing.is_down();
+        let room = self.weight.ejected < self.rules.outlier.limit(self.weight.had);
+        if may && agreed && room {
+            self.eject(id, reason, now, actions);
+        }
+        may && agreed && room
+    }
+
+    pub(crate) fn restore(&mut self, id: Id, actions: &mut Actions<T>) {
+        let combine = self.rules.combine;
+        self.leave_phase(id);
+        self.change(id, actions, |record| {
+            record.phase = Phase::Up;
+            record.suspect = None;
+            // From before.
+            record.take_counts();
+        });
+        let healthy = self.get(id).filter(|record| record.is_healthy(combine));
+        let restored = healthy.map(|record| Change::Restored(record.tag.clone()));
+        actions.changes.extend(restored);
+    }
+
+    fn eject(&mut self, id: Id, reason: Reason, now: Instant, actions: &mut Actions<T>) {
+        let Some(multiplier) = self.get(id).map(|record| record.multiplier) else {
+            return;
+        };
+        let multiplier = self.rules.outlier.multiplied(multiplier);
+        let until = later(now, self.rules.outlier.ejection(multiplier));
+        self.leave_phase(id);
+        self.ends.add(until, id);
+        let tag = self.change(id, actions, |record| {
+            record.phase = Phase::Ejected(Ejection {
+                since: now,
+                until,
+                reason,
+            });
+            record.multiplier = multiplier;
+            record.suspect = None;
+            record.totals.ejections += 1;
+            record.standing.forget_passes();
+            record.tag.clone()
+        });
+        let ejected = tag.map(|tag| Change::Ejected(tag, reason, Some(until)));
+        actions.changes.extend(ejected);
+        actions.sooner = true;
+        self.hasten_probe(id, now);
+    }
+
+    fn end_ejection(&mut self, id: Id, now: Instant, actions: &mut Actions<T>) {
+        let restores = self.rules.combine == Combine::PassiveEjectsActiveRestores;
+        let Some(record) = self.get(id) else {
+            return;
+        };
+        // Its probes know better; once they succeed, they let it back in.
+        if restores && record.standing.is_down() {
+            return;
+        }
+        self.proving.insert(id);
+        self.change(id, actions, |record| {
+            record.phase = Phase::Proving(Proof::new(record.permits, now));
+        });
+        let proving = self
+            .get(id)
+            .map(|record| Change::Proving(record.tag.clone()));
+        actions.changes.extend(proving);
+    }
+
+    fn leave_phase(&mut self, id: Id) {
+        let Some(record) = self.get_mut(id) else {
+            return;
+        };
+        match record.phase {
+            Phase::Ejected(ejection) => self.ends.remove(ejection.until, id),
+            Phase::Proving(proof) => {
+                record.permits = proof.last();
+                self.proving.remove(&id);
+            }
+            Phase::Up | Phase::Unproven => {}
+        }
+    }
+
+    /// The one that would be back first.
+    pub(crate) fn first_ejected(&self) -> Option<Id> {
+        let had = |id: &Id| self.get(*id).is_some_and(Record::is_had);
+        let proving = self.proving.iter().copied().find(had);
+        proving.or_else(|| {
+            let ejected = self.records.iter().filter_map(|(_, record)| {
+                let Phase::Ejected(ejection) = record.phase else {
+                    return None;
+                };
+                record.is_had().then_some((ejection.until, record.id))
+            });
+            ejected.min().map(|(_, id)| id)
+        })
+    }
+}
