@@ -14,6 +14,8 @@ pub(crate) struct Tally {
     ignored: AtomicU64,
     /// Failures in a row: the epoch above, their number below.
     streak: AtomicU64,
+    /// What had been counted when it was last taken: here, so that who takes needs no other line.
+    taken: [AtomicU64; 3],
 }
 
 /// How many outcomes there have been.
@@ -77,6 +79,17 @@ impl Tally {
         }
     }
 
+    /// What has been counted since it was last taken. One at a time may take.
+    pub(crate) fn take(&self) -> Counts {
+        let now = self.read();
+        let [successes, failures, ignored] = &self.taken;
+        Counts {
+            successes: since(successes, now.successes),
+            failures: since(failures, now.failures),
+            ignored: since(ignored, now.ignored),
+        }
+    }
+
     #[cold]
     fn end_streak(&self, epoch: u32, mut seen: u64) {
         while seen as u32 != 0 && (seen >> 32) as u32 == epoch {
@@ -97,15 +110,6 @@ impl Tally {
 }
 
 impl Counts {
-    /// What has been counted since.
-    pub(crate) fn since(self, before: Self) -> Self {
-        Self {
-            successes: self.successes.wrapping_sub(before.successes),
-            failures: self.failures.wrapping_sub(before.failures),
-            ignored: self.ignored.wrapping_sub(before.ignored),
-        }
-    }
-
     pub(crate) fn calls(self) -> u64 {
         self.successes + self.failures
     }
@@ -113,6 +117,13 @@ impl Counts {
     pub(crate) fn is_empty(self) -> bool {
         self == Self::default()
     }
+}
+
+/// How much more `now` is than what was seen last.
+fn since(seen: &AtomicU64, now: u64) -> u64 {
+    let before = seen.load(Ordering::Relaxed);
+    seen.store(now, Ordering::Relaxed);
+    now.wrapping_sub(before)
 }
 
 /// Epochs go round.

@@ -109,7 +109,7 @@ impl<T: Clone> Fleet<T> {
             record.phase = Phase::Up;
             record.suspect = None;
             // From before.
-            record.take_counts();
+            record.cell.tally.take();
         });
         let healthy = self.get(id).filter(|record| record.is_healthy(combine));
         let restored = healthy.map(|record| Change::Restored(record.tag.clone()));

@@ -10,6 +10,7 @@ use crate::fleet::actions::{Actions, Change};
 use crate::fleet::agenda::Agenda;
 use crate::fleet::record::{Phase, Record, Weight};
 use crate::fleet::rules::Rules;
+use crate::fleet::sweep::Swept;
 use crate::force::Override;
 use crate::gate::{Gate, Mode};
 use crate::judge::Id;
@@ -31,6 +32,7 @@ pub(crate) struct Fleet<T> {
     /// When probes are due.
     pub(crate) probes: Agenda,
     pub(crate) serial: u64,
+    pub(crate) swept: Swept,
 }
 
 impl<T: Clone> Fleet<T> {
@@ -45,6 +47,7 @@ impl<T: Clone> Fleet<T> {
             proving: BTreeSet::new(),
             probes: Agenda::default(),
             serial: 0,
+            swept: Swept::default(),
         }
     }
 

@@ -11,24 +11,30 @@ use crate::gate::{Gate, Mode};
 use crate::judge::Id;
 use crate::probe::{ProbeError, Standing};
 use crate::proof::Proof;
-use crate::tally::Counts;
 use crate::waiters::Waiters;
 
 /// What is known of one backend.
+///
+/// What a sweep looks at comes first, and together, so that it touches little memory.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Record<T> {
+    pub(crate) cell: Arc<Cell>,
+    /// When it was last seen to be called.
+    pub(crate) used: Instant,
+    /// Whether its rates are compared with others': somebody has it, and it is not ejected.
+    pub(crate) compared: bool,
+    /// Whether something becomes of it by time alone.
+    pub(crate) aging: bool,
+    /// Its rates are those of an outlier, but it could not be ejected.
+    pub(crate) suspect: Option<Reason>,
+    pub(crate) multiplier: u32,
     pub(crate) tag: T,
     pub(crate) id: Id,
-    pub(crate) cell: Arc<Cell>,
-    /// What its calls had come to when that was last asked.
-    counted: Counts,
     /// The handle by which somebody has it.
     pub(crate) holder: Option<u64>,
     pub(crate) phase: Phase,
-    pub(crate) multiplier: u32,
     pub(crate) force: Option<Override>,
-    /// Its rates are those of an outlier, but it could not be ejected.
-    pub(crate) suspect: Option<Reason>,
     pub(crate) standing: Standing,
     /// When its next probe is due, unless one is under way.
     pub(crate) due: Option<Instant>,
@@ -41,8 +47,6 @@ pub(crate) struct Record<T> {
     pub(crate) watches: usize,
     /// Whether one who asks may make a call that proves it, unless somebody does.
     pub(crate) proves: bool,
-    /// When it was last seen to be called.
-    pub(crate) used: Instant,
     pub(crate) permits: u64,
     pub(crate) totals: Totals,
 }
@@ -87,15 +91,17 @@ pub(crate) struct Weight {
 impl<T> Record<T> {
     pub(crate) fn new(tag: T, cell: Arc<Cell>, phase: Phase, now: Instant) -> Self {
         Self {
-            tag,
             id: cell.id,
             cell,
-            counted: Counts::default(),
+            used: now,
+            compared: false,
+            aging: true,
+            suspect: None,
+            multiplier: 0,
+            tag,
             holder: None,
             phase,
-            multiplier: 0,
             force: None,
-            suspect: None,
             standing: Standing::default(),
             due: None,
             probe: None,
@@ -103,7 +109,6 @@ impl<T> Record<T> {
             waiters: Waiters::default(),
             watches: 0,
             proves: false,
-            used: now,
             permits: 0,
             totals: Totals::default(),
         }
@@ -125,6 +130,9 @@ impl<T> Record<T> {
             wakers.extend(self.waiters.take_first());
         }
         self.proves = proves;
+        let up = matches!(self.phase, Phase::Up);
+        self.compared = self.is_had() && up;
+        self.aging = !self.compared || self.multiplier > 0;
     }
 
     pub(crate) fn is_had(&self) -> bool {
@@ -163,14 +171,6 @@ impl<T> Record<T> {
             judged: judged.into(),
             out: (judged && !self.is_healthy(combine)).into(),
         }
-    }
-
-    /// What has been counted since this was asked last.
-    pub(crate) fn take_counts(&mut self) -> Counts {
-        let now = self.cell.tally.read();
-        let counts = now.since(self.counted);
-        self.counted = now;
-        counts
     }
 
     fn mode(&self, combine: Combine) -> Mode {

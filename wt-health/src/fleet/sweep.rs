@@ -1,3 +1,5 @@
+use std::mem;
+
 use tokio::time::Instant;
 
 use crate::fleet::actions::Actions;
@@ -9,42 +11,40 @@ use crate::tally::Counts;
 impl<T: Clone> Fleet<T> {
     /// Judges the interval that ends now.
     pub(crate) fn sweep(&mut self, now: Instant, actions: &mut Actions<T>) {
-        let (counted, aging) = self.count(now);
-        self.eject_outliers(&counted, now, actions);
-        self.age(aging, now, actions);
+        let mut swept = mem::take(&mut self.swept);
+        self.count(&mut swept, now);
+        self.eject_outliers(&swept, now, actions);
+        self.age(&swept.aging, now, actions);
+        self.swept = swept;
         self.settle(actions);
     }
 
     /// Takes what was counted of each: that of those to be judged, and those who are to age.
-    fn count(&mut self, now: Instant) -> (Counted, Vec<Aging>) {
-        let mut counted = Counted::default();
-        let mut aging = Vec::new();
+    fn count(&mut self, swept: &mut Swept, now: Instant) {
+        swept.clear();
         for (place, record) in &mut self.records {
-            let counts = record.take_counts();
-            record.suspect = None;
-            if !counts.is_empty() {
+            let counts = record.cell.tally.take();
+            let called = !counts.is_empty();
+            if called {
                 record.used = now;
             }
-            // A backend that nobody has is neither judged nor compared with.
-            let up = matches!(record.phase, Phase::Up);
-            if record.is_had() && up {
-                counted.places.push(place);
-                counted.counts.push(counts);
+            record.suspect = None;
+            if record.compared {
+                swept.places.push(place);
+                swept.counts.push(counts);
             }
-            if !record.is_had() || !up || record.multiplier > 0 {
-                let called = !counts.is_empty();
-                aging.push(Aging { place, called });
+            if record.aging {
+                swept.aging.push(Aging { place, called });
             }
         }
-        (counted, aging)
     }
 
-    fn eject_outliers(&mut self, counted: &Counted, now: Instant, actions: &mut Actions<T>) {
+    fn eject_outliers(&mut self, swept: &Swept, now: Instant, actions: &mut Actions<T>) {
         let rng = &mut self.rng;
         let outlier = &self.rules.outlier;
-        let outliers = outlier.outliers(&counted.counts, |below| rng.u8(..below));
+        let outliers = outlier.outliers(&swept.counts, |below| rng.u8(..below));
         for (place, reason) in outliers {
-            let Some(id) = self.id_at(counted.places[place]) else {
+            let Some(id) = self.id_at(swept.places[place]) else {
                 continue;
             };
             if !self.accuse(id, reason, now, actions)
@@ -57,14 +57,14 @@ impl<T: Clone> Fleet<T> {
 
     /// Lets the multipliers of those decay that are not ejected, lets in whom nobody asks to prove,
     /// and forgets those of whom there is nothing to be remembered.
-    fn age(&mut self, aging: Vec<Aging>, now: Instant, actions: &mut Actions<T>) {
+    fn age(&mut self, aging: &[Aging], now: Instant, actions: &mut Actions<T>) {
         let interval = self.rules.outlier.interval;
-        for Aging { place, called } in aging {
+        for &Aging { place, called } in aging {
             let Some(record) = self.records.get_mut(place) else {
                 continue;
             };
             match record.phase {
-                Phase::Up if record.multiplier > 0 => record.multiplier -= 1,
+                Phase::Up if record.multiplier > 0 => record.decay(),
                 Phase::Proving(proof)
                     if !proof.was_asked()
                         && now.saturating_duration_since(proof.since) >= interval =>
@@ -85,20 +85,36 @@ impl<T: Clone> Fleet<T> {
     }
 }
 
-/// What was counted, by places: two rows, since one of them is looked at several times.
+/// What a sweep finds; kept for the next one, which is as large.
 #[derive(Debug, Default)]
-struct Counted {
+pub(crate) struct Swept {
+    /// Of those to be compared, by places: two rows, since one is looked at several times.
     places: Vec<usize>,
     counts: Vec<Counts>,
+    aging: Vec<Aging>,
+}
+
+impl Swept {
+    fn clear(&mut self) {
+        self.places.clear();
+        self.counts.clear();
+        self.aging.clear();
+    }
 }
 
 /// One whose state changes as time passes.
+#[derive(Debug)]
 struct Aging {
     place: usize,
     called: bool,
 }
 
 impl<T> Record<T> {
+    fn decay(&mut self) {
+        self.multiplier -= 1;
+        self.aging = !self.compared || self.multiplier > 0;
+    }
+
     /// Whether it may be forgotten.
     fn is_past(&self) -> bool {
         let innocent = matches!(self.phase, Phase::Up | Phase::Unproven);

@@ -73,11 +73,13 @@ impl SuccessRate {
     pub(crate) fn outliers(&self, counts: &[Counts]) -> Vec<usize> {
         let enough = |counts: &Counts| counts.calls() >= self.min_calls && counts.calls() > 0;
         let rates = || counts.iter().filter(|counts| enough(counts)).map(rate);
-        let judged = rates().count();
+        let (judged, sum) = rates().fold((0_usize, 0.0), |(judged, sum), rate| {
+            (judged + 1, sum + rate)
+        });
         if judged == 0 || judged < self.min_backends {
             return Vec::new();
         }
-        let mean = rates().sum::<f64>() / judged as f64;
+        let mean = sum / judged as f64;
         let variance = rates().map(|rate| (rate - mean).powi(2)).sum::<f64>() / judged as f64;
         let required = mean - self.deviations * variance.sqrt();
         let tolerated = 1.0 - f64::from(self.tolerance) / 100.0;
