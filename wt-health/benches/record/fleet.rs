@@ -75,8 +75,8 @@ async fn sweep(backends: usize) -> f64 {
     median(figures)
 }
 
-/// How often the whole process wakes in a second, while each of a hundred backends is ejected, ten
-/// tasks wait for it, and the coarse clock runs.
+/// How often the whole process wakes in a second, while each of a hundred backends is ejected, and
+/// ten tasks wait for it, whose calls could be overdue.
 async fn wakeups() -> f64 {
     const SECONDS: u32 = 5;
     let outlier = Outlier::default().max_ejected(100);

@@ -111,8 +111,11 @@ impl<T: Clone> Fleet<T> {
             // From before.
             record.cell.tally.take();
         });
-        let healthy = self.get(id).filter(|record| record.is_healthy(combine));
-        let restored = healthy.map(|record| Change::Restored(record.tag.clone()));
+        let is_back = |record: &&Record<T>| record.is_had() && record.is_healthy(combine);
+        let restored = self
+            .get(id)
+            .filter(is_back)
+            .map(|record| Change::Restored(record.tag.clone()));
         actions.changes.extend(restored);
     }
 
@@ -147,8 +150,8 @@ impl<T: Clone> Fleet<T> {
         let Some(record) = self.get(id) else {
             return;
         };
-        // Its probes know better; once they succeed, they let it back in.
-        if restores && record.standing.is_down() {
+        // Its probes know better, while there are any; once they succeed, they let it back in.
+        if restores && record.standing.is_down() && record.is_had() {
             return;
         }
         self.proving.insert(id);

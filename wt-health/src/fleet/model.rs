@@ -108,6 +108,11 @@ impl<T: Clone> Fleet<T> {
         if record.holder.is_none() || handle.is_some() && record.holder != handle {
             return;
         }
+        if let Phase::Ejected(ejection) = record.phase {
+            // If it is past, it was the probes that kept it out.
+            self.ends.add(ejection.until, id);
+            actions.sooner = true;
+        }
         self.end_probes(id, actions);
         self.change(id, actions, |record| record.holder = None);
         self.settle(actions);

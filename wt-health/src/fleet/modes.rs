@@ -356,3 +356,21 @@ fn who_waits_for_a_proof_is_woken_when_an_operator_lets_go() {
     assert_eq!(trial.woken(), 1);
     assert!(trial.admit(0, &mut place).is_ready());
 }
+
+#[test]
+fn one_that_its_probes_keep_out_is_forgotten_once_nobody_has_it() {
+    let mut trial = passive_active();
+    trial.calls(0, 5, Outcome::Failure);
+    trial.probes(0, "---");
+    trial.pass(60 * SECOND);
+    assert!(trial.is_ejected(0));
+
+    trial.release(0);
+
+    for _ in 0..4 {
+        trial.pass(10 * SECOND);
+        trial.sweep();
+    }
+    assert!(trial.fleet.get(trial.ids[0]).is_none());
+    assert!(trial.fleet.next_due().is_none());
+}
