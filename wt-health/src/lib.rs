@@ -113,10 +113,11 @@
 //! - Success rates are compared as A50 does, and [fewer failures than
 //!   10 %](outlier::SuccessRate::tolerance) are no reason: of backends that fail alike by chance,
 //!   one is always the worst.
-//! - A row of failures needs no number of calls to be sure, and finds a dead backend by five calls;
-//!   A50 leaves it out, since a busy backend with one failure in a hundred has it once in years.
-//! - The number of one proving call is what a backend that is not well can bear. The permit for it
-//!   is lent, since a balancer may hold a service that is ready for as long as it likes.
+//! - A row of failures, which A50 leaves out, needs no minimum of calls: it finds a dead backend by
+//!   five of them, at once. Of one that fails one call in a hundred, one row in ten thousand million
+//!   is so long.
+//! - One call is enough to prove a backend, and no more than one that is not well can bear. The
+//!   permit for it is lent, since a balancer may hold a service that is ready as long as it likes.
 
 mod builder;
 mod call;

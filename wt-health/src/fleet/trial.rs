@@ -162,6 +162,15 @@ impl Trial {
             .poll_admit(self.ids[backend], place, waker, self.now, &mut self.actions)
     }
 
+    pub(crate) fn leave(&mut self, backend: usize, place: Place) {
+        let id = self.ids[backend];
+        self.fleet.leave(id, place, self.now, &mut self.actions);
+    }
+
+    pub(crate) fn called(&mut self, backend: usize, permit: u64) {
+        self.fleet.called(self.ids[backend], permit, self.now);
+    }
+
     pub(crate) fn is_open(&self, backend: usize) -> bool {
         let record = self.fleet.get(self.ids[backend]);
         record.is_none_or(|record| record.cell.gate().is_open())
