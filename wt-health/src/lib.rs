@@ -63,7 +63,8 @@
 //!
 //! **Proof.** When the time of an ejection is over, one call passes. If it succeeds, all may pass;
 //! if it fails, the backend is ejected for longer; if it is given up, or not made within a second,
-//! or not answered for 30 s, another one may pass.
+//! or not answered for 30 s, another one may pass. If nobody asks for an interval, all may pass
+//! unproved: nobody is there to be spared, and other backends may have to be ejected instead.
 //!
 //! **Probes.** By [`Probes`](probe::Probes), backends are probed beside all calls, every 30 s, or
 //! every second after a change; two in a row that succeed, or three that fail, are a verdict. Who

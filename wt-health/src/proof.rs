@@ -1,3 +1,4 @@
+use std::mem;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -68,8 +69,10 @@ impl Proof {
         self.remind = now + PATIENCE;
     }
 
-    pub(crate) fn was_asked(&self) -> bool {
-        self.asked
+    /// Whether nobody has asked since this was asked last, nor has the permit.
+    pub(crate) fn is_idle(&mut self) -> bool {
+        let asked = mem::take(&mut self.asked);
+        !asked && self.holder.is_none()
     }
 
     pub(crate) fn last(&self) -> u64 {
@@ -126,6 +129,23 @@ mod tests {
         assert_eq!(proof.ask(Some(1), now + PATIENCE), Some(1));
         assert_eq!(proof.ask(None, now + PATIENCE), Some(2));
         assert_eq!(proof.ask(Some(1), now + PATIENCE), None);
+    }
+
+    #[test]
+    fn it_is_idle_once_nobody_asks_or_has_it() {
+        let now = Instant::now();
+        let mut proof = Proof::new(0, now);
+        assert!(proof.is_idle());
+
+        proof.ask(None, now);
+        let held = [proof.is_idle(), proof.is_idle()];
+        proof.give_back(1, now);
+
+        assert_eq!(held, [false, false]);
+        assert!(proof.is_idle());
+        proof.ask(None, now);
+        proof.give_back(2, now);
+        assert_eq!([proof.is_idle(), proof.is_idle()], [false, true]);
     }
 
     #[test]

@@ -417,6 +417,26 @@ async fn a_backend_that_nobody_asks_to_prove_makes_room_for_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_backend_stays_as_it_is_while_somebody_may_prove_it() {
+    let monitor = monitor();
+    let (mut service, _backend) = ejected(&monitor, "a").await;
+    pass(30 * SECOND).await;
+    assert_ready_ok!(poll(&mut service));
+    let mut other = service.clone();
+    assert_pending!(poll(&mut other));
+    pass(100 * SECOND).await;
+    assert_eq!(monitor.state(&"a"), Some(State::Proving));
+
+    // Others might, who have not asked.
+    let _layer = monitor.layer("a");
+    drop(service);
+    drop(other);
+    pass(20 * SECOND).await;
+
+    assert_eq!(monitor.state(&"a"), Some(State::Up));
+}
+
+#[tokio::test(start_paused = true)]
 async fn ejections_may_be_short() {
     let outlier = Outlier::default().base_ejection(50 * MOMENT);
     let monitor: Monitor<Key> = Monitor::builder().outlier(outlier).build();

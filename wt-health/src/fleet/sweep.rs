@@ -63,19 +63,16 @@ impl<T: Clone> Fleet<T> {
             let Some(record) = self.records.get_mut(place) else {
                 continue;
             };
-            match record.phase {
-                Phase::Up if record.multiplier > 0 => record.decay(),
-                Phase::Proving(proof)
-                    if !proof.was_asked()
-                        && now.saturating_duration_since(proof.since) >= interval =>
-                {
+            if let Phase::Proving(proof) = &mut record.phase {
+                let idle = proof.is_idle() && record.waiters.is_empty();
+                if idle && now.saturating_duration_since(proof.since) >= interval {
                     let id = record.id;
                     self.restore(id, actions);
                 }
-                _ if !called && record.is_past() => {
-                    actions.forgotten.push(self.records.remove(place).tag);
-                }
-                _ => {}
+            } else if record.multiplier > 0 {
+                record.decay();
+            } else if !called && record.is_past() {
+                actions.forgotten.push(self.records.remove(place).tag);
             }
         }
     }
@@ -110,9 +107,12 @@ struct Aging {
 }
 
 impl<T> Record<T> {
+    /// Takes one off again, unless it is ejected.
     fn decay(&mut self) {
-        self.multiplier -= 1;
-        self.aging = !self.compared || self.multiplier > 0;
+        if matches!(self.phase, Phase::Up) {
+            self.multiplier -= 1;
+            self.aging = !self.compared || self.multiplier > 0;
+        }
     }
 
     /// Whether it may be forgotten.
