@@ -5,7 +5,7 @@ mod common;
 
 use std::task::Poll;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
 use tower::{Layer, Service, ServiceExt};
 use tower_test::mock;
@@ -164,7 +164,8 @@ async fn a_clone_that_never_makes_the_proving_call_keeps_nobody_out() {
     assert_ready_ok!(poll(&mut idle));
     let began = Instant::now();
 
-    other.ready().await.unwrap().call(()).await.unwrap();
+    let proving = async { other.ready().await.unwrap().call(()).await };
+    timeout(100 * SECOND, proving).await.unwrap().unwrap();
 
     assert!(began.elapsed() <= SECOND + 2 * MOMENT);
     assert_eq!(monitor.state(&"a"), Some(State::Up));

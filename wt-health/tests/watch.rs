@@ -87,8 +87,9 @@ async fn it_ends_when_the_backend_is_removed_or_taken_out() {
     monitor.set_override(&"b", Override::Drain);
     monitor.set_override(&"c", Override::Up);
 
-    assert!(matches!(removed.await.unwrap(), Ended::Removed));
-    let drained = drained.await.unwrap();
+    let removed = timeout(SECOND, removed).await.unwrap();
+    assert!(matches!(removed.unwrap(), Ended::Removed));
+    let drained = timeout(SECOND, drained).await.unwrap().unwrap();
     assert!(matches!(drained, Ended::Overridden(Override::Drain)));
     assert!(matches!(
         monitor.watch("b").await,
