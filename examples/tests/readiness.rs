@@ -19,6 +19,7 @@ use tower::balance::p2c;
 use tower::discover::{Change, Discover};
 use tower::load::{CompleteOnResponse, PendingRequestsDiscover};
 use tower::{Service, ServiceExt};
+use wt_balance::{Balance, RoundRobin};
 use wt_connection::{
     Connection, Connector, Endpoint, Identity, Server, Session, Target, Trust, WebTransportUpgrade,
 };
@@ -180,6 +181,15 @@ async fn towers_balance_routes_round_an_ejected_backend() {
     let fleet = Fleet::new().await;
     let discover = PendingRequestsDiscover::new(fleet.discover(), CompleteOnResponse::default());
     let client = p2c::Balance::new(discover);
+
+    fleet.is_routed_round(client).await;
+}
+
+#[tokio::test]
+async fn wt_balance_routes_round_an_ejected_backend() {
+    let fleet = Fleet::new().await;
+    // One that would go on asking a backend that fails.
+    let client = Balance::new(fleet.discover()).policy(RoundRobin::default());
 
     fleet.is_routed_round(client).await;
 }
