@@ -28,7 +28,7 @@ impl Default for Limits {
             header_timeout: Duration::from_secs(10),
             flush_timeout: Duration::from_secs(10),
             credit: Credit {
-                data: 16 << 20,
+                data: 8 << 20,
                 bi_streams: 1024,
                 uni_streams: 1024,
             },
@@ -93,13 +93,14 @@ impl Limits {
     }
 
     /// Sets how many bytes a peer may send on the streams of one session ahead of the application,
-    /// and how many streams of either kind it may have open there; 16 MiB, 1,024 and 1,024 by
+    /// and how many streams of either kind it may have open there; 8 MiB, 1,024 and 1,024 by
     /// default.
     ///
     /// This is the flow control of each session, which drafts of WebTransport have since 12 and
-    /// browsers do not speak yet. It bounds one session against the others; what all of them hold
-    /// is bounded by QUIC's own windows ([`Transport`](crate::Transport)), also where the peer does
-    /// without. Both sides have to ask for it; since draft 13, a connection without it carries one
+    /// most browsers do not speak yet. It keeps a session that is not read from taking all of
+    /// QUIC's window of the connection ([`Transport`](crate::Transport)), which is what bounds
+    /// memory, so that the bytes should be fewer than those. QUIC tells no final size of a stream
+    /// that is given up: for such a one the peer gets a stream's window more. Both sides have to ask for it; since draft 13, a connection without it carries one
     /// session at a time.
     ///
     /// # Panics

@@ -10,7 +10,7 @@ use common::hostile::claim;
 use common::plain::{Exchange, session};
 use common::raw::{self, Raw, data, read_varint, reset_code, varint};
 use tower::ServiceExt;
-use wt_connection::{Connection, Generation, Limits, Session, SessionError};
+use wt_connection::{Connection, Generation, Limits, Session, SessionError, WriteError};
 
 const WT_FLOW_CONTROL_ERROR: u64 = 0x045d_4487;
 const MAX_DATA: u64 = 0x190b_4d3d;
@@ -203,6 +203,122 @@ async fn streams_that_are_over_make_room_for_others() {
 }
 
 #[tokio::test]
+async fn streams_that_stay_open_do_not_keep_others_out() {
+    within(async {
+        let limits = Limits::default().session_credit(100, 4, 4);
+        let mut peer = Peer::with(limits, 10, 1, 1).await;
+        let mut sent = Vec::new();
+        let mut open = Vec::new();
+        for _ in 0..4 {
+            sent.push(peer.raw.uni(peer.id(), b"x").await);
+            open.push(peer.session.accept_uni().await.unwrap());
+        }
+
+        drop(open.pop());
+
+        assert_eq!(peer.heard_of(MAX_STREAMS_UNI).await, 5);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_peer_that_is_blocked_is_told_of_whatever_there_is() {
+    within(async {
+        let limits = Limits::default().session_credit(100, 4, 4);
+        let mut peer = Peer::with(limits, 10, 1, 1).await;
+        // Most of it on a stream that nobody reads.
+        let _unread = peer.raw.uni(peer.id(), &[7; 60]).await;
+        let _first = peer.session.accept_uni().await.unwrap();
+        let _sent = peer.raw.uni(peer.id(), &[7; 40]).await;
+        let mut second = peer.session.accept_uni().await.unwrap();
+        assert_eq!(second.read_chunk(40).await.unwrap().unwrap().len(), 40);
+
+        peer.say(DATA_BLOCKED, 100).await;
+
+        assert_eq!(peer.heard_of(MAX_DATA).await, 140);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn streams_that_end_before_their_header_are_credit_again() {
+    within(async {
+        let limits = Limits::default().session_credit(100, 4, 4);
+        let mut peer = Peer::with(limits, 10, 1, 1).await;
+
+        for _ in 0..2 {
+            let mut uni = peer.raw.quic.open_uni().await.unwrap();
+            uni.reset(7_u8.into()).unwrap();
+        }
+        assert!(peer.heard_of(MAX_STREAMS_UNI).await >= 5);
+        for _ in 0..2 {
+            let (mut bi, _recv) = peer.raw.quic.open_bi().await.unwrap();
+            bi.reset(7_u8.into()).unwrap();
+        }
+
+        assert!(peer.heard_of(MAX_STREAMS_BIDI).await >= 5);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_that_is_stopped_waits_for_no_credit() {
+    within(async {
+        let mut peer = Peer::new(4, 1, 1).await;
+        let mut stream = peer.session.open_uni().await.unwrap();
+        stream.write_all(&[7; 4]).await.unwrap();
+        let mut received = peer.uni().await;
+        let stop = async {
+            assert_eq!(peer.heard().await, (DATA_BLOCKED, 4));
+            received
+                .stop(0x52e4_a40f_a8db_u64.try_into().unwrap())
+                .unwrap();
+        };
+
+        let (written, ()) = tokio::join!(stream.write(&[7; 4]), stop);
+
+        assert_eq!(written, Err(WriteError::Stopped(Some(0))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_that_is_finished_waits_for_no_credit() {
+    within(async {
+        let peer = Peer::new(4, 1, 1).await;
+        let mut stream = peer.session.open_uni().await.unwrap();
+        stream.write_all(&[7; 4]).await.unwrap();
+        stream.finish().unwrap();
+
+        assert_eq!(stream.write(&[7; 4]).await, Err(WriteError::Finished));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_waits_for_credit_learns_that_the_session_is_over() {
+    within(async {
+        let peer = Peer::new(4, 0, 1).await;
+        let mut stream = peer.session.open_uni().await.unwrap();
+        stream.write_all(&[7; 4]).await.unwrap();
+        let close = async { peer.session.close(7, "over") };
+
+        let (written, opened, ()) =
+            tokio::join!(stream.write(&[7; 4]), peer.session.open_bi(), close);
+
+        let Err(SessionError::Closed(close)) = opened else {
+            panic!("opened, or closed otherwise: {opened:?}");
+        };
+        assert_eq!(close.code(), 7);
+        assert_eq!(
+            written,
+            Err(WriteError::Session(SessionError::Closed(close)))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_peer_that_opens_too_many_streams_loses_its_session() {
     within(async {
         let limits = Limits::default().session_credit(100, 2, 2);
@@ -249,6 +365,9 @@ async fn a_peer_that_lowers_a_limit_loses_its_session() {
             let (other, exchange) = peer.another().await;
             // The same once more is none lower.
             peer.say(MAX_DATA, 10).await;
+            peer.session.send_datagram(b"alive").unwrap();
+            peer.raw.quic.read_datagram().await.unwrap();
+            assert!(peer.session.open_uni().await.is_ok());
 
             peer.say(ty, lower).await;
 

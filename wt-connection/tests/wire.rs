@@ -26,7 +26,7 @@ async fn the_settings_announce_every_generation() {
             (0xc671_706a, 9),
             (0x14e9_cd29, 9),
             (0x2c7c_f000, 1),
-            (0x2b61, 16 << 20),
+            (0x2b61, 8 << 20),
             (0x2b64, 1024),
             (0x2b65, 1024),
         ] {

@@ -27,6 +27,7 @@ use crate::lock::Lock;
 use crate::moment::Moment;
 use crate::proto::code;
 use crate::proto::control::Side;
+use crate::proto::direction::Direction;
 use crate::proto::fault::ConnectionFault;
 use crate::proto::settings::Settings;
 use crate::session::{Ask, FlowControl, SessionCore, SessionTask};
@@ -290,6 +291,19 @@ impl Core {
     /// ([RFC 9297 §2](https://www.rfc-editor.org/rfc/rfc9297#section-2)).
     pub(crate) fn abort_plain(&self, id: u64) {
         self.exchanges.abort(id, code::H3_DATAGRAM_ERROR);
+    }
+
+    /// Makes up for a stream that ended before its header came: the peer may have counted it in any
+    /// of its sessions.
+    pub(crate) fn lost_header(&self, direction: Direction) {
+        if self.peer.credit().is_none() {
+            return;
+        }
+        for session in self.sessions.all() {
+            if let Some(flow) = session.flow() {
+                flow.forgive_streams(direction, 1);
+            }
+        }
     }
 
     /// Has the peer sent something that means nothing.

@@ -14,6 +14,7 @@ use crate::connection::stop::Stop;
 use crate::connection::{Core, Queued};
 use crate::http3;
 use crate::proto::control::Side;
+use crate::proto::direction::Direction;
 use crate::proto::fault::ConnectionFault;
 use crate::proto::stream_header::Kind;
 use crate::proto::{code, datagram};
@@ -177,12 +178,13 @@ impl Demux {
             return self.place_uni(arrival, kind?);
         }
         let limit = self.core.limits.header_timeout;
-        let activity = Arc::clone(&self.core.activity);
+        let core = Arc::clone(&self.core);
         self.wait_late(async move {
             match timeout(limit, arrival.read()).await {
                 Ok(kind) => Late::Uni(arrival, kind),
                 Err(_) => {
-                    activity.count_error();
+                    core.activity.count_error();
+                    core.lost_header(Direction::Uni);
                     let _ = arrival.recv.stop(wire::varint(code::H3_REQUEST_CANCELLED));
                     Late::Done
                 }
@@ -214,6 +216,7 @@ impl Demux {
                 Ok(kind) => Late::Bi(arrival, kind),
                 Err(_) => {
                     core.sessions.remove(id);
+                    core.lost_header(Direction::Bi);
                     core.requests.count_refused(id, "header_timeout");
                     let code = code::H3_REQUEST_CANCELLED;
                     wire::refuse(&mut arrival.send, &mut arrival.recv, code);
@@ -254,7 +257,10 @@ impl Demux {
                     .stop(wire::varint(code::H3_STREAM_CREATION_ERROR));
                 Ok(())
             }
-            None => Ok(()),
+            None => {
+                self.core.lost_header(Direction::Uni);
+                Ok(())
+            }
         }
     }
 
@@ -303,7 +309,12 @@ impl Demux {
                     self.core.answers.push(send);
                 }
             }
-            BiKind::Refuse(code) => wire::refuse(&mut send, &mut recv, code),
+            BiKind::Refuse(code) => {
+                if code == code::H3_REQUEST_CANCELLED {
+                    self.core.lost_header(Direction::Bi);
+                }
+                wire::refuse(&mut send, &mut recv, code);
+            }
             BiKind::Session(_) => {}
         }
         self.forget(id);

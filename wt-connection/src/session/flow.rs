@@ -101,15 +101,22 @@ impl FlowControl {
 
     /// Takes up to `want` of the bytes that may be sent; the writer of `stream` is woken later if
     /// there are none.
-    pub(crate) fn poll_reserve(&self, cx: &Context<'_>, stream: u64, want: usize) -> Poll<usize> {
+    ///
+    /// `old` is given a waker that is of no more use, to be dropped once nothing is locked.
+    pub(crate) fn poll_reserve(
+        &self,
+        cx: &Context<'_>,
+        stream: u64,
+        want: usize,
+        old: &mut Option<Waker>,
+    ) -> Poll<usize> {
         let mut state = self.state.lock();
         let granted = state.sent.reserve(want as u64) as usize;
-        let old = match granted > 0 || want == 0 {
+        *old = match granted > 0 || want == 0 {
             true => state.writers.remove(&stream),
             false => state.writers.insert(stream, cx.waker().clone()),
         };
         drop(state);
-        drop(old);
         if granted == 0 && want > 0 {
             self.due.notify_one();
             return Poll::Pending;
@@ -137,7 +144,14 @@ impl FlowControl {
 
     /// Takes in a stream of the peer's.
     pub(crate) fn accept(self: &Arc<Self>, direction: Direction) -> Result<Accepted, Exceeded> {
-        self.state.lock().accepted.of(direction).arrive()?;
+        let mut state = self.state.lock();
+        let accepted = state.accepted.of(direction);
+        accepted.arrive()?;
+        let due = accepted.announce().is_some();
+        drop(state);
+        if due {
+            self.due.notify_one();
+        }
         Ok(Accepted {
             flow: Arc::clone(self),
             direction,
@@ -170,6 +184,20 @@ impl FlowControl {
         }
     }
 
+    /// Makes up for streams of one kind whose session nobody knows, or that came before it and were
+    /// refused: the peer may have counted them, and what was on them, here.
+    pub(crate) fn forgive_streams(&self, direction: Direction, count: u64) {
+        if count == 0 {
+            return;
+        }
+        let mut state = self.state.lock();
+        state.accepted.of(direction).forgive(count);
+        let bytes = count.saturating_mul(self.stream_window);
+        state.received.forgive(bytes);
+        drop(state);
+        self.due.notify_one();
+    }
+
     /// Takes in a capsule of the peer's.
     pub(crate) fn hear(&self, capsule: &Capsule) -> Result<(), Fault> {
         match *capsule {
@@ -184,8 +212,14 @@ impl FlowControl {
                 self.state.lock().opened.of(direction).raise(max)?;
                 self.raised.notify_waiters();
             }
-            // That it would send more asks for nothing.
-            Capsule::DataBlocked(_) | Capsule::StreamsBlocked { .. } => {}
+            Capsule::DataBlocked(limit) => {
+                self.state.lock().received.blocked(limit);
+                self.due.notify_one();
+            }
+            Capsule::StreamsBlocked { direction, max } => {
+                self.state.lock().accepted.of(direction).blocked(max);
+                self.due.notify_one();
+            }
             Capsule::Close { .. } | Capsule::Drain => {}
         }
         Ok(())

@@ -57,7 +57,11 @@ impl SessionTask {
         flush_timeout: Duration,
     ) -> Self {
         let mut capsules = match core.flow() {
-            Some(_) => CapsuleReader::with_flow_control(),
+            Some(_) => {
+                // What streams wait for does not wait behind them.
+                let _ = send.set_priority(i32::MAX - 1);
+                CapsuleReader::with_flow_control()
+            }
             None => CapsuleReader::new(),
         };
         capsules.push(rest);

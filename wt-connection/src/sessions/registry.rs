@@ -8,6 +8,7 @@ use crate::limits::Limits;
 use crate::lock::Lock;
 use crate::proto::code;
 use crate::proto::control::Side;
+use crate::proto::direction::Direction;
 use crate::session::{IncomingStream, SessionCore};
 use crate::sessions::arrivals::Arrivals;
 use crate::sessions::early::Place;
@@ -79,6 +80,12 @@ impl Sessions {
     pub(crate) fn open(&self, session: &Arc<SessionCore>) {
         let mut table = self.table.lock();
         let early = table.open(session.id(), Arc::clone(session));
+        if let Some(flow) = session.flow() {
+            // Some of them may have been this session's.
+            for direction in [Direction::Bi, Direction::Uni] {
+                flow.forgive_streams(direction, table.refused_streams());
+            }
+        }
         // Under the lock, so that what arrives from here on does not overtake it.
         for stream in early.streams {
             session.push_stream(stream);

@@ -233,6 +233,11 @@ impl<C: Clone, S> Table<C, S> {
         self.refused_streams + self.refused_datagrams
     }
 
+    /// How many early streams were refused.
+    pub(crate) fn refused_streams(&self) -> u64 {
+        self.refused_streams
+    }
+
     fn may_come(&self, id: u64) -> bool {
         id >= self.seen || self.slots.contains_key(&id)
     }

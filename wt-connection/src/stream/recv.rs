@@ -326,10 +326,10 @@ impl Received {
             }
             return Err(ReadError::Stopped);
         }
-        self.lost = Some(Lost { held, ended: false });
         self.end = Some(End::Failed(Box::new(ReadError::Stopped)));
         // To quinn it may have ended: the application had not read so far.
-        let _ = self.stream.stop(code);
+        let ended = self.stream.stop(code).is_err();
+        self.lost = Some(Lost { held, ended });
         Ok(())
     }
 }

@@ -274,14 +274,23 @@ impl SendStream {
     ) -> Poll<Result<T, WriteError>> {
         let mut gone = false;
         let mut unused = 0;
+        let mut old = None;
         let flow = self.session.core().flow();
         let polled = self.half.poll(cx, |sending, cx| {
-            let most = match flow {
-                Some(flow) => ready!(flow.poll_reserve(cx, self.id, want)),
-                None => want,
+            let reserved = match flow {
+                Some(flow) if self.sent == Sent::Some => {
+                    flow.poll_reserve(cx, self.id, want, &mut old)
+                }
+                _ => Poll::Ready(want),
             };
-            let polled = write(&mut sending.stream, cx, most);
-            unused = most;
+            let polled = match reserved {
+                Poll::Ready(most) => {
+                    sending.unblocked();
+                    unused = most;
+                    write(&mut sending.stream, cx, most)
+                }
+                Poll::Pending => sending.poll_blocked(cx).map(Err),
+            };
             match polled {
                 Poll::Ready(Ok(written)) => {
                     unused -= bytes(&written);
@@ -296,7 +305,10 @@ impl SendStream {
                 polled => polled.map_err(WriteError::from),
             }
         });
-        if let Some(flow) = flow {
+        drop(old);
+        if let Some(flow) = flow
+            && self.sent == Sent::Some
+        {
             flow.give_back(unused);
         }
         if gone {

@@ -1,3 +1,7 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
 use quinn::{StoppedError, VarInt};
 
 use crate::connection::LeftBehind;
@@ -5,18 +9,44 @@ use crate::stream::half::Abort;
 use crate::wire;
 
 /// quinn's stream, and whether somebody has waited for its end, of which quinn keeps something.
-#[derive(Debug)]
 pub(crate) struct Sending {
     pub(crate) stream: quinn::SendStream,
     watched: bool,
+    /// While there is no credit, quinn is not asked to write, and tells of a stop by this alone.
+    blocked: Option<Stopped>,
 }
+
+type Stopped = Pin<Box<dyn Future<Output = Result<Option<VarInt>, StoppedError>> + Send + Sync>>;
 
 impl Sending {
     pub(crate) fn new(stream: quinn::SendStream) -> Self {
         Self {
             stream,
             watched: false,
+            blocked: None,
         }
+    }
+
+    /// Looks, while there is no credit, whether the stream may still be written to.
+    pub(crate) fn poll_blocked(&mut self, cx: &mut Context<'_>) -> Poll<quinn::WriteError> {
+        if self.blocked.is_none() {
+            self.blocked = Some(Box::pin(self.stopped()));
+        }
+        let Some(blocked) = &mut self.blocked else {
+            return Poll::Pending;
+        };
+        let stopped = ready!(blocked.as_mut().poll(cx));
+        self.blocked = None;
+        Poll::Ready(match stopped {
+            Ok(Some(code)) => quinn::WriteError::Stopped(code),
+            Ok(None) => quinn::WriteError::ClosedStream,
+            Err(error) => error.into(),
+        })
+    }
+
+    /// Notes that there is credit again.
+    pub(crate) fn unblocked(&mut self) {
+        self.blocked = None;
     }
 
     /// Waits until the peer has stopped the stream, or has all of it.
@@ -37,5 +67,13 @@ impl Abort for Sending {
         } else {
             self.stream.reset(code)
         };
+    }
+}
+
+impl fmt::Debug for Sending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sending")
+            .field("stream", &self.stream)
+            .finish_non_exhaustive()
     }
 }

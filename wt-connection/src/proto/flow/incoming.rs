@@ -4,7 +4,8 @@ use crate::proto::{draft, varint};
 /// How much of one thing, bytes or streams of one kind, the peer may still send or open.
 ///
 /// The peer is kept supplied with a window, an amount that may be under way or waiting to be read.
-/// It is told of a new limit once no more than half of that is left to it.
+/// It is told of a new limit once no more than half of that is left to it, and more may be allowed;
+/// and whenever more may be, if it has [said](Self::blocked) that it wants more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Incoming {
     window: u64,
@@ -17,6 +18,10 @@ pub struct Incoming {
     received: u64,
     /// What was received and takes no more room, and what may never be received.
     released: u64,
+    /// Of that, what may never be received.
+    forgiven: u64,
+    /// The peer wants more than what was announced.
+    wanted: bool,
 }
 
 impl Incoming {
@@ -42,6 +47,8 @@ impl Incoming {
             offered: limit,
             received: 0,
             released: 0,
+            forgiven: 0,
+            wanted: false,
         }
     }
 
@@ -88,7 +95,14 @@ impl Incoming {
     /// the window, and QUIC's windows alone bound what it can send. Once a stream was reset, rather
     /// than stopped, [`unseen`](Self::unseen) is an upper bound, too.
     pub fn forgive(&mut self, upper_bound: u64) {
+        self.forgiven = self.forgiven.saturating_add(upper_bound);
         self.release(upper_bound);
+    }
+
+    /// Notes that the peer would go beyond this limit: from here on, whatever takes no more room is
+    /// worth telling it.
+    pub fn blocked(&mut self, limit: u64) {
+        self.wanted |= limit >= self.announced;
     }
 
     /// Gives the limit to put into a MAX_DATA or MAX_STREAMS capsule, if it is time for one.
@@ -98,8 +112,9 @@ impl Incoming {
     /// what it sends on the strength of it is in order, however soon that comes.
     pub fn announce(&mut self) -> Option<u64> {
         let limit = self.released.saturating_add(self.window).min(self.most);
-        let left = self.announced.saturating_sub(self.released);
-        if limit <= self.announced || left > self.window / 2 {
+        let used = self.received.saturating_add(self.forgiven);
+        let left = self.announced.saturating_sub(used);
+        if limit <= self.announced || (left > self.window / 2 && !self.wanted) {
             return None;
         }
         self.offered = self.offered.max(limit);
@@ -108,7 +123,10 @@ impl Incoming {
 
     /// Notes that the capsule with this limit was handed to the transport, which will deliver it.
     pub fn announced(&mut self, limit: u64) {
-        self.announced = self.announced.max(limit);
+        if limit > self.announced {
+            self.announced = limit;
+            self.wanted = false;
+        }
         self.offered = self.offered.max(limit);
     }
 
@@ -149,6 +167,33 @@ mod tests {
             assert_eq!(tell(&mut bytes), Some(window + half));
             assert_eq!(bytes.announce(), None);
         }
+    }
+
+    #[test]
+    fn what_stays_open_leaves_no_room_and_does_not_hide_what_there_is() {
+        let mut streams = Incoming::streams(4, 4);
+
+        (0..4).for_each(|_| streams.arrive().unwrap());
+        streams.leave();
+
+        assert_eq!(tell(&mut streams), Some(5));
+        assert_eq!(streams.arrive(), Ok(()));
+    }
+
+    #[test]
+    fn who_wants_more_is_told_of_whatever_there_is() {
+        let mut bytes = Incoming::data(100, 100);
+        // As many more have come, and are not read.
+        pass(&mut bytes, 40);
+        assert_eq!(bytes.announce(), None);
+
+        bytes.blocked(99);
+        assert_eq!(bytes.announce(), None);
+        bytes.blocked(100);
+        assert_eq!(tell(&mut bytes), Some(140));
+
+        pass(&mut bytes, 1);
+        assert_eq!(bytes.announce(), None);
     }
 
     #[test]
