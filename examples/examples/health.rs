@@ -37,7 +37,7 @@ async fn main() -> Result<(), BoxError> {
     let connector = Connector::new(Endpoint::client(Trust::hashes([
         identity.certificate_hash()
     ]))?)
-    .connect_timeout(Duration::from_millis(200));
+    .connect_timeout(Duration::from_secs(1));
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
     let mut servers = Vec::new();
     for _ in 0..3 {
@@ -55,12 +55,12 @@ async fn main() -> Result<(), BoxError> {
             PoolLayer::new(1)
                 .shared(Connection::max_sessions)
                 .completion(CompleteOnClose)
-                .acquire_timeout(Some(Duration::from_millis(200))),
+                .acquire_timeout(Some(Duration::from_secs(1))),
         )
         .service(connector);
     let backends = targets.iter().map(|target| {
         let backend = ServiceBuilder::new()
-            .layer(TimeoutLayer::new(Duration::from_secs(1)))
+            .layer(TimeoutLayer::new(Duration::from_secs(3)))
             .service(pool.service(target.clone()));
         Change::Insert(target.clone(), backend)
     });
