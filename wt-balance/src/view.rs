@@ -217,7 +217,8 @@ impl<'a> View<'a> {
     }
 
     /// The usable backend with the least load, if nothing but the figures counts and they are at
-    /// most [`FEW`]; one drawn by chance among equals.
+    /// most [`FEW`]; one drawn by chance among equals, evenly
+    /// where their number is a power of two.
     #[inline]
     pub(crate) fn least_loaded(&self) -> Option<usize> {
         // The lowest bits of a load, which nobody would miss, make way for the place, in an order

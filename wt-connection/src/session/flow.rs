@@ -227,7 +227,8 @@ impl FlowControl {
 
     /// Waits for something to say to the peer.
     ///
-    /// Cancel safe: what was not [said](Self::said) is given again.
+    /// Cancel safe: a limit that was not [said](Self::said) is given again. That this side is
+    /// blocked is given once, for it asks for nothing.
     pub(crate) async fn due(&self) -> Vec<Capsule> {
         wait::until(&self.due, || {
             let capsules = self.state.lock().due();
@@ -314,3 +315,51 @@ impl Drop for Accepted {
 
 /// More than any stream's, where it is not known.
 const UNKNOWN_WINDOW: u64 = 1 << 32;
+
+#[cfg(test)]
+mod tests {
+    use tokio_test::{assert_ready, task::spawn};
+
+    use super::*;
+
+    fn granting(data: u64, uni_streams: u64) -> Arc<FlowControl> {
+        let theirs = Credit {
+            data,
+            uni_streams,
+            ..Credit::default()
+        };
+        FlowControl::new(Credit::default(), theirs, None)
+    }
+
+    #[test]
+    fn what_is_not_opened_after_all_may_be_opened_by_another() {
+        let flow = granting(0, 1);
+        let first = assert_ready!(spawn(flow.open(Direction::Uni)).poll());
+        let mut second = spawn(flow.open(Direction::Uni));
+        assert!(second.poll().is_pending());
+
+        drop(first);
+
+        assert!(second.is_woken());
+        assert_ready!(second.poll()).opened();
+        assert!(spawn(flow.open(Direction::Uni)).poll().is_pending());
+    }
+
+    #[test]
+    fn bytes_that_are_given_back_wake_whoever_waits_for_them() {
+        let flow = granting(4, 0);
+        let mut old = None;
+        let mut writer = spawn(());
+        writer.enter(|cx, _| {
+            assert_eq!(flow.poll_reserve(cx, 2, 9, &mut old), Poll::Ready(4));
+            assert!(flow.poll_reserve(cx, 6, 9, &mut old).is_pending());
+        });
+
+        flow.give_back(3);
+
+        assert!(writer.is_woken());
+        writer.enter(|cx, _| {
+            assert_eq!(flow.poll_reserve(cx, 6, 9, &mut old), Poll::Ready(3));
+        });
+    }
+}

@@ -1,4 +1,5 @@
-//! What gRFC A50 asks for, by the tables with which gRPC's implementations test themselves.
+//! What gRFC A50 asks for, by tables like those with which gRPC's implementations test themselves;
+//! the limit is rounded down here, where they may eject one more.
 
 use std::time::Duration;
 

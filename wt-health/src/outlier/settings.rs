@@ -6,7 +6,8 @@ use crate::tally::Counts;
 
 /// When calls eject a backend, and for how long; see the [crate docs](crate).
 ///
-/// Arithmetic and defaults are those of gRFC A50, and five failures in a row eject, too.
+/// Arithmetic and defaults are those of gRFC A50, but for a tolerance of success rates that it does
+/// not have; and five failures in a row eject, too.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outlier {
     pub(crate) interval: Duration,
