@@ -13,7 +13,8 @@ use crate::moment::Moment;
 #[derive(Debug)]
 pub(crate) struct Activity {
     since: Moment,
-    /// Microseconds after `since`; a lost race between two stamps is off by as much as they are.
+    /// Microseconds after `since`, to a millisecond: a stamp that changes with each use would go
+    /// from core to core. A lost race between two stamps is off by as much as they are.
     last: AtomicU64,
     /// How many requests are under way.
     requests: AtomicUsize,
@@ -42,7 +43,9 @@ impl Activity {
     pub(crate) fn record(&self) {
         let since = self.since.at.elapsed();
         let micros = since.as_secs() * 1_000_000 + u64::from(since.subsec_micros());
-        self.last.store(micros, Ordering::Relaxed);
+        if micros.abs_diff(self.last.load(Ordering::Relaxed)) >= 1_000 {
+            self.last.store(micros, Ordering::Relaxed);
+        }
     }
 
     /// Notes that a request is under way, until what is given is dropped.

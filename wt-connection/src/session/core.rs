@@ -18,8 +18,8 @@ use crate::session::flow::{FlowControl, Opening};
 use crate::session::handle::SessionHandle;
 use crate::session::incoming::IncomingStream;
 use crate::session::live::StreamKey;
+use crate::session::next::Next;
 use crate::session::pause::Pause;
-use crate::session::readers::Next;
 use crate::session::state::{Ask, State};
 use crate::session::unannounced::Unannounced;
 use crate::stream::{BiStream, Half, Received, RecvStream, SendStream, Sending, Sent, is_stopped};
@@ -305,6 +305,9 @@ impl SessionCore {
         };
         if sent == Sent::Some {
             let _ = sending.stream.finish();
+        }
+        if let (Some(flow), Some(place)) = (&self.flow, sending.place.take()) {
+            flow.forget(place);
         }
         // A stopped one takes up the peer's room until it is dropped, which resets it.
         let settled = sent == Sent::Reset || is_stopped(&mut sending.stream);

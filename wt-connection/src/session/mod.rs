@@ -7,13 +7,14 @@ mod flow;
 mod handle;
 mod incoming;
 mod live;
+mod next;
 mod outbox;
 mod pause;
-mod readers;
 mod service;
 mod state;
 mod task;
 mod unannounced;
+mod waiters;
 
 pub use exporter::KeyingMaterialError;
 pub use handle::Session;

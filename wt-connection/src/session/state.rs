@@ -13,7 +13,7 @@ use crate::session::datagrams::Datagrams;
 use crate::session::handle::SessionHandle;
 use crate::session::incoming::IncomingStream;
 use crate::session::live::{Live, LiveHalf, StreamKey};
-use crate::session::readers::Readers;
+use crate::session::waiters::Waiters;
 use crate::stream::{
     Abort, BiStream, Half, Lingering, Received, RecvStream, SendStream, Sending, outlives,
 };
@@ -32,11 +32,11 @@ pub(crate) struct State {
     /// The peer has been told, too, or cannot be.
     over: bool,
     bi: VecDeque<(quinn::SendStream, Received)>,
-    bi_readers: Readers,
+    bi_readers: Waiters,
     uni: VecDeque<Received>,
-    uni_readers: Readers,
+    uni_readers: Waiters,
     datagrams: Datagrams,
-    datagram_readers: Readers,
+    datagram_readers: Waiters,
     live: Live,
     lingering: Lingering,
     guards: Guards,
@@ -86,11 +86,11 @@ impl State {
             ended: None,
             over: false,
             bi: VecDeque::new(),
-            bi_readers: Readers::default(),
+            bi_readers: Waiters::default(),
             uni: VecDeque::new(),
-            uni_readers: Readers::default(),
+            uni_readers: Waiters::default(),
             datagrams: Datagrams::new(received_datagrams),
-            datagram_readers: Readers::default(),
+            datagram_readers: Waiters::default(),
             live: Live::default(),
             lingering: Lingering::default(),
             guards: Guards::default(),
@@ -167,7 +167,7 @@ impl State {
         next.map(adopt).or_else(|| self.ended().map(Err))
     }
 
-    pub(super) fn bi_readers(&mut self) -> &mut Readers {
+    pub(super) fn bi_readers(&mut self) -> &mut Waiters {
         &mut self.bi_readers
     }
 
@@ -181,7 +181,7 @@ impl State {
         next.map(adopt).or_else(|| self.ended().map(Err))
     }
 
-    pub(super) fn uni_readers(&mut self) -> &mut Readers {
+    pub(super) fn uni_readers(&mut self) -> &mut Waiters {
         &mut self.uni_readers
     }
 
@@ -191,7 +191,7 @@ impl State {
         next.map(Ok).or_else(|| self.ended().map(Err))
     }
 
-    pub(super) fn datagram_readers(&mut self) -> &mut Readers {
+    pub(super) fn datagram_readers(&mut self) -> &mut Waiters {
         &mut self.datagram_readers
     }
 

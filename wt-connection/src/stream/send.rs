@@ -279,7 +279,7 @@ impl SendStream {
         let polled = self.half.poll(cx, |sending, cx| {
             let reserved = match flow {
                 Some(flow) if self.sent == Sent::Some => {
-                    flow.poll_reserve(cx, self.id, want, &mut old)
+                    flow.poll_reserve(cx, &mut sending.place, want, &mut old)
                 }
                 _ => Poll::Ready(want),
             };
@@ -324,9 +324,6 @@ impl Drop for SendStream {
     fn drop(&mut self) {
         let core = self.session.core();
         core.drop_send(self.key, &self.half, self.sent);
-        if let Some(flow) = core.flow() {
-            flow.forget(self.id);
-        }
     }
 }
 

@@ -11,6 +11,8 @@ use crate::wire;
 /// quinn's stream, and whether somebody has waited for its end, of which quinn keeps something.
 pub(crate) struct Sending {
     pub(crate) stream: quinn::SendStream,
+    /// Where it waits for its session's credit.
+    pub(crate) place: Option<u64>,
     watched: bool,
     /// While there is no credit, quinn is not asked to write, and tells of a stop by this alone.
     blocked: Option<Stopped>,
@@ -22,6 +24,7 @@ impl Sending {
     pub(crate) fn new(stream: quinn::SendStream) -> Self {
         Self {
             stream,
+            place: None,
             watched: false,
             blocked: None,
         }

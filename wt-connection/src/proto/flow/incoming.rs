@@ -65,24 +65,10 @@ impl Incoming {
         Ok(())
     }
 
-    /// Counts one stream that the peer has opened.
-    ///
-    /// # Errors
-    ///
-    /// As [`receive`](Self::receive).
-    pub fn arrive(&mut self) -> Result<(), Exceeded> {
-        self.receive(1)
-    }
-
-    /// Lets the peer send as much anew: what was received has been read, or dropped.
+    /// Lets the peer send as much anew: what was received has been read, or dropped, or the stream
+    /// is over, in both directions if it has two.
     pub fn release(&mut self, amount: u64) {
         self.released = self.released.saturating_add(amount);
-    }
-
-    /// Lets the peer open another stream in place of one that is over, in both directions if it has
-    /// two.
-    pub fn leave(&mut self) {
-        self.release(1);
     }
 
     /// Makes up for what will never be received, though the peer has used its credit for it, or
@@ -112,13 +98,20 @@ impl Incoming {
     /// what it sends on the strength of it is in order, however soon that comes.
     pub fn announce(&mut self) -> Option<u64> {
         let limit = self.released.saturating_add(self.window).min(self.most);
-        let used = self.received.saturating_add(self.forgiven);
-        let left = self.announced.saturating_sub(used);
-        if limit <= self.announced || (left > self.window / 2 && !self.wanted) {
+        if limit <= self.announced || (self.left() > self.window / 2 && !self.wanted) {
             return None;
         }
         self.offered = self.offered.max(limit);
         Some(limit)
+    }
+
+    /// Tells how much may be received before there can be anything to [announce](Self::announce),
+    /// whatever is released meanwhile.
+    pub const fn quiet(&self) -> u64 {
+        if self.wanted {
+            return 0;
+        }
+        self.left().saturating_sub(self.window / 2 + 1)
     }
 
     /// Notes that the capsule with this limit was handed to the transport, which will deliver it.
@@ -128,6 +121,12 @@ impl Incoming {
             self.wanted = false;
         }
         self.offered = self.offered.max(limit);
+    }
+
+    /// What the peer has left, for sure, of what it was told.
+    const fn left(&self) -> u64 {
+        let used = self.received.saturating_add(self.forgiven);
+        self.announced.saturating_sub(used)
     }
 
     /// Tells how much the peer may have sent, or still send, that was not received.
@@ -173,11 +172,11 @@ mod tests {
     fn what_stays_open_leaves_no_room_and_does_not_hide_what_there_is() {
         let mut streams = Incoming::streams(4, 4);
 
-        (0..4).for_each(|_| streams.arrive().unwrap());
-        streams.leave();
+        (0..4).for_each(|_| streams.receive(1).unwrap());
+        streams.release(1);
 
         assert_eq!(tell(&mut streams), Some(5));
-        assert_eq!(streams.arrive(), Ok(()));
+        assert_eq!(streams.receive(1), Ok(()));
     }
 
     #[test]
@@ -256,9 +255,9 @@ mod tests {
     fn first_limit_below_the_window_is_made_up_for_at_once() {
         let mut streams = Incoming::streams(0, 4);
 
-        assert_eq!(streams.arrive(), Err(Exceeded));
+        assert_eq!(streams.receive(1), Err(Exceeded));
         assert_eq!(tell(&mut streams), Some(4));
-        assert_eq!(streams.arrive(), Ok(()));
+        assert_eq!(streams.receive(1), Ok(()));
         assert_eq!(streams.announce(), None);
     }
 
@@ -284,12 +283,12 @@ mod tests {
     fn streams_that_are_over_make_room_for_others() {
         let mut streams = Incoming::streams(1, 1);
 
-        streams.arrive().unwrap();
+        streams.receive(1).unwrap();
         assert_eq!(streams.announce(), None);
-        streams.leave();
+        streams.release(1);
 
         assert_eq!(tell(&mut streams), Some(2));
-        assert_eq!(streams.arrive(), Ok(()));
+        assert_eq!(streams.receive(1), Ok(()));
     }
 
     #[test]
@@ -330,6 +329,31 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn as_long_as_it_is_quiet_nothing_is_announced(
+            limit in 0..200_u64,
+            window in 0..200_u64,
+            steps in proptest::collection::vec((0..5_u8, 0..100_u64), 0..40),
+        ) {
+            let mut bytes = Incoming::data(limit, window);
+
+            for (step, amount) in steps {
+                match step {
+                    0 => bytes.receive(amount).unwrap_or_default(),
+                    1 => bytes.release(amount),
+                    2 => bytes.forgive(amount),
+                    3 => bytes.blocked(amount),
+                    _ => _ = tell(&mut bytes),
+                }
+                let mut later = bytes;
+                if bytes.quiet() > 0 {
+                    prop_assert_eq!(later.receive(bytes.quiet()), Ok(()));
+                    later.release(u64::MAX);
+                    prop_assert_eq!(later.announce(), None);
+                }
+            }
+        }
+
         #[test]
         fn more_than_the_limit_is_never_taken(
             limit in 0..=varint::MAX,

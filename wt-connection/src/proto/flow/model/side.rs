@@ -185,7 +185,7 @@ impl Side {
         if receiving.finished && receiving.unread == 0 {
             receiving.over = true;
             let n = index(receiving.direction);
-            self.streams_in[n].leave();
+            self.streams_in[n].release(1);
             self.truth.read[1 + n] += 1;
         }
         if read > 0 {
@@ -216,7 +216,7 @@ impl Side {
         receiving.over = true;
         receiving.unread = 0;
         let n = index(receiving.direction);
-        self.streams_in[n].leave();
+        self.streams_in[n].release(1);
         self.truth.read[1 + n] += 1;
         self.data_in.forgive(self.windows.stream);
         self.truth.read[0] += self.windows.stream;
@@ -305,7 +305,7 @@ impl Side {
     pub(super) fn take_packet(&mut self, packet: Packet, packets: &mut VecDeque<Packet>) {
         match packet {
             Packet::Header(stream, direction) => {
-                let arrived = self.streams_in[index(direction)].arrive();
+                let arrived = self.streams_in[index(direction)].receive(1);
                 arrived.expect("the peer kept the limit");
                 self.receiving.resize_with(stream, || None);
                 self.receiving.push(Some(Receiving {

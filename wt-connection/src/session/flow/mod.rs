@@ -1,38 +1,37 @@
-use std::collections::BTreeMap;
-use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Notify;
 
-use crate::lock::Lock;
 use crate::proto::capsule::Capsule;
 use crate::proto::credit::Credit;
 use crate::proto::direction::Direction;
 use crate::proto::fault::Fault;
-use crate::proto::flow::{Exceeded, Incoming, Outgoing};
+use crate::proto::flow::{Exceeded, Incoming};
+use crate::session::flow::allowance::Allowance;
+use crate::session::flow::supply::Supply;
+use crate::session::flow::writers::Writers;
 use crate::wait;
+
+mod allowance;
+mod spare;
+mod supply;
+mod writers;
 
 /// What either side of one session may send and open, where both want that bounded.
 #[derive(Debug)]
 pub(crate) struct FlowControl {
-    state: Lock<State>,
+    sent: Allowance,
+    opened: Kinds<Allowance>,
+    received: Supply,
+    accepted: Kinds<Supply>,
+    writers: Writers,
     /// Told when the peer has raised a limit of streams, or some was given back.
     raised: Notify,
     /// Told when there is something to say to the peer.
     due: Notify,
     /// How many bytes of one stream may be under way, as far as is known.
     stream_window: u64,
-}
-
-#[derive(Debug)]
-struct State {
-    sent: Outgoing,
-    opened: Kinds<Outgoing>,
-    received: Incoming,
-    accepted: Kinds<Incoming>,
-    /// Who waits until it may write, by stream.
-    writers: BTreeMap<u64, Waker>,
 }
 
 /// One for streams of each kind.
@@ -58,20 +57,19 @@ pub(crate) struct Accepted {
 impl FlowControl {
     /// Begins with what both sides announced; `stream_window` is QUIC's, of one stream.
     pub(crate) fn new(ours: Credit, theirs: Credit, stream_window: Option<u32>) -> Arc<Self> {
+        let streams = |limit| Supply::new(Incoming::streams(limit, limit));
         Arc::new(Self {
-            state: Lock::new(State {
-                sent: Outgoing::new(theirs.data),
-                opened: Kinds {
-                    bi: Outgoing::new(theirs.bi_streams),
-                    uni: Outgoing::new(theirs.uni_streams),
-                },
-                received: Incoming::data(ours.data, ours.data),
-                accepted: Kinds {
-                    bi: Incoming::streams(ours.bi_streams, ours.bi_streams),
-                    uni: Incoming::streams(ours.uni_streams, ours.uni_streams),
-                },
-                writers: BTreeMap::new(),
-            }),
+            sent: Allowance::new(theirs.data),
+            opened: Kinds {
+                bi: Allowance::new(theirs.bi_streams),
+                uni: Allowance::new(theirs.uni_streams),
+            },
+            received: Supply::new(Incoming::data(ours.data, ours.data)),
+            accepted: Kinds {
+                bi: streams(ours.bi_streams),
+                uni: streams(ours.uni_streams),
+            },
+            writers: Writers::default(),
             raised: Notify::new(),
             due: Notify::new(),
             stream_window: stream_window.map_or(UNKNOWN_WINDOW, u64::from),
@@ -83,10 +81,7 @@ impl FlowControl {
     /// Cancel safe: nothing is used up until the stream is opened.
     pub(crate) async fn open(&self, direction: Direction) -> Opening<'_> {
         wait::until(&self.raised, || {
-            let mut state = self.state.lock();
-            let opened = state.opened.of(direction);
-            let may = opened.reserve(1) == 1;
-            drop(state);
+            let may = self.opened.of(direction).take(1) == 1;
             if !may {
                 self.due.notify_one();
             }
@@ -99,59 +94,53 @@ impl FlowControl {
         }
     }
 
-    /// Takes up to `want` of the bytes that may be sent; the writer of `stream` is woken later if
-    /// there are none.
+    /// Takes up to `want` of the bytes that may be sent; if there are none, the writer is woken
+    /// later, and has a `place` among those who wait.
     ///
     /// `old` is given a waker that is of no more use, to be dropped once nothing is locked.
     pub(crate) fn poll_reserve(
         &self,
         cx: &Context<'_>,
-        stream: u64,
+        place: &mut Option<u64>,
         want: usize,
         old: &mut Option<Waker>,
     ) -> Poll<usize> {
-        let mut state = self.state.lock();
-        let granted = state.sent.reserve(want as u64) as usize;
-        *old = match granted > 0 || want == 0 {
-            true => state.writers.remove(&stream),
-            false => state.writers.insert(stream, cx.waker().clone()),
-        };
-        drop(state);
+        let want = want as u64;
+        let mut granted = self.sent.take(want);
         if granted == 0 && want > 0 {
-            self.due.notify_one();
-            return Poll::Pending;
+            let (kept, replaced) = self.writers.wait(*place, cx.waker());
+            (*place, *old) = (Some(kept), replaced);
+            // What came before that woke nobody.
+            granted = self.sent.take(want);
+            if granted == 0 {
+                self.due.notify_one();
+                return Poll::Pending;
+            }
+        } else if let Some(place) = place.take() {
+            *old = self.writers.leave(place);
         }
-        Poll::Ready(granted)
+        Poll::Ready(granted as usize)
     }
 
     /// Returns bytes that were not sent, for which others may wait.
     pub(crate) fn give_back(&self, unused: usize) {
-        if unused == 0 {
-            return;
+        if unused > 0 {
+            self.sent.give_back(unused as u64);
+            self.writers.wake();
         }
-        let mut state = self.state.lock();
-        state.sent.give_back(unused as u64);
-        let writers = state.take_writers();
-        drop(state);
-        writers.into_values().for_each(Waker::wake);
     }
 
-    /// Forgets who writes to a stream that is done.
-    pub(crate) fn forget(&self, stream: u64) {
-        let waker = self.state.lock().writers.remove(&stream);
-        drop(waker);
+    /// Forgets a writer that waits no more.
+    pub(crate) fn forget(&self, place: u64) {
+        drop(self.writers.leave(place));
     }
 
     /// Takes in a stream of the peer's.
     pub(crate) fn accept(self: &Arc<Self>, direction: Direction) -> Result<Accepted, Exceeded> {
-        let mut state = self.state.lock();
-        let accepted = state.accepted.of(direction);
-        accepted.arrive()?;
-        let due = accepted.announce().is_some();
-        drop(state);
-        if due {
-            self.due.notify_one();
-        }
+        let accepted = self.accepted.of(direction);
+        accepted.receive(1)?;
+        // Of those that are over, the peer is told once it has few left.
+        self.tell_if(accepted.is_due());
         Ok(Accepted {
             flow: Arc::clone(self),
             direction,
@@ -160,14 +149,9 @@ impl FlowControl {
 
     /// Counts bytes that the application has read.
     pub(crate) fn read(&self, bytes: u64) -> Result<(), Exceeded> {
-        let mut state = self.state.lock();
-        state.received.receive(bytes)?;
-        state.received.release(bytes);
-        let due = state.received.announce().is_some();
-        drop(state);
-        if due {
-            self.due.notify_one();
-        }
+        self.received.receive(bytes)?;
+        self.received.release(bytes);
+        self.tell_if(self.received.is_due());
         Ok(())
     }
 
@@ -175,13 +159,8 @@ impl FlowControl {
     /// has not come.
     pub(crate) fn forgive(&self, held: u64, ended: bool) {
         let under_way = if ended { 0 } else { self.stream_window };
-        let mut state = self.state.lock();
-        state.received.forgive(held.saturating_add(under_way));
-        let due = state.received.announce().is_some();
-        drop(state);
-        if due {
-            self.due.notify_one();
-        }
+        self.received.forgive(held.saturating_add(under_way));
+        self.tell_if(self.received.is_due());
     }
 
     /// Makes up for streams of one kind whose session nobody knows, or that came before it and were
@@ -190,11 +169,9 @@ impl FlowControl {
         if count == 0 {
             return;
         }
-        let mut state = self.state.lock();
-        state.accepted.of(direction).forgive(count);
+        self.accepted.of(direction).forgive(count);
         let bytes = count.saturating_mul(self.stream_window);
-        state.received.forgive(bytes);
-        drop(state);
+        self.received.forgive(bytes);
         self.due.notify_one();
     }
 
@@ -202,22 +179,20 @@ impl FlowControl {
     pub(crate) fn hear(&self, capsule: &Capsule) -> Result<(), Fault> {
         match *capsule {
             Capsule::MaxData(limit) => {
-                let mut state = self.state.lock();
-                state.sent.raise(limit)?;
-                let writers = state.take_writers();
-                drop(state);
-                writers.into_values().for_each(Waker::wake);
+                if self.sent.raise(limit)? {
+                    self.writers.wake();
+                }
             }
             Capsule::MaxStreams { direction, max } => {
-                self.state.lock().opened.of(direction).raise(max)?;
+                self.opened.of(direction).raise(max)?;
                 self.raised.notify_waiters();
             }
             Capsule::DataBlocked(limit) => {
-                self.state.lock().received.blocked(limit);
+                self.received.blocked(limit);
                 self.due.notify_one();
             }
             Capsule::StreamsBlocked { direction, max } => {
-                self.state.lock().accepted.of(direction).blocked(max);
+                self.accepted.of(direction).blocked(max);
                 self.due.notify_one();
             }
             Capsule::Close { .. } | Capsule::Drain => {}
@@ -231,7 +206,7 @@ impl FlowControl {
     /// blocked is given once, for it asks for nothing.
     pub(crate) async fn due(&self) -> Vec<Capsule> {
         wait::until(&self.due, || {
-            let capsules = self.state.lock().due();
+            let capsules = self.capsules();
             (!capsules.is_empty()).then_some(capsules)
         })
         .await
@@ -239,21 +214,18 @@ impl FlowControl {
 
     /// Notes that the peer will hear what was due.
     pub(crate) fn said(&self, capsules: &[Capsule]) {
-        let mut state = self.state.lock();
         for capsule in capsules {
             match *capsule {
-                Capsule::MaxData(limit) => state.received.announced(limit),
+                Capsule::MaxData(limit) => self.received.announced(limit),
                 Capsule::MaxStreams { direction, max } => {
-                    state.accepted.of(direction).announced(max);
+                    self.accepted.of(direction).announced(max);
                 }
                 _ => {}
             }
         }
     }
-}
 
-impl State {
-    fn due(&mut self) -> Vec<Capsule> {
+    fn capsules(&self) -> Vec<Capsule> {
         let mut capsules = Vec::new();
         capsules.extend(self.received.announce().map(Capsule::MaxData));
         capsules.extend(self.sent.blocked().map(Capsule::DataBlocked));
@@ -266,20 +238,18 @@ impl State {
         capsules
     }
 
-    /// Those who may write now, if anybody may.
-    fn take_writers(&mut self) -> BTreeMap<u64, Waker> {
-        match self.sent.left() > 0 {
-            true => mem::take(&mut self.writers),
-            false => BTreeMap::new(),
+    fn tell_if(&self, due: bool) {
+        if due {
+            self.due.notify_one();
         }
     }
 }
 
 impl<T> Kinds<T> {
-    fn of(&mut self, direction: Direction) -> &mut T {
+    fn of(&self, direction: Direction) -> &T {
         match direction {
-            Direction::Bi => &mut self.bi,
-            Direction::Uni => &mut self.uni,
+            Direction::Bi => &self.bi,
+            Direction::Uni => &self.uni,
         }
     }
 }
@@ -294,7 +264,7 @@ impl Opening<'_> {
 impl Drop for Opening<'_> {
     fn drop(&mut self) {
         if let Some(flow) = self.flow {
-            flow.state.lock().opened.of(self.direction).give_back(1);
+            flow.opened.of(self.direction).give_back(1);
             flow.raised.notify_waiters();
         }
     }
@@ -302,14 +272,9 @@ impl Drop for Opening<'_> {
 
 impl Drop for Accepted {
     fn drop(&mut self) {
-        let mut state = self.flow.state.lock();
-        let accepted = state.accepted.of(self.direction);
-        accepted.leave();
-        let due = accepted.announce().is_some();
-        drop(state);
-        if due {
-            self.flow.due.notify_one();
-        }
+        let accepted = self.flow.accepted.of(self.direction);
+        accepted.release(1);
+        self.flow.tell_if(accepted.is_due());
     }
 }
 
@@ -318,6 +283,13 @@ const UNKNOWN_WINDOW: u64 = 1 << 32;
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+    use std::future::poll_fn;
+    use std::time::Duration;
+
+    use tokio::sync::mpsc;
+    use tokio::task::JoinSet;
+    use tokio::time::timeout;
     use tokio_test::{assert_ready, task::spawn};
 
     use super::*;
@@ -348,18 +320,93 @@ mod tests {
     #[test]
     fn bytes_that_are_given_back_wake_whoever_waits_for_them() {
         let flow = granting(4, 0);
-        let mut old = None;
+        let (mut place, mut old) = (None, None);
         let mut writer = spawn(());
         writer.enter(|cx, _| {
-            assert_eq!(flow.poll_reserve(cx, 2, 9, &mut old), Poll::Ready(4));
-            assert!(flow.poll_reserve(cx, 6, 9, &mut old).is_pending());
+            let other = &mut None;
+            assert_eq!(flow.poll_reserve(cx, other, 9, &mut old), Poll::Ready(4));
+            assert!(flow.poll_reserve(cx, &mut place, 9, &mut old).is_pending());
         });
 
         flow.give_back(3);
 
         assert!(writer.is_woken());
         writer.enter(|cx, _| {
-            assert_eq!(flow.poll_reserve(cx, 6, 9, &mut old), Poll::Ready(3));
+            let reserved = flow.poll_reserve(cx, &mut place, 9, &mut old);
+            assert_eq!(reserved, Poll::Ready(3));
         });
+        assert_eq!(place, None);
+    }
+
+    /// A side of a session, with what it says to the other.
+    async fn tell(from: Arc<FlowControl>, to: Arc<FlowControl>) {
+        loop {
+            let due = from.due().await;
+            due.iter().for_each(|capsule| to.hear(capsule).unwrap());
+            from.said(&due);
+        }
+    }
+
+    /// Opens streams, and writes to each; some are given up before they are opened, and some of
+    /// what is reserved is given back.
+    async fn write(flow: Arc<FlowControl>, sent: mpsc::Sender<usize>, streams: usize) {
+        let (mut place, mut old) = (None, None);
+        for stream in 0..streams {
+            if stream % 3 == 0 {
+                drop(flow.open(Direction::Uni).await);
+            }
+            flow.open(Direction::Uni).await.opened();
+            let want = 1 + stream % 5;
+            let reserved = poll_fn(|cx| flow.poll_reserve(cx, &mut place, want, &mut old)).await;
+            let unused = reserved - 1;
+            flow.give_back(unused);
+            sent.send(reserved - unused).await.unwrap();
+        }
+    }
+
+    async fn read(flow: Arc<FlowControl>, mut received: mpsc::Receiver<usize>) -> usize {
+        let (mut all, mut open) = (0, VecDeque::new());
+        while let Some(bytes) = received.recv().await {
+            open.push_back(flow.accept(Direction::Uni).unwrap());
+            flow.read(bytes as u64).unwrap();
+            all += bytes;
+            // Each reader keeps one at the most.
+            if open.len() == 2 || all % 2 == 0 {
+                open.pop_front();
+            }
+        }
+        all
+    }
+
+    /// However few may pass at a time, and whoever comes first on several threads, all pass.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn no_thread_waits_for_what_another_has_brought() {
+        const WRITERS: usize = 4;
+        const STREAMS: usize = 5_000;
+        // More streams than readers keep.
+        for (data, uni_streams) in [(1, 5), (3, 6), (64, 8), (4_000, 1_000)] {
+            let credit = Credit {
+                data,
+                uni_streams,
+                ..Credit::default()
+            };
+            let ours = FlowControl::new(Credit::default(), credit, Some(1));
+            let theirs = FlowControl::new(credit, Credit::default(), Some(1));
+            let mut talk = JoinSet::new();
+            talk.spawn(tell(Arc::clone(&ours), Arc::clone(&theirs)));
+            talk.spawn(tell(Arc::clone(&theirs), Arc::clone(&ours)));
+            let (mut writers, mut readers) = (JoinSet::new(), JoinSet::new());
+            for _ in 0..WRITERS {
+                let (sent, received) = mpsc::channel(1);
+                writers.spawn(write(Arc::clone(&ours), sent, STREAMS));
+                readers.spawn(read(Arc::clone(&theirs), received));
+            }
+
+            let all = timeout(Duration::from_secs(60), readers.join_all());
+            let all = all.await.expect("nobody waits for ever");
+
+            assert_eq!(all.into_iter().sum::<usize>(), WRITERS * STREAMS);
+            writers.join_all().await;
+        }
     }
 }
