@@ -179,7 +179,7 @@ pub use proto::generation::Generation;
 pub use protocols::Protocols;
 pub use request::SessionRequest;
 pub use server::{Cut, Peer, Server, ShutdownReport};
-pub use session::{CompleteOnClose, KeyingMaterialError, Session};
+pub use session::{CompleteOnClose, EarlySession, KeyingMaterialError, Session};
 pub use settings::{ConnectionSettings, Http3Settings};
 pub use state::ConnectionState;
 pub use stream::{BiStream, RecvStream, SendStream};

@@ -191,11 +191,9 @@ impl SessionRequest {
         let Streams { send, recv, rest } = self.send(response).await?;
         let span = self.span.clone();
         let session = self.handle.core.start_session(send, recv, rest, span);
-        Ok(Session::new(SessionHandle::new(
-            session,
-            Arc::clone(&self.handle),
-            protocol,
-        )))
+        let handle = SessionHandle::new(session, Arc::clone(&self.handle));
+        handle.agree(protocol);
+        Ok(Session::new(handle))
     }
 
     /// Rejects with a status, and returns once the answer is on its way.

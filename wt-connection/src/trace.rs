@@ -73,7 +73,7 @@ pub(crate) fn session_over(error: &SessionError) {
         }
         SessionError::Aborted { code } => debug!(code, "session aborted by the peer"),
         SessionError::Protocol { code } => debug!(code, "the peer broke the session's protocol"),
-        SessionError::InvalidResponse | SessionError::Connection(_) => {
+        SessionError::InvalidResponse | SessionError::NotAccepted | SessionError::Connection(_) => {
             debug!(%error, "session lost");
         }
     }

@@ -164,8 +164,24 @@ impl Core {
         rest: Bytes,
         span: Span,
     ) -> Arc<SessionCore> {
+        let session = self.new_session(send.id().into());
+        let task = self.session_task(&session, send, recv, rest);
+        let faults = Arc::clone(&self.fault);
+        let run = async move {
+            if let Err(fault) = task.run().await {
+                // The first ends the connection.
+                let _ = faults.set(fault);
+            }
+        };
+        // Boxed, or its two kilobytes would be moved about several times.
+        self.tasks.spawn(Box::pin(run.instrument(span)));
+        session
+    }
+
+    /// Makes a session, whose task is still to run.
+    pub(crate) fn new_session(&self, id: u64) -> Arc<SessionCore> {
         let session = SessionCore::new(
-            send.id().into(),
+            id,
             self.quinn.clone(),
             Arc::clone(&self.activity),
             Arc::clone(&self.left_behind),
@@ -192,24 +208,25 @@ impl Core {
         if let Some(close) = self.closing.get() {
             session.ask(Ask::Close(close));
         }
-        let task = SessionTask::new(
-            Arc::clone(&session),
+        session
+    }
+
+    /// What runs a session whose CONNECT is answered.
+    pub(crate) fn session_task(
+        &self,
+        session: &Arc<SessionCore>,
+        send: quinn::SendStream,
+        recv: quinn::RecvStream,
+        rest: Bytes,
+    ) -> SessionTask {
+        SessionTask::new(
+            Arc::clone(session),
             Arc::clone(&self.sessions),
             send,
             recv,
             rest,
             self.limits.flush_timeout,
-        );
-        let faults = Arc::clone(&self.fault);
-        let run = async move {
-            if let Err(fault) = task.run().await {
-                // The first ends the connection.
-                let _ = faults.set(fault);
-            }
-        };
-        // Boxed, or its two kilobytes would be moved about several times.
-        self.tasks.spawn(Box::pin(run.instrument(span)));
-        session
+        )
     }
 
     /// Reports what the connection has to end with.

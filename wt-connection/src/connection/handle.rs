@@ -10,14 +10,15 @@ use tokio_util::sync::PollSemaphore;
 use tower_service::Service;
 
 use crate::connecting::Setup;
-use crate::connection::{Core, Handle, Owner, WeakConnection};
+use crate::connection::{Core, Handle, Owner, WeakConnection, opening};
 use crate::error::{Close, ConnectionError, OpenError, PingError};
 use crate::proto::capsule;
 use crate::proto::generation::Generation;
 use crate::settings::Timing;
 use crate::{
     Connecting, ConnectionId, ConnectionInfo, ConnectionSettings, ConnectionState,
-    ConnectionSummary, Diagnosis, Http, Limits, Session, SessionRequest, Target, Thresholds,
+    ConnectionSummary, Diagnosis, EarlySession, Http, Limits, Session, SessionRequest, Target,
+    Thresholds,
 };
 use crate::{ping, wire};
 
@@ -125,6 +126,24 @@ impl Connection {
         let mut connection = self.clone();
         let opening = connection.ready().await?.call(request);
         Ok(opening.await?.into_body())
+    }
+
+    /// Opens a session, once there is room for it, that may be used before the server has accepted
+    /// it: on a live connection, its first bytes are with the server half a round trip later.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the request cannot be sent; what becomes of it is told by
+    /// [`EarlySession::accepted`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a session not yet returned is given up.
+    pub async fn open_early(&self, request: http::Request<()>) -> Result<EarlySession, OpenError> {
+        let mut connection = self.clone();
+        connection.ready().await?;
+        let reserved = connection.take_reserved();
+        opening::open_early(Arc::clone(&connection.handle), request, reserved).await
     }
 
     /// A tower service for plain HTTP/3 requests on this connection, beside its sessions.

@@ -1,63 +1,180 @@
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::HeaderName;
 use http::uri::Scheme;
 use http::{HeaderValue, Uri};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::task::coop::consume_budget;
-use tracing::Span;
+use tokio::time::timeout;
+use tracing::{Instrument, Span};
 
 use crate::connection::cancelled::Cancelled;
 use crate::connection::{Core, Handle};
-use crate::error::{ConnectionError, OpenError};
-use crate::proto::fault::Fault;
+use crate::error::{ConnectionError, OpenError, SessionError};
+use crate::proto::fault::{ConnectionFault, Fault};
 use crate::proto::generation::Names;
 use crate::proto::headers_frame::HeadersReader;
 use crate::proto::{code, frame, message, qpack, subprotocol};
-use crate::session::{SessionCore, SessionHandle};
+use crate::session::{Ask, EarlySession, SessionCore, SessionHandle};
 use crate::{Protocols, Session, head, trace, wire};
 
 /// Asks for a session, and waits for the answer.
 pub(crate) async fn open(
     handle: Arc<Handle>,
-    mut request: http::Request<()>,
+    request: http::Request<()>,
     reserved: OwnedSemaphorePermit,
 ) -> Result<http::Response<Session>, OpenError> {
-    let core = &handle.core;
-    let span = trace::session(core, request.uri());
-    let offered = offer(&mut request);
-    let headers = encode(core, request)?;
-    let opened = tokio::select! {
-        biased;
-        () = core.draining() => {
-            return Err(core.ending().map_or(OpenError::Draining, OpenError::from));
+    let mut asked = Asked::new(&handle.core, request, reserved).await?;
+    let answer = asked.answer().await?;
+    let session = asked.connect.establish(asked.span);
+    let session = SessionHandle::new(session, handle);
+    session.agree(answer.protocol);
+    Ok(answer.response.map(|()| Session::new(session)))
+}
+
+/// Asks for a session that is used before the answer has come.
+pub(crate) async fn open_early(
+    handle: Arc<Handle>,
+    request: http::Request<()>,
+    reserved: OwnedSemaphorePermit,
+) -> Result<EarlySession, OpenError> {
+    let core = Arc::clone(&handle.core);
+    let mut asked = Asked::new(&core, request, reserved).await?;
+    asked.send().await?;
+    let session = core.new_session(asked.connect.id);
+    let handle = SessionHandle::new(Arc::clone(&session), handle);
+    let (answered, answer) = oneshot::channel();
+    let weak = Arc::downgrade(&handle);
+    let span = asked.span.clone();
+    let tasks = core.tasks.clone();
+    let run = async move {
+        let ended = tokio::select! {
+            biased;
+            ask = given_up(&session, core.limits.flush_timeout) => Err(ask),
+            answer = asked.answer() => Ok(answer),
+        };
+        match ended {
+            Ok(Ok(answer)) => {
+                if let Some(handle) = weak.upgrade() {
+                    handle.agree(answer.protocol);
+                }
+                // Whoever waits no more goes on without.
+                let _ = answered.send(Ok(answer.response));
+                if let Err(fault) = asked.connect.run(&session).await {
+                    core.fail(fault);
+                }
+            }
+            Ok(Err(error)) => {
+                drop(asked);
+                let ended = match &error {
+                    OpenError::Connection(error) => SessionError::Connection(error.clone()),
+                    _ => SessionError::NotAccepted,
+                };
+                session.end(&ended);
+                let _ = answered.send(Err(error));
+                session.finish();
+            }
+            Err(ask) => {
+                drop(asked);
+                session.end(&ask.into_error());
+                session.finish();
+            }
         }
-        opened = core.quinn.open_bi() => opened,
     };
-    let (send, recv) = opened.map_err(|error| core.lost(error))?;
-    let mut connect = Connect::new(core, send, recv, reserved);
-    span.record("id", connect.id);
-    let response = tokio::select! {
-        biased;
-        () = core.goaway.unprocessed(connect.id) => return Err(OpenError::Unprocessed),
-        response = connect.exchange(&headers) => response?,
-    };
-    if !response.status().is_success() {
-        connect.give_up(code::H3_REQUEST_CANCELLED);
-        return Err(OpenError::Rejected(Box::new(response)));
+    tasks.spawn(Box::pin(run.instrument(span)));
+    Ok(EarlySession::new(Session::new(handle), answer))
+}
+
+/// Waits until a session that is not accepted yet is not wanted any more: when its last handle is
+/// gone, what was sent waits for the answer for so long.
+async fn given_up(session: &SessionCore, limit: Duration) -> Ask {
+    let ask = session.asked_beyond(&Ask::Open).await;
+    if ask.outranks(&Ask::Gone) {
+        return ask;
     }
-    let generation = core.peer.generation();
-    let protocol = subprotocol::choice(response.headers(), generation.names());
-    if let Some(wrong) = protocol.as_ref().filter(|name| !offered.contains(name)) {
-        connect.give_up(generation.protocol_error());
-        core.activity.count_error();
-        return Err(OpenError::WrongProtocol(wrong.clone()));
+    let stronger = timeout(limit, session.asked_beyond(&Ask::Gone)).await;
+    stronger.unwrap_or(ask)
+}
+
+/// A session that is asked for.
+struct Asked {
+    connect: Connect,
+    /// The request's HEADERS frame, until it is sent.
+    headers: Bytes,
+    offered: Vec<String>,
+    span: Span,
+}
+
+/// The server's word that it takes a session.
+struct Answer {
+    response: http::Response<()>,
+    protocol: Option<String>,
+}
+
+impl Asked {
+    /// Opens the CONNECT stream.
+    async fn new(
+        core: &Arc<Core>,
+        mut request: http::Request<()>,
+        reserved: OwnedSemaphorePermit,
+    ) -> Result<Self, OpenError> {
+        let span = trace::session(core, request.uri());
+        let offered = offer(&mut request);
+        let headers = encode(core, request)?;
+        let opened = tokio::select! {
+            biased;
+            () = core.draining() => {
+                return Err(core.ending().map_or(OpenError::Draining, OpenError::from));
+            }
+            opened = core.quinn.open_bi() => opened,
+        };
+        let (send, recv) = opened.map_err(|error| core.lost(error))?;
+        let connect = Connect::new(Arc::clone(core), send, recv, reserved);
+        span.record("id", connect.id);
+        Ok(Self {
+            connect,
+            headers,
+            offered,
+            span,
+        })
     }
-    let session = connect.establish(span);
-    let session = Session::new(SessionHandle::new(session, Arc::clone(&handle), protocol));
-    Ok(response.map(|()| session))
+
+    /// Sends the request.
+    async fn send(&mut self) -> Result<(), OpenError> {
+        let headers = mem::take(&mut self.headers);
+        self.connect.send(&headers).await
+    }
+
+    /// Sends the request, unless that is done, and waits until it is accepted.
+    async fn answer(&mut self) -> Result<Answer, OpenError> {
+        let core = Arc::clone(&self.connect.core);
+        let response = tokio::select! {
+            biased;
+            () = core.goaway.unprocessed(self.connect.id) => return Err(OpenError::Unprocessed),
+            response = async {
+                self.send().await?;
+                self.connect.final_response().await
+            } => response?,
+        };
+        if !response.status().is_success() {
+            self.connect.give_up(code::H3_REQUEST_CANCELLED);
+            return Err(OpenError::Rejected(Box::new(response)));
+        }
+        let generation = core.peer.generation();
+        let protocol = subprotocol::choice(response.headers(), generation.names());
+        let wrong = protocol
+            .as_ref()
+            .filter(|name| !self.offered.contains(name));
+        if let Some(wrong) = wrong {
+            self.connect.give_up(generation.protocol_error());
+            core.activity.count_error();
+            return Err(OpenError::WrongProtocol(wrong.clone()));
+        }
+        Ok(Answer { response, protocol })
+    }
 }
 
 /// Puts the subprotocols that are offered into the headers, and says which they are.
@@ -89,8 +206,8 @@ fn encode(core: &Core, request: http::Request<()>) -> Result<Bytes, OpenError> {
 }
 
 /// A CONNECT stream without an answer. Dropped, it is cancelled.
-struct Connect<'a> {
-    core: &'a Core,
+struct Connect {
+    core: Arc<Core>,
     id: u64,
     streams: Option<Streams>,
     reader: HeadersReader,
@@ -102,9 +219,9 @@ struct Streams {
     reserved: OwnedSemaphorePermit,
 }
 
-impl<'a> Connect<'a> {
+impl Connect {
     fn new(
-        core: &'a Core,
+        core: Arc<Core>,
         send: quinn::SendStream,
         recv: quinn::RecvStream,
         reserved: OwnedSemaphorePermit,
@@ -124,17 +241,18 @@ impl<'a> Connect<'a> {
         }
     }
 
-    /// Sends the request, and reads the answer to it.
-    async fn exchange(&mut self, headers: &[u8]) -> Result<http::Response<()>, OpenError> {
+    async fn send(&mut self, headers: &[u8]) -> Result<(), OpenError> {
         let streams = self.streams.as_mut().expect(TAKEN_LAST);
         match streams.send.write_all(headers).await {
             // A server may answer before it has read everything.
-            Ok(()) | Err(quinn::WriteError::Stopped(_)) => {}
-            Err(quinn::WriteError::ConnectionLost(error)) => {
-                return Err(self.core.lost(error).into());
-            }
-            Err(_) => return Err(OpenError::Malformed),
+            Ok(()) | Err(quinn::WriteError::Stopped(_)) => Ok(()),
+            Err(quinn::WriteError::ConnectionLost(error)) => Err(self.core.lost(error).into()),
+            Err(_) => Err(OpenError::Malformed),
         }
+    }
+
+    /// Reads the answer to the request.
+    async fn final_response(&mut self) -> Result<http::Response<()>, OpenError> {
         for _ in 0..=head::MAX_INTERIM {
             let response = self.response().await?;
             if !response.status().is_informational() {
@@ -192,15 +310,38 @@ impl<'a> Connect<'a> {
         }
     }
 
+    /// Begins the session, which is accepted.
     fn establish(mut self, span: Span) -> Arc<SessionCore> {
+        let (streams, rest) = self.take();
+        let Streams {
+            send,
+            recv,
+            reserved,
+        } = streams;
+        let session = self.core.start_session(send, recv, rest, span);
+        session.hold(Box::new(reserved));
+        session
+    }
+
+    /// Runs the session, which has begun before and is accepted.
+    async fn run(mut self, session: &Arc<SessionCore>) -> Result<(), ConnectionFault> {
+        let (streams, rest) = self.take();
+        let Streams {
+            send,
+            recv,
+            reserved,
+        } = streams;
+        session.hold(Box::new(reserved));
+        self.core
+            .session_task(session, send, recv, rest)
+            .run()
+            .await
+    }
+
+    fn take(&mut self) -> (Streams, Bytes) {
         let streams = self.streams.take().expect(TAKEN_LAST);
         let reader = mem::replace(&mut self.reader, HeadersReader::new(0));
-        let Streams { send, recv, .. } = streams;
-        let session = self
-            .core
-            .start_session(send, recv, reader.into_rest(), span);
-        session.hold(Box::new(streams.reserved));
-        session
+        (streams, reader.into_rest())
     }
 
     /// Ends the stream, or the connection, over a fault of the server's.
@@ -223,7 +364,7 @@ impl<'a> Connect<'a> {
     }
 }
 
-impl Drop for Connect<'_> {
+impl Drop for Connect {
     fn drop(&mut self) {
         if let Some(streams) = self.streams.take() {
             self.core.sessions.remove(self.id);

@@ -2,6 +2,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use tokio::sync::OwnedSemaphorePermit;
 use tower_service::Service;
 
 use crate::connection::opening;
@@ -40,7 +41,7 @@ impl Service<http::Request<()>> for Connection {
     ///
     /// Panics if the service is not ready.
     fn call(&mut self, request: http::Request<()>) -> Opening {
-        let reserved = self.reserved.take().expect("called without being ready");
+        let reserved = self.take_reserved();
         Opening(Box::pin(opening::open(
             self.handle.clone(),
             request,
@@ -50,6 +51,15 @@ impl Service<http::Request<()>> for Connection {
 }
 
 impl Connection {
+    /// What readiness has reserved.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the connection is not ready.
+    pub(super) fn take_reserved(&mut self) -> OwnedSemaphorePermit {
+        self.reserved.take().expect("called without being ready")
+    }
+
     fn unusable(&self) -> OpenError {
         match self.core().error() {
             Some(error) => error.into(),

@@ -76,6 +76,9 @@ pub enum SessionError {
     /// subprotocol that was not offered.
     #[error("the response cannot be sent")]
     InvalidResponse,
+    /// The server did not accept the session, which was used before it had answered.
+    #[error("the server did not accept the session")]
+    NotAccepted,
     /// The connection below the session is over.
     #[error("the connection is over")]
     Connection(#[from] ConnectionError),
@@ -96,6 +99,7 @@ impl SessionError {
             Self::Aborted { .. }
             | Self::Protocol { .. }
             | Self::InvalidResponse
+            | Self::NotAccepted
             | Self::Connection(_) => None,
         }
     }

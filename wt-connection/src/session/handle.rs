@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
@@ -179,7 +179,7 @@ impl Session {
     /// ([`Protocols`](crate::Protocols)), chosen by the server; `None` if none was.
     #[must_use]
     pub fn protocol(&self) -> Option<&str> {
-        self.handle.protocol.as_deref()
+        self.handle.protocol.get().map(String::as_str)
     }
 
     /// Fills `output` with keys for the application, which the peer derives, too, and nobody else
@@ -234,22 +234,27 @@ impl fmt::Debug for Session {
 pub(crate) struct SessionHandle {
     core: Arc<SessionCore>,
     connection: Arc<Handle>,
-    protocol: Option<String>,
+    /// Once the session is accepted, if one was agreed on.
+    protocol: OnceLock<String>,
 }
 
 impl SessionHandle {
-    pub(crate) fn new(
-        core: Arc<SessionCore>,
-        connection: Arc<Handle>,
-        protocol: Option<String>,
-    ) -> Arc<Self> {
+    pub(crate) fn new(core: Arc<SessionCore>, connection: Arc<Handle>) -> Arc<Self> {
         let handle = Arc::new(Self {
             core,
             connection,
-            protocol,
+            protocol: OnceLock::new(),
         });
         handle.core.set_handle(Arc::downgrade(&handle));
         handle
+    }
+
+    /// Notes the subprotocol that was agreed on.
+    pub(crate) fn agree(&self, protocol: Option<String>) {
+        if let Some(protocol) = protocol {
+            // It is agreed on once.
+            let _ = self.protocol.set(protocol);
+        }
     }
 
     pub(crate) fn core(&self) -> &Arc<SessionCore> {

@@ -2,6 +2,7 @@
 
 mod core;
 mod datagrams;
+mod early;
 mod exporter;
 mod flow;
 mod handle;
@@ -16,6 +17,7 @@ mod task;
 mod unannounced;
 mod waiters;
 
+pub use early::EarlySession;
 pub use exporter::KeyingMaterialError;
 pub use handle::Session;
 pub use service::CompleteOnClose;

@@ -65,6 +65,16 @@ impl Ask {
         self.rank() > other.rank()
     }
 
+    /// How it ends a session that was not accepted by then.
+    pub(crate) fn into_error(self) -> SessionError {
+        match self {
+            Self::Close(close) => SessionError::Closed(close),
+            Self::Lost(error) => error,
+            Self::Broken(fault) => SessionError::Protocol { code: fault.code() },
+            Self::Open | Self::Release | Self::Gone => SessionError::NotAccepted,
+        }
+    }
+
     fn rank(&self) -> u8 {
         match self {
             Self::Open => 0,
