@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use wt_connection::{Connection, Session};
 
 use crate::pair::Tls;
 use crate::peer::{Peer, Receiving, Sending};
@@ -10,30 +11,34 @@ use crate::rounds::{ROUNDS, median, runtime};
 /// How long the first echo takes over a path with a delay of 20 ms each way, in round trips.
 pub(crate) fn measure() -> Vec<String> {
     runtime().block_on(async {
-        println!("\nround trips until the first echo\n\n| round | ours | warm | quinn |");
-        println!("| --- | --- | --- | --- |");
-        let (mut new, mut warm, mut anchor) = (Vec::new(), Vec::new(), Vec::new());
+        println!("\nround trips until the first echo\n");
+        println!("| round | ours | warm | optimistic | warm | quinn |");
+        println!("| --- | --- | --- | --- | --- | --- |");
+        let mut figures: [Vec<f64>; 5] = Default::default();
         for round in 0..ROUNDS {
-            let (first, second) = ours().await;
-            let quinn = bare().await;
-            println!("| {round} | {first:.2} | {second:.2} | {quinn:.2} |");
-            new.push(first);
-            warm.push(second);
-            anchor.push(quinn);
+            let (new, warm) = ours(false).await;
+            let (early, early_warm) = ours(true).await;
+            let row = [new, warm, early, early_warm, bare().await];
+            let cells = row.map(|trips| format!("{trips:.2}")).join(" | ");
+            println!("| {round} | {cells} |");
+            for (figure, trips) in figures.iter_mut().zip(row) {
+                figure.push(trips);
+            }
         }
-        vec![
-            format!("value round_trips_to_first_echo {:.2}", median(new)),
-            format!("value round_trips_warm {:.2}", median(warm)),
-            format!(
-                "value round_trips_to_first_echo_quinn {:.2}",
-                median(anchor)
-            ),
-        ]
+        let names = [
+            "to_first_echo",
+            "warm",
+            "optimistic",
+            "optimistic_warm",
+            "to_first_echo_quinn",
+        ];
+        let line = |(name, trips)| format!("value round_trips_{name} {:.2}", median(trips));
+        names.into_iter().zip(figures).map(line).collect()
     })
 }
 
-/// On a new connection, and with another session on it.
-async fn ours() -> (f64, f64) {
+/// On a new connection, and with another session on it; `early` ones do not wait for the answer.
+async fn ours(early: bool) -> (f64, f64) {
     let ours = Tls::new().ours();
     let server = ours.server.clone();
     tokio::spawn(async move {
@@ -45,13 +50,23 @@ async fn ours() -> (f64, f64) {
     let relay = Relay::new(ours.address(), DELAY).await;
     let began = Instant::now();
     let connection = ours.connect_to(relay.address).await;
-    let session = connection.open("/").await.unwrap();
-    ask(&session).await;
+    let _first = open_and_ask(&connection, early).await;
     let first = round_trips(began);
     let began = Instant::now();
-    let session = connection.open("/").await.unwrap();
-    ask(&session).await;
+    let _second = open_and_ask(&connection, early).await;
     (first, round_trips(began))
+}
+
+async fn open_and_ask(connection: &Connection, early: bool) -> Session {
+    if !early {
+        let session = connection.open("/").await.unwrap();
+        ask(&session).await;
+        return session;
+    }
+    let request = http::Request::get("/").body(()).unwrap();
+    let early = connection.open_early(request).await.unwrap();
+    ask(early.session()).await;
+    early.accepted().await.unwrap().into_body()
 }
 
 async fn bare() -> f64 {
