@@ -152,8 +152,7 @@ fn ids(connections: &[&Connection]) -> HashSet<wt_connection::ConnectionId> {
 
 /// Runs `action`, which must count as a use of the connection.
 async fn uses<T>(connection: &Connection, action: impl Future<Output = T>) -> T {
-    // The stamp is in whole microseconds.
-    const PRECISION: Duration = Duration::from_micros(1);
+    const PRECISION: Duration = Duration::from_millis(1);
     let before = connection.last_activity();
     until(|| before.elapsed() > 2 * PRECISION).await;
     let began = Instant::now();

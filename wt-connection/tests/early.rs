@@ -151,6 +151,36 @@ async fn early_streams_of_a_session_that_is_rejected_are_refused_as_gone() {
 }
 
 #[tokio::test]
+async fn datagrams_for_a_session_that_was_rejected_take_up_nobodys_room() {
+    within(async {
+        let limits = Limits::default().early_datagrams(3);
+        let (_endpoint, peer, server) = raw::client(limits).await;
+        let (mut rejected, _recv) = peer.connect_stream().await;
+        let gone = rejected.id().into();
+        peer.datagram(gone, b"before");
+        rejected.write_all(&raw::connect("/")).await.unwrap();
+        let request = server.accept().await.unwrap();
+        request.reject(http::StatusCode::FORBIDDEN).await.unwrap();
+
+        for _ in 0..10 {
+            peer.datagram(gone, b"behind");
+        }
+        let (mut connect, _recv) = peer.connect_stream().await;
+        for _ in 0..3 {
+            peer.datagram(connect.id().into(), b"early");
+        }
+        connect.write_all(&raw::connect("/")).await.unwrap();
+        let session = server.accept().await.unwrap().accept().await.unwrap();
+
+        for _ in 0..3 {
+            assert_eq!(session.read_datagram().await.unwrap(), "early");
+        }
+        assert_eq!(server.refused_early(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn early_streams_of_a_request_that_asks_for_no_session_are_refused_as_gone() {
     within(async {
         let (_endpoint, peer, _server) = raw::client(Limits::default()).await;

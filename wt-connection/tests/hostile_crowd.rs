@@ -79,7 +79,7 @@ async fn attack(number: usize, quic: quinn::Connection, socket: quinn::Endpoint)
 async fn worst(number: usize, round: usize, peer: &mut Raw) {
     match number {
         5 => drop(peer.uni(4 * round as u64 + (1 << 40), &[7; 1000]).await),
-        6 => give_up(peer).await,
+        6 => give_up(peer, round).await,
         7 => ask(peer, &frame(0x01, &[0, 0, 0x80])).await,
         8 => open(peer, &data(&drain_capsule()).repeat(1000)).await,
         9 => {
@@ -109,10 +109,14 @@ async fn worst(number: usize, round: usize, peer: &mut Raw) {
     }
 }
 
-/// Asks for a session, and gives it up.
-async fn give_up(peer: &Raw) {
-    let (mut send, _recv) = peer.connect_stream().await;
+/// Asks for a session, and gives it up: in turn at once, so that the request may never leave, and
+/// behind the answer.
+async fn give_up(peer: &Raw, round: usize) {
+    let (mut send, mut recv) = peer.connect_stream().await;
     send.write_all(&raw::connect("/")).await.unwrap();
+    if round % 2 == 1 {
+        let _ = recv.read_chunk(1, true).await;
+    }
     send.reset(7_u8.into()).unwrap();
 }
 

@@ -3,17 +3,21 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::bounded::{cancel, once, within};
 use common::hostile::{Beside, Bystander, ROLES, Rig, Role};
+use common::path::{Way, stand_between};
 use common::plain::{Exchange, converse};
 use common::raw::{self, ENABLED, H3_REQUEST_CANCELLED, data, reset_code, settings};
 use common::{LOOPBACK, address, bare, target};
 use tokio::net::UdpSocket;
-use tokio::time::{Instant, interval};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval, sleep};
 use tower::ServiceExt;
-use wt_connection::{ConnectError, Connections, Limits};
+use wt_connection::{ConnectError, Connection, Connections, Limits};
 
 const LIMIT: Duration = Duration::from_millis(300);
 
@@ -22,7 +26,7 @@ async fn clients_that_say_no_more_than_their_first_packet_free_their_places() {
     within(async {
         let connections = Connections::new().max_connections(21);
         let kept = connections.clone();
-        let bystander = Bystander::with(limits(), |server| server.connections(kept)).await;
+        let bystander = Bystander::with(patient(), |server| server.connections(kept)).await;
         let server = address(&bystander.served.endpoint);
         let mut sockets = Vec::new();
 
@@ -35,20 +39,63 @@ async fn clients_that_say_no_more_than_their_first_packet_free_their_places() {
         bystander.unharmed().await;
 
         // Whoever does not get in waits no longer than that.
-        let connected = async {
-            loop {
-                let connector = bystander.connector.clone();
-                match connector.oneshot(target(&bystander.served.endpoint)).await {
-                    Ok(client) => break client,
-                    Err(error) => assert!(matches!(error, ConnectError::Refused), "{error:?}"),
-                }
-            }
-        };
-        connected.await.open("/").await.unwrap();
+        admitted(&bystander).await.open("/").await.unwrap();
         assert!(connections.stats().refused > 0, "there was no room");
         bystander.unharmed().await;
     })
     .await;
+}
+
+/// They answer the server's first flight, and never finish the handshake.
+#[tokio::test]
+async fn clients_that_do_not_finish_their_handshake_free_their_places() {
+    within(async {
+        let connections = Connections::new().max_connections(21);
+        let kept = connections.clone();
+        let bystander = Bystander::with(patient(), |server| server.connections(kept)).await;
+        let server = address(&bystander.served.endpoint);
+        let mut clients = JoinSet::new();
+        let lost = Arc::new(AtomicUsize::new(0));
+
+        for _ in 0..20 {
+            let path = stand_between(server, initials_alone(Arc::clone(&lost))).await;
+            let connector = bystander.connector.clone().connect_timeout(20 * LIMIT);
+            clients.spawn(connector.oneshot(path.into()));
+            // Each has heard the server by then.
+            let before = lost.load(Ordering::Relaxed);
+            while lost.load(Ordering::Relaxed) == before {
+                sleep(LIMIT / 100).await;
+            }
+        }
+        bystander.unharmed().await;
+
+        admitted(&bystander).await.open("/").await.unwrap();
+        assert!(connections.stats().refused > 0, "there was no room");
+        bystander.unharmed().await;
+    })
+    .await;
+}
+
+/// Connects anew as long as there is no room.
+async fn admitted(bystander: &Bystander) -> Connection {
+    loop {
+        let connector = bystander.connector.clone();
+        match connector.oneshot(target(&bystander.served.endpoint)).await {
+            Ok(client) => return client,
+            Err(error) => assert!(matches!(error, ConnectError::Refused), "{error:?}"),
+        }
+    }
+}
+
+/// Lets of a client's packets nothing pass but Initials, and counts the others.
+fn initials_alone(lost: Arc<AtomicUsize>) -> impl FnMut(&[u8], Way) -> Vec<Vec<u8>> {
+    move |packet, way| {
+        if way == Way::Down || packet[0] & 0xb0 == 0x80 {
+            return vec![packet.to_vec()];
+        }
+        lost.fetch_add(1, Ordering::Relaxed);
+        Vec::new()
+    }
 }
 
 #[tokio::test]
@@ -214,6 +261,11 @@ async fn half_a_capsule_or_frame_holds_up_nobody() {
 
 fn limits() -> Limits {
     Limits::default().header_timeout(LIMIT)
+}
+
+/// Time enough for a crowd to come.
+fn patient() -> Limits {
+    Limits::default().header_timeout(8 * LIMIT)
 }
 
 /// The first packet of a client's.

@@ -358,7 +358,8 @@ impl Connection {
     }
 
     /// When the application last used the connection: a session, a stream, a datagram or a request
-    /// of it. A request that is under way uses it all the time, until the connection is over.
+    /// of it, to a millisecond. A request that is under way uses it all the time, until the
+    /// connection is over.
     ///
     /// What keeps the path alive, such as a PING, does not count. Of a connection that was never
     /// used, it is when QUIC's connection was made.

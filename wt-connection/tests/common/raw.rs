@@ -10,6 +10,7 @@ use wt_connection::{Connection, Connector, Endpoint, Identity, Limits, Target, T
 use super::{LOOPBACK, address, server_builder};
 
 pub(crate) const H3_NO_ERROR: u64 = 0x100;
+pub(crate) const H3_INTERNAL_ERROR: u64 = 0x102;
 pub(crate) const H3_STREAM_CREATION_ERROR: u64 = 0x103;
 pub(crate) const H3_CLOSED_CRITICAL_STREAM: u64 = 0x104;
 pub(crate) const H3_MISSING_SETTINGS: u64 = 0x10a;
