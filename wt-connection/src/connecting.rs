@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
-use crate::connection::{Core, Driver, Handle, Owner};
+use crate::connection::handshake::UnderWay;
+use crate::connection::{Core, Driver, Handle, Owner, Resumption};
 use crate::error::{Close, ConnectError};
 use crate::moment::Moment;
 use crate::proto::control::Side;
@@ -166,6 +167,18 @@ pub(crate) struct Setup {
     pub(crate) authority: Authority,
     /// Requests that ask for no session are answered, too.
     pub(crate) serves_http: bool,
+    pub(crate) early: Early,
+}
+
+/// What there is to a connection that is used before its handshake is done.
+#[derive(Debug, Default)]
+pub(crate) struct Early {
+    /// `None` if it is done.
+    pub(crate) handshake: Option<UnderWay>,
+    /// Where a client keeps what the server announces.
+    pub(crate) resumption: Option<Resumption>,
+    /// A server processes requests for sessions before it is done.
+    pub(crate) takes: bool,
 }
 
 impl Setup {
@@ -183,6 +196,7 @@ impl Setup {
         let handle = Arc::new(Handle {
             core: Arc::clone(&core),
         });
+        core.recall();
         let driver = Driver::new(Arc::clone(&core), owner.clone());
         owner.spawn(driver.run().instrument(core.span.clone()));
         let peer = tokio::select! {

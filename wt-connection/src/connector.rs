@@ -8,7 +8,8 @@ use http::Uri;
 use quinn::congestion::ControllerFactory;
 use tower_service::Service;
 
-use crate::connecting::{Attempt, Setup};
+use crate::connecting::{Attempt, Early, Setup};
+use crate::connection::handshake;
 use crate::endpoint::Client;
 use crate::error::{ConnectError, OpenError};
 use crate::race::Race;
@@ -149,13 +150,20 @@ impl Connector {
     }
 
     async fn connect(self, target: Target, attempt: Attempt) -> Result<Connection, ConnectError> {
-        let addresses = self.resolve(&target).await?;
+        let mut addresses = self.resolve(&target).await?;
+        let is_known = |&address: &SocketAddr| {
+            let server = self.endpoint.resumption(target.tls_name(), address);
+            server.is_some_and(|server| server.recall().is_some())
+        };
+        if let Some(known) = addresses.iter().position(is_known) {
+            addresses[..=known].rotate_right(1);
+        }
         let dial = |address| self.dial(address, target.tls_name());
         let race = Race::new(addresses, dial, |new, old| {
             let unreachable = |error| matches!(error, &ConnectError::Unreachable(_));
             unreachable(old) && !unreachable(new)
         });
-        let (quinn, local_ip) = race.await?;
+        let (quinn, local_ip, early) = race.await?;
         let setup = Setup {
             owner: self.endpoint.owner().clone(),
             limits: self.limits,
@@ -163,6 +171,7 @@ impl Connector {
             local_address: self.endpoint.address_seen_by(local_ip),
             authority: target.authority().clone(),
             serves_http: false,
+            early,
         };
         setup.establish(quinn, attempt).await
     }
@@ -170,7 +179,7 @@ impl Connector {
     fn timing(&self) -> Timing {
         let of_quic = match self.endpoint.connecting() {
             Client::Quinn => Timing::default(),
-            Client::None | Client::Tls(_) => self.transport.timing(),
+            Client::None | Client::Tls { .. } => self.transport.timing(),
         };
         Timing {
             connect_timeout: Some(self.connect_timeout),
@@ -195,12 +204,12 @@ impl Connector {
         &self,
         address: SocketAddr,
         server_name: &str,
-    ) -> Result<(quinn::Connection, Option<IpAddr>), ConnectError> {
+    ) -> Result<(quinn::Connection, Option<IpAddr>, Early), ConnectError> {
         let endpoint = self.endpoint.quic();
         let local = endpoint.local_addr().map_err(ConnectError::Unreachable)?;
         let local_ip = find_route(local, address).map_err(ConnectError::Unreachable)?;
         let connecting = match self.endpoint.connecting() {
-            Client::Tls(tls) => {
+            Client::Tls { tls, .. } => {
                 let mut config = quinn::ClientConfig::new(Arc::clone(tls) as _);
                 config.transport_config(self.transport.config(&self.limits));
                 endpoint.connect_with(config, address, server_name)
@@ -208,7 +217,17 @@ impl Connector {
             Client::Quinn => endpoint.connect(address, server_name),
             Client::None => Err(quinn::ConnectError::NoDefaultClientConfig),
         };
-        Ok((connecting?.await?, local_ip))
+        let resumption = self.endpoint.resumption(server_name, address);
+        let (quinn, handshake) = match &resumption {
+            Some(server) if server.recall().is_some() => handshake::before(connecting?).await?,
+            _ => (connecting?.await?, None),
+        };
+        let early = Early {
+            handshake,
+            resumption,
+            takes: false,
+        };
+        Ok((quinn, local_ip, early))
     }
 }
 

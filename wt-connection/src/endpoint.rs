@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use quinn::crypto::rustls::QuicClientConfig;
 
-use crate::connection::Owner;
+use crate::connection::{Memory, Owner, Resumption};
 use crate::error::{Close, EndpointError};
 use crate::proto::{capsule, code};
 use crate::settings::Timing;
@@ -53,6 +53,8 @@ pub(crate) struct Accepting {
     pub(crate) per_connection: Option<quinn::ServerConfig>,
     /// Clients are asked for no certificate.
     pub(crate) anonymous: bool,
+    /// Requests for sessions are processed as they come, though they may come again.
+    pub(crate) early_data: bool,
 }
 
 /// How connections are made on an endpoint.
@@ -60,7 +62,11 @@ pub(crate) struct Accepting {
 pub(crate) enum Client {
     /// Not at all.
     None,
-    Tls(Arc<QuicClientConfig>),
+    Tls {
+        tls: Arc<QuicClientConfig>,
+        /// With it, connections resume where they can.
+        memory: Option<Arc<Memory>>,
+    },
     /// By the default that the user has set.
     Quinn,
 }
@@ -205,6 +211,21 @@ impl Endpoint {
         self.shared.accepting.anonymous
     }
 
+    /// Where what a server announces is kept, if connections resume.
+    pub(crate) fn resumption(&self, name: &str, address: SocketAddr) -> Option<Resumption> {
+        match &self.shared.client {
+            Client::Tls {
+                memory: Some(memory),
+                ..
+            } => Some(Resumption::new(memory, name, address)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn takes_early_data(&self) -> bool {
+        self.shared.accepting.early_data
+    }
+
     /// The address at which a peer sees this side, whose socket may be bound to the wildcard.
     pub(crate) fn address_seen_by(&self, ip: Option<IpAddr>) -> Option<SocketAddr> {
         let bound = self.local_address().ok()?;
@@ -217,7 +238,7 @@ impl Endpoint {
         match self.shared.client {
             // It accepts by settings of its own, too.
             Client::Quinn => Timing::default(),
-            Client::None | Client::Tls(_) => self.shared.transport.timing(),
+            Client::None | Client::Tls { .. } => self.shared.transport.timing(),
         }
     }
 

@@ -23,6 +23,7 @@ pub struct EndpointBuilder {
     limits: Limits,
     reset_key: Option<Secret>,
     key_log: bool,
+    early_data: bool,
 }
 
 impl EndpointBuilder {
@@ -35,6 +36,7 @@ impl EndpointBuilder {
             limits: Limits::default(),
             reset_key: None,
             key_log: false,
+            early_data: false,
         }
     }
 
@@ -80,6 +82,21 @@ impl EndpointBuilder {
         self
     }
 
+    /// Lets connections resume with early data, which saves a round trip; off by default.
+    ///
+    /// A client connects at once to a server that it knows, and sends what is
+    /// [fit for it](crate::EarlyData) with the first packet; a server processes that as it comes.
+    /// Everything else waits for the handshake, on both sides.
+    ///
+    /// A server that does not know the client any more, as one that has restarted, makes nothing of
+    /// what it was sent: the connection is over with
+    /// [`ConnectionError::EarlyDataRejected`](crate::ConnectionError::EarlyDataRejected), and the
+    /// next one begins anew.
+    pub fn early_data(mut self, early_data: bool) -> Self {
+        self.early_data = early_data;
+        self
+    }
+
     /// Writes TLS secrets to the file that the environment variable `SSLKEYLOGFILE` names, for
     /// decrypting captures; off by default.
     pub fn key_log(mut self, key_log: bool) -> Self {
@@ -98,10 +115,13 @@ impl EndpointBuilder {
     /// Panics outside a tokio runtime.
     pub fn bind(self) -> Result<Endpoint, EndpointError> {
         let client = match &self.trust {
-            Some(trust) => Client::Tls(Arc::new(
-                QuicClientConfig::try_from(trust.client_config(self.key_log)?)
-                    .map_err(|error| TlsError::NotForQuic(error.into()))?,
-            )),
+            Some(trust) => Client::Tls {
+                tls: Arc::new(
+                    QuicClientConfig::try_from(trust.client_config(self.key_log, self.early_data)?)
+                        .map_err(|error| TlsError::NotForQuic(error.into()))?,
+                ),
+                memory: self.early_data.then(Arc::default),
+            },
             None => Client::None,
         };
         let server = self.server_config()?;
@@ -119,6 +139,7 @@ impl EndpointBuilder {
                 .identity
                 .as_ref()
                 .is_some_and(ServerIdentity::asks_no_client),
+            early_data: self.early_data,
         };
         Ok(Endpoint::new(
             quinn,
@@ -133,8 +154,9 @@ impl EndpointBuilder {
         let Some(identity) = &self.identity else {
             return Ok(None);
         };
-        let crypto = QuicServerConfig::try_from(identity.server_config(self.key_log)?)
-            .map_err(|error| TlsError::NotForQuic(error.into()))?;
+        let crypto =
+            QuicServerConfig::try_from(identity.server_config(self.key_log, self.early_data)?)
+                .map_err(|error| TlsError::NotForQuic(error.into()))?;
         let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
         // Settings that each connection has of its own are made as it is accepted.
         if !self.transport.is_per_connection() {

@@ -1,7 +1,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use crate::connecting::Setup;
+use crate::connecting::{Early, Setup};
+use crate::connection::handshake;
 use crate::wire;
 use crate::{Connecting, Endpoint, Target};
 
@@ -53,10 +54,14 @@ impl Incoming {
                 Some(config) => quinn.accept_with(config),
                 None => quinn.accept(),
             };
-            let quinn = if endpoint.accepts_anybody() {
-                early(connecting?).await?
+            let (quinn, handshake) = if endpoint.accepts_anybody() {
+                // SETTINGS leave with this side's first flight; but not before the client's limits
+                // are known, or it would not be noticed that a stream may be opened.
+                let mut connecting = connecting?;
+                connecting.handshake_data().await?;
+                handshake::before(connecting).await?
             } else {
-                connecting?.await?
+                (connecting?.await?, None)
             };
             let authority = Target::from(wire::canonical(remote)).authority().clone();
             let setup = Setup {
@@ -66,6 +71,11 @@ impl Incoming {
                 local_address: endpoint.address_seen_by(quinn.local_ip()),
                 authority,
                 serves_http,
+                early: Early {
+                    handshake,
+                    resumption: None,
+                    takes: endpoint.takes_early_data(),
+                },
             };
             setup.establish(quinn, attempt).await
         })
@@ -110,19 +120,6 @@ impl Incoming {
     #[must_use]
     pub fn remote_address(&self) -> SocketAddr {
         wire::canonical(self.quinn.remote_address())
-    }
-}
-
-/// Gives a connection as soon as it can send, so that SETTINGS leave with the server's first
-/// flight.
-async fn early(
-    mut connecting: quinn::Connecting,
-) -> Result<quinn::Connection, quinn::ConnectionError> {
-    // Once the client's limits are known, or it would not be noticed that a stream may be opened.
-    connecting.handshake_data().await?;
-    match connecting.into_0rtt() {
-        Ok((quinn, _)) => Ok(quinn),
-        Err(connecting) => connecting.await,
     }
 }
 

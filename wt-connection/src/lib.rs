@@ -109,6 +109,7 @@ mod connector;
 mod content_stream;
 mod date;
 mod diagnosis;
+mod early_data;
 mod endpoint;
 mod endpoint_builder;
 mod error;
@@ -162,6 +163,7 @@ pub use connection::{Connection, Opening};
 pub use connections::{Connections, ConnectionsStats};
 pub use connector::{Connector, connect};
 pub use diagnosis::{Diagnosis, Issue};
+pub use early_data::EarlyData;
 pub use endpoint::Endpoint;
 pub use endpoint_builder::EndpointBuilder;
 pub use error::{

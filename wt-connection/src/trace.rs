@@ -57,7 +57,10 @@ pub(crate) fn connection_over(core: &Core, error: &ConnectionError) {
         ConnectionError::Transport { code, reason } => {
             debug!(%connection, code, reason, "the transport failed");
         }
-        ConnectionError::TimedOut | ConnectionError::Reset | ConnectionError::Internal => {
+        ConnectionError::TimedOut
+        | ConnectionError::Reset
+        | ConnectionError::EarlyDataRejected
+        | ConnectionError::Internal => {
             debug!(%connection, %error, "lost");
         }
     }

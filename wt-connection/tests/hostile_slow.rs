@@ -58,7 +58,7 @@ async fn clients_that_do_not_finish_their_handshake_free_their_places() {
         let lost = Arc::new(AtomicUsize::new(0));
 
         for _ in 0..20 {
-            let path = stand_between(server, initials_alone(Arc::clone(&lost))).await;
+            let path = stand_between(server, first_flight_alone(Arc::clone(&lost))).await;
             let connector = bystander.connector.clone().connect_timeout(20 * LIMIT);
             clients.spawn(connector.oneshot(path.into()));
             // Each has heard the server by then.
@@ -87,10 +87,12 @@ async fn admitted(bystander: &Bystander) -> Connection {
     }
 }
 
-/// Lets of a client's packets nothing pass but Initials, and counts the others.
-fn initials_alone(lost: Arc<AtomicUsize>) -> impl FnMut(&[u8], Way) -> Vec<Vec<u8>> {
+/// Lets of a client's packets nothing pass behind the server's answer, and counts what does not.
+fn first_flight_alone(lost: Arc<AtomicUsize>) -> impl FnMut(&[u8], Way) -> Vec<Vec<u8>> {
+    let mut answered = false;
     move |packet, way| {
-        if way == Way::Down || packet[0] & 0xb0 == 0x80 {
+        answered |= way == Way::Down;
+        if way == Way::Down || !answered {
             return vec![packet.to_vec()];
         }
         lost.fetch_add(1, Ordering::Relaxed);

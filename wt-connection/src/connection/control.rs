@@ -73,7 +73,11 @@ impl CriticalStreams {
                 Err(fault) => return fault,
             } {
                 match event {
-                    ControlEvent::Settings(settings) => core.set_peer(settings),
+                    ControlEvent::Settings(settings) => {
+                        if let Err(fault) = core.set_peer(settings) {
+                            return fault;
+                        }
+                    }
                     ControlEvent::GoAway(id) => core.go_away(id),
                 }
                 consume_budget().await;

@@ -10,14 +10,16 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span};
 
 use crate::activity::Activity;
-use crate::connecting::Setup;
+use crate::connecting::{Early, Setup};
 use crate::connection::answers::Answers;
 use crate::connection::cancelled::CancelledConnects;
 use crate::connection::closing::Closing;
 use crate::connection::goaway::GoAway;
+use crate::connection::handshake::Handshake;
 use crate::connection::left_behind::LeftBehind;
 use crate::connection::peer::PeerSettings;
 use crate::connection::requests::{Queued, Requests};
+use crate::connection::resumption::Resumption;
 use crate::error::{ConnectionError, SessionError};
 use crate::guards::Guards;
 use crate::http3::Exchanges;
@@ -74,6 +76,11 @@ pub(crate) struct Core {
     pub(crate) goaway: GoAway,
     /// Told when the peer is to be sent something that means nothing.
     nudged: Notify,
+    pub(crate) handshake: Handshake,
+    /// Where a client keeps what the server announces, for the next connection.
+    pub(crate) resumption: Option<Resumption>,
+    /// A server processes requests for sessions before the handshake is done.
+    pub(crate) takes_early_data: bool,
     pub(crate) peer: PeerSettings,
     /// The plain requests that are under way.
     pub(crate) exchanges: Exchanges,
@@ -107,8 +114,14 @@ impl Core {
             timing,
             authority,
             serves_http,
+            early,
             ..
         } = setup;
+        let Early {
+            handshake,
+            resumption,
+            takes: takes_early_data,
+        } = early;
         let side = match quinn.side() {
             quinn::Side::Client => Side::Client,
             quinn::Side::Server => Side::Server,
@@ -135,6 +148,9 @@ impl Core {
             reading: TaskTracker::new(),
             handlers: TaskTracker::new(),
             released: CancellationToken::new(),
+            handshake: Handshake::new(handshake),
+            resumption,
+            takes_early_data,
             peer: PeerSettings::default(),
             serves_http,
             goaway: GoAway::new(),
@@ -247,7 +263,35 @@ impl Core {
         *self.fault.wait().await
     }
 
-    pub(crate) fn set_peer(&self, settings: Settings) {
+    /// Goes by what the server announced on another connection, if it is to be told something before
+    /// it can announce anything.
+    pub(crate) fn recall(&self) {
+        let recalled = self.resumption.as_ref().and_then(Resumption::recall);
+        if let Some(settings) = recalled
+            && !self.handshake.is_done()
+        {
+            self.apply_peer(settings);
+        }
+    }
+
+    /// Takes in the peer's SETTINGS. A client that goes by others already goes on so: the server may
+    /// announce more than before, not less
+    /// ([RFC 9114 §7.2.4.2](https://www.rfc-editor.org/rfc/rfc9114#section-7.2.4.2)).
+    pub(crate) fn set_peer(&self, settings: Settings) -> Result<(), ConnectionFault> {
+        if let Some(resumption) = &self.resumption {
+            resumption.keep(settings.clone());
+        }
+        match self.peer.get() {
+            Some(recalled) if settings.keeps(&recalled) => Ok(()),
+            Some(_) => Err(LESS),
+            None => {
+                self.apply_peer(settings);
+                Ok(())
+            }
+        }
+    }
+
+    fn apply_peer(&self, settings: Settings) {
         self.peer.set(settings, &self.settings());
         if !self.peer.allows_several() {
             self.sessions.admit_one();
@@ -467,3 +511,8 @@ impl Core {
         self.error().unwrap_or(ConnectionError::Closed)
     }
 }
+
+const LESS: ConnectionFault = ConnectionFault::new(
+    code::H3_SETTINGS_ERROR,
+    "less was announced than on the connection before",
+);

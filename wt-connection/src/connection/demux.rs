@@ -21,7 +21,7 @@ use crate::proto::{code, datagram};
 use crate::session::IncomingStream;
 use crate::sessions::Delivery;
 use crate::stream::Received;
-use crate::{reply, wait, wire};
+use crate::{EarlyData, reply, wait, wire};
 
 /// Tells apart what the peer sends, and gives each stream and datagram to whom it belongs.
 ///
@@ -265,6 +265,17 @@ impl Demux {
     }
 
     fn place_bi(&mut self, mut arrival: BiArrival, kind: BiKind) -> Result<(), ConnectionFault> {
+        let early = arrival.recv.is_0rtt() && !self.core.handshake.is_done();
+        let takes = self.core.takes_early_data && matches!(kind, BiKind::Connect(_));
+        if early && !takes && !matches!(kind, BiKind::Session(_)) {
+            // Once the handshake is done, it is no replay.
+            let core = Arc::clone(&self.core);
+            self.wait_late(async move {
+                core.handshake.done().await;
+                Late::Bi(arrival, Ok(kind))
+            });
+            return Ok(());
+        }
         // Until it is queued, so that whoever waits for all that is here does not miss it.
         let _reading = arrival.reading.take();
         if let BiKind::Session(session) = kind {
@@ -287,7 +298,10 @@ impl Demux {
             kind => kind,
         };
         match kind {
-            BiKind::Connect(request) => {
+            BiKind::Connect(mut request) => {
+                if early {
+                    request.extensions_mut().insert(EarlyData);
+                }
                 self.core.requests.push(Queued {
                     request: *request,
                     send,

@@ -10,6 +10,7 @@ use crate::connection::stop::Stop;
 use crate::connection::{Core, Owner, control};
 use crate::error::{Close, ConnectionError};
 use crate::proto::code;
+use crate::proto::control::Side;
 use crate::session::Ask;
 use crate::state::ConnectionState;
 
@@ -25,6 +26,8 @@ enum End {
     Released,
     /// A handle, or the endpoint, wants the connection closed.
     Asked(Close),
+    /// The server has made nothing of what it was sent before the handshake was done.
+    EarlyDataRejected,
     Stop(Stop),
 }
 
@@ -73,6 +76,12 @@ impl Driver {
                 drop(sessions);
                 self.close_orderly(close, told).await;
             }
+            End::EarlyDataRejected => {
+                self.core.lose(&ConnectionError::EarlyDataRejected);
+                self.core
+                    .close(code::H3_NO_ERROR, "early data was rejected");
+                self.wind_down().await;
+            }
             End::Stop(Stop::Fault(fault)) => {
                 self.core.lose(&ConnectionError::fault(fault));
                 self.core.close(fault.code, fault.reason);
@@ -116,6 +125,8 @@ impl Driver {
             () = core.released.cancelled() => End::Released,
             fault = core.failed() => End::Stop(Stop::Fault(fault)),
             never = heed(&core) => match never {},
+            // Before whatever fails over that.
+            () = early_data_rejected(&core) => End::EarlyDataRejected,
             stop = serve => End::Stop(stop),
         }
     }
@@ -135,6 +146,18 @@ impl Driver {
 /// How long a browser takes to pass on to its page how a session ended, which an end of the
 /// connection would overtake.
 const HEARD: Duration = Duration::from_millis(20);
+
+/// Waits until the handshake is done, and ends if nothing has arrived of what was sent before.
+async fn early_data_rejected(core: &Core) {
+    let accepted = core.handshake.run().await;
+    if !accepted && let Some(resumption) = &core.resumption {
+        resumption.forget();
+    }
+    // The loss of the connection is told elsewhere.
+    if accepted || core.side == Side::Server || core.quinn.close_reason().is_some() {
+        std::future::pending::<()>().await;
+    }
+}
 
 /// Drains a connection on which much was given up.
 async fn heed(core: &Core) -> Infallible {

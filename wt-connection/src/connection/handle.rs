@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::PollSemaphore;
 use tower_service::Service;
 
-use crate::connecting::Setup;
+use crate::connecting::{Early, Setup};
 use crate::connection::{Core, Handle, Owner, WeakConnection, opening};
 use crate::error::{Close, ConnectionError, OpenError, PingError};
 use crate::proto::capsule;
@@ -84,6 +84,7 @@ impl Connection {
             timing: Timing::default(),
             authority,
             serves_http: false,
+            early: Early::default(),
         };
         Connecting::new(limits.header_timeout, |attempt| {
             setup.establish(quinn, attempt)

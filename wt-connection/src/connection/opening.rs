@@ -19,7 +19,7 @@ use crate::proto::generation::Names;
 use crate::proto::headers_frame::HeadersReader;
 use crate::proto::{code, frame, message, qpack, subprotocol};
 use crate::session::{Ask, EarlySession, SessionCore, SessionHandle};
-use crate::{Protocols, Session, head, trace, wire};
+use crate::{EarlyData, Protocols, Session, head, trace, wire};
 
 /// Asks for a session, and waits for the answer.
 pub(crate) async fn open(
@@ -79,6 +79,9 @@ pub(crate) async fn open_early(
             }
             Err(ask) => {
                 drop(asked);
+                if let Ask::Lost(SessionError::Connection(error)) = &ask {
+                    let _ = answered.send(Err(error.clone().into()));
+                }
                 session.end(&ask.into_error());
                 session.finish();
             }
@@ -122,16 +125,21 @@ impl Asked {
         reserved: OwnedSemaphorePermit,
     ) -> Result<Self, OpenError> {
         let span = trace::session(core, request.uri());
+        let early = request.extensions().get::<EarlyData>().is_some();
         let offered = offer(&mut request);
         let headers = encode(core, request)?;
-        let opened = tokio::select! {
+        let (send, recv) = tokio::select! {
             biased;
             () = core.draining() => {
                 return Err(core.ending().map_or(OpenError::Draining, OpenError::from));
             }
-            opened = core.quinn.open_bi() => opened,
+            opened = async {
+                if !early && !core.handshake.done().await {
+                    return Err(REJECTED);
+                }
+                core.quinn.open_bi().await.map_err(|error| core.lost(error))
+            } => opened?,
         };
-        let (send, recv) = opened.map_err(|error| core.lost(error))?;
         let connect = Connect::new(Arc::clone(core), send, recv, reserved);
         span.record("id", connect.id);
         Ok(Self {
@@ -247,6 +255,7 @@ impl Connect {
             // A server may answer before it has read everything.
             Ok(()) | Err(quinn::WriteError::Stopped(_)) => Ok(()),
             Err(quinn::WriteError::ConnectionLost(error)) => Err(self.core.lost(error).into()),
+            Err(quinn::WriteError::ZeroRttRejected) => Err(REJECTED.into()),
             Err(_) => Err(OpenError::Malformed),
         }
     }
@@ -305,6 +314,7 @@ impl Connect {
                 Err(quinn::ReadError::ConnectionLost(error)) => {
                     return Err(self.core.lost(error).into());
                 }
+                Err(quinn::ReadError::ZeroRttRejected) => return Err(REJECTED.into()),
                 Err(_) => return Err(OpenError::Malformed),
             }
         }
@@ -381,5 +391,7 @@ impl Drop for Connect {
 }
 
 const DRAFT02: HeaderName = HeaderName::from_static("sec-webtransport-http3-draft02");
+
+const REJECTED: ConnectionError = ConnectionError::EarlyDataRejected;
 
 const TAKEN_LAST: &str = "the streams are taken once, at the end";

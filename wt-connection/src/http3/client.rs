@@ -62,7 +62,11 @@ impl Client {
             () = core.draining() => {
                 return Err(core.ending().map_or(RequestError::Draining, RequestError::from));
             }
-            sent = self.0.send_request(head) => sent,
+            sent = async {
+                // It may not be fit to be processed twice.
+                core.handshake.done().await;
+                self.0.send_request(head).await
+            } => sent,
         };
         let stream = sent.map_err(|error| give_up(&error, &core))?;
         let id = stream.id().into_inner();

@@ -151,6 +151,26 @@ impl Settings {
         self.get(draft::MAX_FIELD_SECTION_SIZE)
     }
 
+    /// Says whether whoever goes by what the same side announced `earlier` may go on so.
+    pub fn keeps(&self, earlier: &Self) -> bool {
+        let section = |settings: &Self| settings.max_field_section().unwrap_or(u64::MAX);
+        let numbers = [
+            draft::ENABLE_CONNECT_PROTOCOL,
+            draft::H3_DATAGRAM,
+            draft::H3_DATAGRAM_04,
+            draft::ENABLE_WEBTRANSPORT_02,
+            draft::MAX_SESSIONS_02,
+            draft::MAX_SESSIONS_07,
+            draft::MAX_SESSIONS_13,
+            draft::ENABLED_15,
+            draft::INITIAL_MAX_DATA_12,
+            draft::INITIAL_MAX_STREAMS_UNI_12,
+            draft::INITIAL_MAX_STREAMS_BIDI_12,
+        ];
+        section(self) >= section(earlier)
+            && numbers.iter().all(|id| self.get(*id) >= earlier.get(*id))
+    }
+
     fn admit(&self, id: u64, value: u64) -> Result<(), SettingsError> {
         let boolean = matches!(id, draft::ENABLE_CONNECT_PROTOCOL | draft::H3_DATAGRAM);
         if matches!(id, 0x00 | 0x02..=0x05) {
@@ -245,6 +265,27 @@ mod tests {
         bi_streams: 8,
         uni_streams: 9,
     };
+
+    #[test]
+    fn no_number_of_earlier_settings_may_become_less() {
+        let credit = Credit {
+            data: 10,
+            bi_streams: 2,
+            uni_streams: 2,
+        };
+        let earlier = Settings::ours(5, 100, credit, true).with(0x21, 7);
+        let later = |id, value| Settings::ours(5, 100, credit, true).with(id, value);
+
+        for (id, value) in earlier.clone().iter().filter(|(id, _)| *id != 0x21) {
+            assert!(later(id, value).keeps(&earlier), "{id:#x}");
+            assert!(later(id, value + 1).keeps(&earlier), "{id:#x}");
+            assert!(!later(id, value - 1).keeps(&earlier), "{id:#x}");
+        }
+        assert!(!Settings::new().keeps(&earlier));
+        assert!(earlier.keeps(&Settings::new().with(0x39, 1)));
+        // Without a number, any header section is taken.
+        assert!(!earlier.keeps(&Settings::new()));
+    }
 
     #[test]
     fn ours_are_understood_by_ourselves() {

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::connection::LeftBehind;
-use crate::error::{ReadError, ReadToEndError, SessionError};
+use crate::error::{ConnectionError, ReadError, ReadToEndError, SessionError};
 use crate::proto::code;
 use crate::session::{Accepted, Ask, SessionHandle, StreamKey};
 use crate::stream::half::{Abort, Half};
@@ -431,11 +431,12 @@ impl From<quinn::ReadError> for ReadError {
         match error {
             quinn::ReadError::Reset(code) => Self::Reset(code::from_wire(code.into_inner())),
             quinn::ReadError::ConnectionLost(error) => {
-                Self::Session(SessionError::Connection(error.into()))
+                Self::Session(ConnectionError::from(error).into())
             }
-            quinn::ReadError::ClosedStream
-            | quinn::ReadError::IllegalOrderedRead
-            | quinn::ReadError::ZeroRttRejected => Self::Stopped,
+            quinn::ReadError::ZeroRttRejected => {
+                Self::Session(ConnectionError::EarlyDataRejected.into())
+            }
+            quinn::ReadError::ClosedStream | quinn::ReadError::IllegalOrderedRead => Self::Stopped,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{fmt, io};
 use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 
-use crate::error::WriteError;
+use crate::error::{ConnectionError, WriteError};
 use crate::proto::code;
 use crate::session::{Accepted, Ask, SessionHandle, StreamKey};
 use crate::stream::half::Half;
@@ -360,9 +360,12 @@ impl From<quinn::WriteError> for WriteError {
         match error {
             quinn::WriteError::Stopped(code) => Self::Stopped(code::from_wire(code.into_inner())),
             quinn::WriteError::ConnectionLost(error) => {
-                Self::Session(crate::error::SessionError::Connection(error.into()))
+                Self::Session(ConnectionError::from(error).into())
             }
-            quinn::WriteError::ClosedStream | quinn::WriteError::ZeroRttRejected => Self::Finished,
+            quinn::WriteError::ZeroRttRejected => {
+                Self::Session(ConnectionError::EarlyDataRejected.into())
+            }
+            quinn::WriteError::ClosedStream => Self::Finished,
         }
     }
 }

@@ -37,8 +37,8 @@ pub(super) fn handshake_as(
     server: impl Into<ServerIdentity>,
     name: &'static str,
 ) -> Result<Seen, Error> {
-    let client = trust.client_config(false).unwrap();
-    let server = server.into().server_config(false).unwrap();
+    let client = trust.client_config(false, false).unwrap();
+    let server = server.into().server_config(false, false).unwrap();
     connect(&client, &server, name)
 }
 
@@ -164,11 +164,11 @@ fn replaced_identity_serves_the_next_handshake() {
     let (first, second) = (identity(), identity());
     let reloadable = ReloadableIdentity::new(first.clone());
     let server = ServerIdentity::from(reloadable.clone())
-        .server_config(false)
+        .server_config(false, false)
         .unwrap();
     let client = || {
         Trust::from(DangerousNoVerification)
-            .client_config(false)
+            .client_config(false, false)
             .unwrap()
     };
 
@@ -187,10 +187,10 @@ fn replaced_identity_serves_the_next_handshake() {
 #[test]
 fn session_is_resumed_under_the_same_configuration() {
     let server = ServerIdentity::from(identity())
-        .server_config(false)
+        .server_config(false, false)
         .unwrap();
     let client = Trust::from(DangerousNoVerification)
-        .client_config(false)
+        .client_config(false, false)
         .unwrap();
 
     let first = connect(&client, &server, "localhost").unwrap();
@@ -227,12 +227,12 @@ fn client_proves_itself_to_a_server_that_asks() {
 fn own_configurations_keep_their_alpn() {
     let mut client = Arc::unwrap_or_clone(
         Trust::from(DangerousNoVerification)
-            .client_config(false)
+            .client_config(false, false)
             .unwrap(),
     );
     let mut server = Arc::unwrap_or_clone(
         ServerIdentity::from(identity())
-            .server_config(false)
+            .server_config(false, false)
             .unwrap(),
     );
     client.alpn_protocols = vec![b"other".to_vec()];
@@ -248,7 +248,7 @@ fn own_configurations_keep_their_alpn() {
 fn own_configurations_unfit_for_quic_are_refused() {
     let mut early = Arc::unwrap_or_clone(
         ServerIdentity::from(identity())
-            .server_config(false)
+            .server_config(false, false)
             .unwrap(),
     );
     early.max_early_data_size = 1000;
@@ -262,8 +262,8 @@ fn own_configurations_unfit_for_quic_are_refused() {
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth();
 
-    let server = ServerIdentity::from(early).server_config(false);
-    let client = Trust::rustls(client).client_config(false);
+    let server = ServerIdentity::from(early).server_config(false, false);
+    let client = Trust::rustls(client).client_config(false, false);
 
     assert!(matches!(server, Err(TlsError::NotForQuic(_))));
     assert!(matches!(client, Err(TlsError::NotForQuic(_))));
@@ -275,12 +275,12 @@ fn early_data_is_off_and_keys_are_logged_only_when_asked() {
     let trust = Trust::from(DangerousNoVerification);
 
     let quiet = (
-        trust.client_config(false).unwrap(),
-        server.server_config(false).unwrap(),
+        trust.client_config(false, false).unwrap(),
+        server.server_config(false, false).unwrap(),
     );
     let logged = (
-        trust.client_config(true).unwrap(),
-        server.server_config(true).unwrap(),
+        trust.client_config(true, false).unwrap(),
+        server.server_config(true, false).unwrap(),
     );
 
     assert!(!quiet.0.enable_early_data);

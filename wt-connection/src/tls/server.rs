@@ -15,7 +15,8 @@ use crate::tls::{ALPN, Identity, ReloadableIdentity, TlsError, provider};
 ///
 /// A configuration is taken as it is, but for ALPN: if that is empty, it becomes `h3`. It must
 /// support TLS 1.3 and the suite `TLS13_AES_128_GCM_SHA256`, and its `max_early_data_size` must be
-/// 0, the default, or `u32::MAX`, at which early data can be replayed.
+/// 0, the default, or `u32::MAX`, which
+/// [`EndpointBuilder::early_data`](crate::EndpointBuilder::early_data) sets.
 ///
 /// With a certificate alone, HTTP/3's SETTINGS leave with the server's first flight, which saves
 /// clients a round trip. A configuration may ask clients to prove themselves, so with one they
@@ -41,11 +42,21 @@ impl ServerIdentity {
     }
 
     /// Builds the configuration; with `key_log`, one that writes secrets to `SSLKEYLOGFILE`.
-    pub(crate) fn server_config(&self, key_log: bool) -> Result<Arc<ServerConfig>, TlsError> {
+    ///
+    /// Early data can be sent again only to another server: tickets are kept here, each for one
+    /// use.
+    pub(crate) fn server_config(
+        &self,
+        key_log: bool,
+        early_data: bool,
+    ) -> Result<Arc<ServerConfig>, TlsError> {
         let mut config = match &self.source {
             Source::Identity(identity) => identified(identity.clone())?,
             Source::Rustls(config) => ServerConfig::clone(config),
         };
+        if early_data {
+            config.max_early_data_size = u32::MAX;
+        }
         if config.alpn_protocols.is_empty() {
             config.alpn_protocols.push(ALPN.to_vec());
         }

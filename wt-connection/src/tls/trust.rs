@@ -130,8 +130,13 @@ impl Trust {
     /// Builds the configuration; with `key_log`, one that writes secrets to `SSLKEYLOGFILE`.
     ///
     /// Sessions are resumed only between connections that share the result.
-    pub(crate) fn client_config(&self, key_log: bool) -> Result<Arc<ClientConfig>, TlsError> {
+    pub(crate) fn client_config(
+        &self,
+        key_log: bool,
+        early_data: bool,
+    ) -> Result<Arc<ClientConfig>, TlsError> {
         let mut config = self.basis.client_config()?;
+        config.enable_early_data |= early_data;
         if let Some(identity) = &self.client_identity {
             config.client_auth_cert_resolver = Arc::new(identity.clone());
         }

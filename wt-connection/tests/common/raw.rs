@@ -164,6 +164,13 @@ pub(crate) async fn quic_client_at(
     server: SocketAddr,
     identity: &Identity,
 ) -> (quinn::Connection, quinn::Endpoint) {
+    let (socket, config) = resuming_client(identity);
+    let connecting = socket.connect_with(config, server, "localhost");
+    (connecting.unwrap().await.unwrap(), socket)
+}
+
+/// A raw client's socket, and its settings, by which it resumes with early data where it can.
+pub(crate) fn resuming_client(identity: &Identity) -> (quinn::Endpoint, quinn::ClientConfig) {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(identity.certificate_chain()[0].clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -173,11 +180,11 @@ pub(crate) async fn quic_client_at(
         .with_root_certificates(roots)
         .with_no_client_auth();
     tls.alpn_protocols = vec![b"h3".to_vec()];
+    tls.enable_early_data = true;
     let crypto = QuicClientConfig::try_from(tls).unwrap();
     let config = quinn::ClientConfig::new(Arc::new(crypto));
     let socket = quinn::Endpoint::client(LOOPBACK.parse().unwrap()).unwrap();
-    let connecting = socket.connect_with(config, server, "localhost");
-    (connecting.unwrap().await.unwrap(), socket)
+    (socket, config)
 }
 
 /// Opens the raw peer's control stream.
