@@ -10,5 +10,7 @@ mod ours;
 mod together;
 #[path = "interop/web_transport_quinn/mod.rs"]
 mod web_transport_quinn;
+#[path = "interop/webtrans_quinn/mod.rs"]
+mod webtrans_quinn;
 #[path = "interop/wtransport/mod.rs"]
 mod wtransport;

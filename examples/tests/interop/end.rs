@@ -125,5 +125,5 @@ async fn datagram(sender: &impl End, receiver: &impl End, payload: &[u8]) {
     }
 }
 
-/// More than a packet, less than a stream's first window.
-const LONG: usize = 256 * 1024;
+/// More than a stream's first window, so that credit has to be returned.
+const LONG: usize = 2 << 20;

@@ -6,7 +6,7 @@ use wt_connection::{Incoming, SessionRequest};
 
 use crate::end::End;
 use crate::ours::{Server, connector, in_time};
-use crate::{web_transport_quinn, wtransport};
+use crate::{web_transport_quinn, webtrans_quinn, wtransport};
 
 #[tokio::test]
 async fn one_server_of_ours_serves_every_kind_of_client_at_once() {
@@ -22,16 +22,18 @@ async fn one_server_of_ours_serves_every_kind_of_client_at_once() {
         });
         let wtransports = [wtransport::client(&server), wtransport::client(&server)];
         let quinns = web_transport_quinn::client(&server);
+        let newest = webtrans_quinn::client(&server);
         let url = server.url("/");
         let request = || web_transport_quinn::request(&url);
 
         let connection = connector(server.hash).oneshot(server.target()).await;
         let connection = connection.unwrap();
-        let (a, b, c, d, e, f) = tokio::try_join!(
+        let (a, b, c, d, e, f, g) = tokio::try_join!(
             async { Ok(wtransports[0].connect(&url).await.unwrap()) },
             async { Ok(wtransports[1].connect(&url).await.unwrap()) },
             async { Ok(quinns.connect(request()).await.unwrap()) },
             async { Ok(quinns.connect(request()).await.unwrap()) },
+            async { Ok(newest.connect(url.parse().unwrap()).await.unwrap()) },
             connection.open("/one"),
             connection.open("/another"),
         )
@@ -42,10 +44,11 @@ async fn one_server_of_ours_serves_every_kind_of_client_at_once() {
             is_echoed(&b, b"second of wtransport"),
             is_echoed(&c, b"first of web-transport-quinn"),
             is_echoed(&d, b"second of web-transport-quinn"),
-            is_echoed(&e, b"first of ours"),
-            is_echoed(&f, b"second of ours, on the same connection"),
+            is_echoed(&e, b"one of webtrans-quinn"),
+            is_echoed(&f, b"first of ours"),
+            is_echoed(&g, b"second of ours, on the same connection"),
         );
-        assert_eq!(server.endpoint.open_connections(), 5);
+        assert_eq!(server.endpoint.open_connections(), 6);
         serving.abort();
     })
     .await;

@@ -1,5 +1,5 @@
-//! web-transport-quinn at the other end. It has one session on a connection, closes QUIC soon after
-//! the session, and maps stream codes.
+//! web-transport-quinn at the other end: drafts 02 and 07. It has one session on a connection,
+//! closes QUIC soon after the session, and maps stream codes.
 
 mod closing;
 mod opening;

@@ -4,9 +4,30 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use tower::ServiceExt;
 use web_transport_quinn::proto::ConnectError as ProtoError;
 use web_transport_quinn::{ClientError, ConnectError};
+use wt_connection::Generation;
 
 use crate::ours::{REJECTIONS, Server, connector, in_time, rejected_with};
-use crate::web_transport_quinn::peer::{TheirServer, client, request};
+use crate::web_transport_quinn::peer::{
+    TheirServer, client, from_our_client, from_their_client, request,
+};
+
+#[tokio::test]
+async fn their_client_and_our_server_go_by_draft_07() {
+    in_time(async {
+        let (ours, _theirs) = from_their_client().await;
+        assert_eq!(ours.connection().generation(), Generation::Draft07);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn our_client_and_their_server_go_by_draft_07() {
+    in_time(async {
+        let (ours, _theirs) = from_our_client().await;
+        assert_eq!(ours.connection().generation(), Generation::Draft07);
+    })
+    .await;
+}
 
 #[tokio::test]
 async fn our_server_reads_the_headers_of_their_client() {

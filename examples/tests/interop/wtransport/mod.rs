@@ -1,5 +1,5 @@
-//! wtransport at the other end. It has one session on a connection, closes QUIC with it, without a
-//! capsule, and sends stream codes as they are.
+//! wtransport at the other end: drafts 02 and 07. It has one session on a connection, closes QUIC
+//! with it, without a capsule, and sends stream codes as they are.
 
 mod closing;
 mod opening;

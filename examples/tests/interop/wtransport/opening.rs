@@ -2,11 +2,30 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tower::ServiceExt;
+use wt_connection::Generation;
 use wtransport::endpoint::ConnectOptions;
 use wtransport::error::ConnectingError;
 
 use crate::ours::{REJECTIONS, Server, connector, in_time, rejected_with};
-use crate::wtransport::peer::{TheirServer, client};
+use crate::wtransport::peer::{TheirServer, client, from_our_client, from_their_client};
+
+#[tokio::test]
+async fn their_client_and_our_server_go_by_draft_07() {
+    in_time(async {
+        let (ours, _theirs) = from_their_client().await;
+        assert_eq!(ours.connection().generation(), Generation::Draft07);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn our_client_and_their_server_go_by_draft_07() {
+    in_time(async {
+        let (ours, _theirs) = from_our_client().await;
+        assert_eq!(ours.connection().generation(), Generation::Draft07);
+    })
+    .await;
+}
 
 #[tokio::test]
 async fn our_server_reads_the_headers_of_their_client() {
