@@ -2,6 +2,10 @@
 //! over the machine's own loopback.
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
+#[macro_use]
+#[path = "aioquic/draft.rs"]
+mod draft;
+
 #[path = "aioquic/closing.rs"]
 mod closing;
 #[path = "aioquic/opening.rs"]

@@ -1,17 +1,19 @@
-"""Makes the requests of its arguments at once, on one connection: `URL 'CONNECT /path' …`."""
+"""Makes the requests of its arguments at once, on one connection: `DRAFT URL 'CONNECT /path' …`."""
 
 import asyncio
 import ssl
 import sys
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from aioquic.asyncio import connect
-from aioquic.h3.connection import H3_ALPN, Setting
+from aioquic.h3.connection import H3_ALPN
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import QuicEvent
 
 from connection import Connection, say
+from drafts import ENABLE_WEBTRANSPORT_02, SETTINGS
 
 LIMIT = 60
 
@@ -33,7 +35,8 @@ class Client(Connection):
         ]
         if method == "CONNECT":
             headers.append((b":protocol", b"webtransport"))
-            headers.append((b"sec-webtransport-http3-draft02", b"1"))
+            if ENABLE_WEBTRANSPORT_02 in self.http.sent_settings:
+                headers.append((b"sec-webtransport-http3-draft02", b"1"))
         stream_id = self._quic.get_next_available_stream_id()
         self.requests[stream_id] = (method, path)
         self.http.send_headers(stream_id, headers, end_stream=method == "GET")
@@ -57,8 +60,8 @@ class Client(Connection):
         say(path=path, status=self.statuses[stream_id], body=body.decode())
         self.request_ended(stream_id)
 
-    def session_ended(self, session_id: int, capsules: bytes) -> None:
-        super().session_ended(session_id, capsules)
+    def session_ended(self, session_id: int) -> None:
+        super().session_ended(session_id)
         self.request_ended(session_id)
 
     def request_ended(self, stream_id: int) -> None:
@@ -67,7 +70,7 @@ class Client(Connection):
             self.done.set()
 
 
-async def main(url: str, requests: list[str]) -> None:
+async def main(draft: str, url: str, requests: list[str]) -> None:
     server = urlsplit(url)
     configuration = QuicConfiguration(
         alpn_protocols=H3_ALPN,
@@ -76,11 +79,15 @@ async def main(url: str, requests: list[str]) -> None:
         verify_mode=ssl.CERT_NONE,
     )
     connecting = connect(
-        server.hostname, server.port, configuration=configuration, create_protocol=Client
+        server.hostname,
+        server.port,
+        configuration=configuration,
+        create_protocol=partial(Client, draft=draft),
     )
     async with asyncio.timeout(LIMIT), connecting as client:
         await client.settled.wait()
-        assert client.http.received_settings[Setting.ENABLE_WEBTRANSPORT] == 1
+        announced = next(iter(SETTINGS[draft]))
+        assert client.http.received_settings[announced] > 0
         for request in requests:
             method, path = request.split()
             client.request(method, server.netloc, path)
@@ -88,4 +95,4 @@ async def main(url: str, requests: list[str]) -> None:
         await client.done.wait()
 
 
-asyncio.run(main(sys.argv[1], sys.argv[2:]))
+asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3:]))

@@ -3,41 +3,45 @@
 use serde_json::json;
 use wt_connection::SessionError;
 
+use crate::draft::Draft;
 use crate::ours::in_time;
 use crate::peer::Peer;
 use crate::sessions::{Opened, from_our_client, from_their_client};
 
-#[tokio::test]
-async fn our_server_reads_the_code_and_reason_of_their_client_s_close() {
+each_draft! {
+    our_server_reads_the_code_and_reason_of_their_client_s_close,
+    our_client_reads_the_code_and_reason_of_their_server_s_close,
+    their_client_reads_the_code_and_reason_of_our_server_s_close,
+    their_server_reads_the_code_and_reason_of_our_client_s_close,
+}
+
+async fn our_server_reads_the_code_and_reason_of_their_client_s_close(draft: Draft) {
     in_time(async {
-        let (peer, opened) = from_their_client(THEIRS_CLOSES).await;
+        let (peer, opened) = from_their_client(draft, THEIRS_CLOSES).await;
         their_close_is_read(peer, &opened).await;
     })
     .await;
 }
 
-#[tokio::test]
-async fn our_client_reads_the_code_and_reason_of_their_server_s_close() {
+async fn our_client_reads_the_code_and_reason_of_their_server_s_close(draft: Draft) {
     in_time(async {
-        let (peer, opened) = from_our_client(THEIRS_CLOSES).await;
+        let (peer, opened) = from_our_client(draft, THEIRS_CLOSES).await;
         their_close_is_read(peer, &opened).await;
     })
     .await;
 }
 
-#[tokio::test]
-async fn their_client_reads_the_code_and_reason_of_our_server_s_close() {
+async fn their_client_reads_the_code_and_reason_of_our_server_s_close(draft: Draft) {
     in_time(async {
-        let (peer, opened) = from_their_client(OURS_CLOSES).await;
+        let (peer, opened) = from_their_client(draft, OURS_CLOSES).await;
         our_close_is_read(peer, &opened).await;
     })
     .await;
 }
 
-#[tokio::test]
-async fn their_server_reads_the_code_and_reason_of_our_client_s_close() {
+async fn their_server_reads_the_code_and_reason_of_our_client_s_close(draft: Draft) {
     in_time(async {
-        let (peer, opened) = from_our_client(OURS_CLOSES).await;
+        let (peer, opened) = from_our_client(draft, OURS_CLOSES).await;
         our_close_is_read(peer, &opened).await;
     })
     .await;

@@ -10,14 +10,21 @@ use tokio::sync::mpsc;
 use tower::ServiceExt;
 use wt_connection::{Session, WebTransportUpgrade};
 
+use crate::draft::{Draft, limits};
 use crate::ours::{REJECTIONS, Server, in_time, rejected_with};
 use crate::peer::Peer;
 use crate::sessions::{Opened, from_our_client};
 
-#[tokio::test]
-async fn their_client_has_several_sessions_beside_other_requests_on_one_connection() {
+each_draft! {
+    their_client_has_several_sessions_beside_other_requests_on_one_connection,
+    our_client_has_several_sessions_beside_other_requests_on_one_connection,
+    their_client_reads_the_status_that_our_server_rejects_with,
+    our_client_reads_the_status_that_their_server_rejects_with,
+}
+
+async fn their_client_has_several_sessions_beside_other_requests_on_one_connection(draft: Draft) {
     in_time(async {
-        let server = Server::bind();
+        let server = Server::limited(limits());
         let (asked, mut sessions) = mpsc::channel(3);
         tokio::spawn(wt_connection::Server::new(server.endpoint.clone()).serve(app(asked)));
         let requests = [
@@ -29,7 +36,7 @@ async fn their_client_has_several_sessions_beside_other_requests_on_one_connecti
             "GET /hello",
         ];
 
-        let mut peer = Peer::client(&server, &requests.map(str::to_owned));
+        let mut peer = Peer::client(draft, &server, &requests.map(str::to_owned));
         let paths = ["/echo/a", "/echo/b", "/echo/c"];
         let mut opened = [(); 3].map(|()| None);
         for _ in paths {
@@ -50,12 +57,11 @@ async fn their_client_has_several_sessions_beside_other_requests_on_one_connecti
     .await;
 }
 
-#[tokio::test]
-async fn our_client_has_several_sessions_beside_other_requests_on_one_connection() {
+async fn our_client_has_several_sessions_beside_other_requests_on_one_connection(draft: Draft) {
     in_time(async {
         let paths = ["/echo/a", "/echo/b", "/echo/c"];
 
-        let (mut peer, opened) = from_our_client(paths).await;
+        let (mut peer, opened) = from_our_client(draft, paths).await;
         let http = opened[0].session.connection().http();
         for _ in paths {
             let request = Request::get("/hello").body(Body::empty()).unwrap();
@@ -72,13 +78,12 @@ async fn our_client_has_several_sessions_beside_other_requests_on_one_connection
     .await;
 }
 
-#[tokio::test]
-async fn their_client_reads_the_status_that_our_server_rejects_with() {
+async fn their_client_reads_the_status_that_our_server_rejects_with(draft: Draft) {
     in_time(async {
-        let server = Server::bind();
+        let server = Server::limited(limits());
         let requests = REJECTIONS.map(|status| format!("CONNECT /reject/{}", status.as_u16()));
 
-        let mut peer = Peer::client(&server, &requests);
+        let mut peer = Peer::client(draft, &server, &requests);
         let connection = server.endpoint.accept().await.unwrap().await.unwrap();
         for _ in REJECTIONS {
             let request = connection.accept().await.unwrap();
@@ -97,10 +102,9 @@ async fn their_client_reads_the_status_that_our_server_rejects_with() {
     .await;
 }
 
-#[tokio::test]
-async fn our_client_reads_the_status_that_their_server_rejects_with() {
+async fn our_client_reads_the_status_that_their_server_rejects_with(draft: Draft) {
     in_time(async {
-        let (_peer, connection) = Peer::server().await;
+        let (_peer, connection) = Peer::server(draft).await;
 
         for status in REJECTIONS {
             let path = format!("/reject/{}", status.as_u16());

@@ -9,6 +9,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tower::ServiceExt;
 use wt_connection::{Connection, Target};
 
+use crate::draft::{Draft, limits};
 use crate::ours::{Server, connector};
 
 /// A process of aioquic's, killed with this handle.
@@ -19,23 +20,25 @@ pub(crate) struct Peer {
 
 impl Peer {
     /// Starts a client that makes these requests at once, on one connection.
-    pub(crate) fn client(server: &Server, requests: &[String]) -> Self {
+    pub(crate) fn client(draft: Draft, server: &Server, requests: &[String]) -> Self {
         let url = server.url("/");
         Self::start(
             Command::new(python())
-                .args(["-B", CLIENT, &url])
+                .args(["-B", CLIENT, draft.number(), &url])
                 .args(requests),
         )
     }
 
     /// Starts a server, and connects to it.
-    pub(crate) async fn server() -> (Self, Connection) {
-        let mut server = Self::start(Command::new(python()).args(["-B", SERVER]));
+    pub(crate) async fn server(draft: Draft) -> (Self, Connection) {
+        let mut server = Self::start(Command::new(python()).args(["-B", SERVER, draft.number()]));
         let said = server.event().await;
         let hash = said["hash"].as_str().unwrap().parse().unwrap();
         let target: Target = said["url"].as_str().unwrap().parse().unwrap();
-        let connection = connector(hash).oneshot(target).await;
-        (server, connection.unwrap())
+        let connector = connector(hash).limits(limits());
+        let connection = connector.oneshot(target).await.unwrap();
+        assert_eq!(connection.generation(), draft.generation());
+        (server, connection)
     }
 
     fn start(command: &mut Command) -> Self {
@@ -62,7 +65,8 @@ impl Peer {
         assert!(self.process.wait().await.unwrap().success());
     }
 
-    async fn event(&mut self) -> Value {
+    /// Waits for what it says next.
+    pub(crate) async fn event(&mut self) -> Value {
         let line = self.lines.next_line().await.unwrap();
         from_str(&line.expect("it has not ended yet")).unwrap()
     }

@@ -1,10 +1,15 @@
-"""Serves sessions until it is killed, for a minute at most; rejects those at /reject/STATUS."""
+"""Serves sessions of one draft until it is killed, for a minute at most: `DRAFT`.
+
+Rejects those at /reject/STATUS.
+"""
 
 import asyncio
+import sys
 from datetime import datetime, timedelta, timezone
+from functools import partial
 
 from aioquic.asyncio import serve
-from aioquic.h3.connection import H3_ALPN, H3Connection
+from aioquic.h3.connection import H3_ALPN
 from aioquic.quic.configuration import QuicConfiguration
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -14,18 +19,9 @@ from cryptography.x509.oid import NameOID
 from connection import Connection, say
 
 LIMIT = 60
-MAX_SESSIONS = 0x2B603743
-
-
-class Http(H3Connection):
-    def _get_local_settings(self) -> dict[int, int]:
-        # aioquic names no number of sessions, which our client takes for one at a time.
-        return {**super()._get_local_settings(), MAX_SESSIONS: 16}
 
 
 class Server(Connection):
-    http_class = Http
-
     def headers_received(self, stream_id: int, headers: dict[bytes, bytes]) -> None:
         path = headers[b":path"].decode()
         if headers.get(b":protocol") != b"webtransport":
@@ -64,7 +60,7 @@ def self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     )
 
 
-async def main() -> None:
+async def main(draft: str) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = self_signed(key)
     configuration = QuicConfiguration(
@@ -74,10 +70,11 @@ async def main() -> None:
         certificate=certificate,
         private_key=key,
     )
-    server = await serve("::1", 0, configuration=configuration, create_protocol=Server)
+    create_protocol = partial(Server, draft=draft)
+    server = await serve("::1", 0, configuration=configuration, create_protocol=create_protocol)
     _, port, *_ = server._transport.get_extra_info("sockname")
     say(url=f"https://[::1]:{port}", hash=certificate.fingerprint(hashes.SHA256()).hex())
     await asyncio.sleep(LIMIT)
 
 
-asyncio.run(main())
+asyncio.run(main(sys.argv[1]))

@@ -3,6 +3,7 @@
 use serde_json::json;
 use wt_connection::{Connection, Session};
 
+use crate::draft::{Draft, limits};
 use crate::ours::Server;
 use crate::peer::Peer;
 
@@ -35,19 +36,23 @@ impl Opened {
 }
 
 /// Opens a session at each of these paths by their client, on one connection to our server.
-pub(crate) async fn from_their_client(paths: [&'static str; 3]) -> (Peer, [Opened; 3]) {
-    let server = Server::bind();
-    let mut peer = Peer::client(&server, &paths.map(|path| format!("CONNECT {path}")));
+pub(crate) async fn from_their_client(
+    draft: Draft,
+    paths: [&'static str; 3],
+) -> (Peer, [Opened; 3]) {
+    let server = Server::limited(limits());
+    let mut peer = Peer::client(draft, &server, &paths.map(|path| format!("CONNECT {path}")));
     let connection = server.endpoint.accept().await.unwrap().await.unwrap();
     let opened = accept(&connection, paths).await;
+    assert_eq!(connection.generation(), draft.generation());
     peer.says(paths.map(|path| json!({ "path": path, "status": 200 })))
         .await;
     (peer, opened)
 }
 
 /// Opens a session at each of these paths by our client, on one connection to their server.
-pub(crate) async fn from_our_client(paths: [&'static str; 3]) -> (Peer, [Opened; 3]) {
-    let (peer, connection) = Peer::server().await;
+pub(crate) async fn from_our_client(draft: Draft, paths: [&'static str; 3]) -> (Peer, [Opened; 3]) {
+    let (peer, connection) = Peer::server(draft).await;
     let open = async |path| {
         let session = connection.open(path).await.unwrap();
         Opened { path, session }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use http::StatusCode;
 use tokio::time::timeout;
 use wt_connection::{
-    CertificateHash, Connector, Endpoint, Identity, OpenError, Session, SessionRequest, Target,
-    Trust,
+    CertificateHash, Connector, Endpoint, Identity, Limits, OpenError, Session, SessionRequest,
+    Target, Trust,
 };
 
 pub(crate) const LOOPBACK: &str = "[::1]:0";
@@ -26,9 +26,14 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn bind() -> Self {
+        Self::limited(Limits::default())
+    }
+
+    pub(crate) fn limited(limits: Limits) -> Self {
         let identity = Identity::self_signed(NAMES).unwrap();
         let hash = identity.certificate_hash();
-        let endpoint = Endpoint::server(LOOPBACK.parse().unwrap(), identity).unwrap();
+        let builder = Endpoint::builder().address(LOOPBACK.parse().unwrap());
+        let endpoint = builder.identity(identity).limits(limits).bind().unwrap();
         Self { endpoint, hash }
     }
 

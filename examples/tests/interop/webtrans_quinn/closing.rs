@@ -25,6 +25,24 @@ async fn their_server_reads_the_code_and_reason_of_our_client_s_close() {
 }
 
 #[tokio::test]
+async fn their_client_reads_our_server_s_dropped_session_as_closed() {
+    in_time(async {
+        let (ours, _theirs) = from_their_client().await;
+        our_drop_is_read(ours).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn their_server_reads_our_client_s_dropped_session_as_closed() {
+    in_time(async {
+        let (ours, _theirs) = from_our_client().await;
+        our_drop_is_read(ours).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn our_server_reads_the_code_and_reason_of_their_client_s_close() {
     in_time(async {
         let (ours, theirs) = from_their_client().await;
@@ -50,8 +68,16 @@ async fn our_close_is_read(ours: &Session, theirs: &TheirSession) {
     let ended = ours.closed().await;
     assert!(matches!(&ended, SessionError::Closed(close) if close.code() == 42));
     let connection = ours.connection().closed().await;
-    assert_eq!(connection, closed_by_peer(b"done here"));
+    assert_eq!(connection, closed_by_peer(42, b"done here"));
     assert_locally_closed(theirs).await;
+}
+
+/// Nobody said why, which is code 0.
+async fn our_drop_is_read(ours: Session) {
+    let connection = ours.connection().clone();
+    drop(ours);
+
+    assert_eq!(connection.closed().await, closed_by_peer(0, b""));
 }
 
 /// Theirs says why by a capsule, and by the code of the connection.
@@ -63,7 +89,7 @@ async fn their_close_is_read(ours: &Session, theirs: &TheirSession) {
     };
     assert_eq!((close.code(), close.reason()), (42, "done here"));
     let connection = ours.connection().closed().await;
-    assert_eq!(connection, closed_by_peer(b"done here"));
+    assert_eq!(connection, closed_by_peer(42, b"done here"));
     assert_locally_closed(theirs).await;
 }
 
@@ -78,9 +104,9 @@ async fn assert_locally_closed(theirs: &TheirSession) {
     );
 }
 
-fn closed_by_peer(reason: &[u8]) -> ConnectionError {
+fn closed_by_peer(code: u32, reason: &[u8]) -> ConnectionError {
     ConnectionError::ClosedByPeer {
-        code: on_the_wire(42),
+        code: on_the_wire(code),
         reason: reason.to_vec().into(),
     }
 }
