@@ -6,19 +6,28 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use wt_connection::SessionError;
 
+use crate::draft::Draft;
 use crate::site::{Case, Site, handing_over, in_session};
 
-#[tokio::test]
-async fn the_server_reads_the_code_and_reason_of_the_page_s_close() {
-    let (returned, end) = in_session(case("closes"), async |session| session.closed().await).await;
+each_draft! {
+    the_server_reads_the_code_and_reason_of_the_page_s_close,
+    a_close_of_the_page_s_without_code_or_reason_has_neither,
+    the_page_reads_the_code_and_reason_of_the_server_s_close,
+    the_page_is_told_to_finish_and_then_why_the_server_shut_down,
+}
+
+async fn the_server_reads_the_code_and_reason_of_the_page_s_close(draft: Draft) {
+    let (returned, end) = in_session(case(draft, "closes"), async |session| {
+        session.closed().await
+    })
+    .await;
 
     assert_eq!(closed_by_peer(&end), (CODE, REASON));
     assert_eq!(returned, json!({ "closeCode": CODE, "reason": REASON }));
 }
 
-#[tokio::test]
-async fn a_close_of_the_page_s_without_code_or_reason_has_neither() {
-    let case = case("closesSilently");
+async fn a_close_of_the_page_s_without_code_or_reason_has_neither(draft: Draft) {
+    let case = case(draft, "closesSilently");
 
     let (returned, end) = in_session(case, async |session| session.closed().await).await;
 
@@ -26,9 +35,8 @@ async fn a_close_of_the_page_s_without_code_or_reason_has_neither() {
     assert_eq!(returned, json!({ "closeCode": 0, "reason": "" }));
 }
 
-#[tokio::test]
-async fn the_page_reads_the_code_and_reason_of_the_server_s_close() {
-    let (returned, end) = in_session(case("isClosed"), async |session| {
+async fn the_page_reads_the_code_and_reason_of_the_server_s_close(draft: Draft) {
+    let (returned, end) = in_session(case(draft, "isClosed"), async |session| {
         session.close(CODE, REASON);
         session.closed().await
     })
@@ -38,8 +46,7 @@ async fn the_page_reads_the_code_and_reason_of_the_server_s_close() {
     assert!(matches!(end, SessionError::Closed(close) if close.code() == CODE));
 }
 
-#[tokio::test]
-async fn the_page_is_told_to_finish_and_then_why_the_server_shut_down() {
+async fn the_page_is_told_to_finish_and_then_why_the_server_shut_down(draft: Draft) {
     let site = Site::bind().await;
     let (app, mut sessions) = handing_over();
     let (shut_down, signal) = oneshot::channel::<()>();
@@ -50,7 +57,7 @@ async fn the_page_is_told_to_finish_and_then_why_the_server_shut_down() {
         .shutdown_code(CODE, REASON);
     let serving = tokio::spawn(server.serve(app));
     // What tells a page that its session drains is not among what a browser has by default.
-    let case = case("isDrained").flags(&["--enable-experimental-web-platform-features"]);
+    let case = case(draft, "isDrained").flags(&["--enable-experimental-web-platform-features"]);
 
     let (returned, session) = site
         .browse(case, async {
@@ -75,8 +82,8 @@ fn closed_by_peer(end: &SessionError) -> (u32, &str) {
     }
 }
 
-fn case(name: &'static str) -> Case {
-    Case::new(include_str!("closing.js"), name)
+fn case(draft: Draft, name: &'static str) -> Case {
+    Case::new(draft, include_str!("closing.js"), name)
 }
 
 /// No byte of it is like another.

@@ -7,10 +7,18 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::channel;
 use wt_connection::{Connections, Origins, Session, WebTransportUpgrade};
 
+use crate::draft::Draft;
 use crate::site::{Case, Site, handing_over};
 
-#[tokio::test]
-async fn a_session_that_a_route_rejects_does_not_begin() {
+each_draft! {
+    a_session_that_a_route_rejects_does_not_begin,
+    a_page_of_another_origin_is_rejected_before_any_route,
+    both_sides_know_the_subprotocol_that_the_server_chooses,
+    no_subprotocol_is_agreed_on_unless_the_server_chooses,
+    fifty_sessions_of_one_page_are_open_at_once,
+}
+
+async fn a_session_that_a_route_rejects_does_not_begin(draft: Draft) {
     let site = Site::bind().await;
     let origin = site.origin();
     let (asked, mut requests) = channel(1);
@@ -23,14 +31,15 @@ async fn a_session_that_a_route_rejects_does_not_begin() {
     tokio::spawn(site.server().serve(app));
     let url = site.url() + "/rejected?by=a-route";
 
-    let (returned, request) = site.browse(case("isRejected"), requests.recv()).await;
+    let (returned, request) = site
+        .browse(case(draft, "isRejected"), requests.recv())
+        .await;
 
     assert_eq!(request, Some((url, origin)));
     assert_eq!(returned, rejected());
 }
 
-#[tokio::test]
-async fn a_page_of_another_origin_is_rejected_before_any_route() {
+async fn a_page_of_another_origin_is_rejected_before_any_route(draft: Draft) {
     let site = Site::bind().await;
     let (called, mut calls) = channel(1);
     let app = Router::new().fallback(async move || called.send(()).await.unwrap());
@@ -39,15 +48,14 @@ async fn a_page_of_another_origin_is_rejected_before_any_route() {
     let server = server.origins(Origins::list(["http://localhost:1"]));
     tokio::spawn(server.serve(app));
 
-    let (returned, ()) = site.browse(case("isRejected"), async {}).await;
+    let (returned, ()) = site.browse(case(draft, "isRejected"), async {}).await;
 
     assert_eq!(returned, rejected());
     assert_eq!(connections.stats().added, 1);
     calls.try_recv().unwrap_err();
 }
 
-#[tokio::test]
-async fn both_sides_know_the_subprotocol_that_the_server_chooses() {
+async fn both_sides_know_the_subprotocol_that_the_server_chooses(draft: Draft) {
     let site = Site::bind().await;
     let (sender, mut sessions) = channel::<Session>(1);
     let choose = async move |upgrade: WebTransportUpgrade| {
@@ -56,37 +64,36 @@ async fn both_sides_know_the_subprotocol_that_the_server_chooses() {
     };
     tokio::spawn(site.server().serve(Router::new().route("/", any(choose))));
 
-    let (returned, session) = site.browse(case("offers"), sessions.recv()).await;
+    let (returned, session) = site.browse(case(draft, "offers"), sessions.recv()).await;
 
     assert_eq!(returned, "b");
     assert_eq!(session.unwrap().protocol(), Some("b"));
 }
 
-#[tokio::test]
-async fn no_subprotocol_is_agreed_on_unless_the_server_chooses() {
+async fn no_subprotocol_is_agreed_on_unless_the_server_chooses(draft: Draft) {
     let site = Site::bind().await;
     let (app, mut sessions) = handing_over();
     tokio::spawn(site.server().serve(app));
 
-    let (returned, session) = site.browse(case("offers"), sessions.recv()).await;
+    let (returned, session) = site.browse(case(draft, "offers"), sessions.recv()).await;
 
     assert_eq!(returned, "");
     assert_eq!(session.unwrap().protocol(), None);
 }
 
-#[tokio::test]
-async fn fifty_sessions_of_one_page_are_open_at_once() {
+async fn fifty_sessions_of_one_page_are_open_at_once(draft: Draft) {
     let site = Site::bind().await;
     let (app, mut sessions) = handing_over();
     tokio::spawn(site.server().serve(app));
 
     let (returned, _sessions) = site
-        .browse(case("fifty"), async {
+        .browse(case(draft, "fifty"), async {
             let mut open = Vec::new();
             while open.len() < 50 {
                 open.push(sessions.recv().await.unwrap());
             }
             for session in &open {
+                assert_eq!(session.connection().generation(), draft.generation());
                 echo(session).await;
             }
             open
@@ -111,6 +118,6 @@ fn rejected() -> Value {
     json!([failure, failure])
 }
 
-fn case(name: &'static str) -> Case {
-    Case::new(include_str!("opening.js"), name)
+fn case(draft: Draft, name: &'static str) -> Case {
+    Case::new(draft, include_str!("opening.js"), name)
 }

@@ -3,11 +3,18 @@
 use serde_json::{Value, json};
 use wt_connection::{BiStream, ReadError, Session, WriteError};
 
+use crate::draft::Draft;
 use crate::site::{Case, in_session};
 
-#[tokio::test]
-async fn the_server_reads_the_codes_of_streams_that_the_page_aborts() {
-    in_session(case("aborts"), async |session| {
+each_draft! {
+    the_server_reads_the_codes_of_streams_that_the_page_aborts,
+    the_server_reads_the_codes_of_streams_that_the_page_cancels,
+    the_page_reads_the_codes_of_streams_that_the_server_resets,
+    the_page_reads_the_codes_of_streams_that_the_server_stops,
+}
+
+async fn the_server_reads_the_codes_of_streams_that_the_page_aborts(draft: Draft) {
+    in_session(case(draft, "aborts"), async |session| {
         for code in CODES_OF_THE_PAGE {
             let mut stream = begun(session).await;
             stream.send.write_all(b"!").await.unwrap();
@@ -20,9 +27,8 @@ async fn the_server_reads_the_codes_of_streams_that_the_page_aborts() {
     .await;
 }
 
-#[tokio::test]
-async fn the_server_reads_the_codes_of_streams_that_the_page_cancels() {
-    in_session(case("cancels"), async |session| {
+async fn the_server_reads_the_codes_of_streams_that_the_page_cancels(draft: Draft) {
+    in_session(case(draft, "cancels"), async |session| {
         for code in CODES_OF_THE_PAGE {
             let mut stream = begun(session).await;
 
@@ -36,9 +42,8 @@ async fn the_server_reads_the_codes_of_streams_that_the_page_cancels() {
     .await;
 }
 
-#[tokio::test]
-async fn the_page_reads_the_codes_of_streams_that_the_server_resets() {
-    let (returned, _) = in_session(case("isReset"), async |session| {
+async fn the_page_reads_the_codes_of_streams_that_the_server_resets(draft: Draft) {
+    let (returned, _) = in_session(case(draft, "isReset"), async |session| {
         let mut streams = Vec::new();
         for code in CODES_OF_THE_SERVER {
             let mut stream = begun(session).await;
@@ -52,9 +57,8 @@ async fn the_page_reads_the_codes_of_streams_that_the_server_resets() {
     assert_eq!(returned, failures());
 }
 
-#[tokio::test]
-async fn the_page_reads_the_codes_of_streams_that_the_server_stops() {
-    let (returned, _) = in_session(case("isStopped"), async |session| {
+async fn the_page_reads_the_codes_of_streams_that_the_server_stops(draft: Draft) {
+    let (returned, _) = in_session(case(draft, "isStopped"), async |session| {
         let mut streams = Vec::new();
         for code in CODES_OF_THE_SERVER {
             let mut stream = begun(session).await;
@@ -82,8 +86,8 @@ fn failures() -> Value {
     CODES_OF_THE_SERVER.map(failure).into_iter().collect()
 }
 
-fn case(name: &'static str) -> Case {
-    Case::new(include_str!("resets.js"), name)
+fn case(draft: Draft, name: &'static str) -> Case {
+    Case::new(draft, include_str!("resets.js"), name)
 }
 
 /// Those of the script.

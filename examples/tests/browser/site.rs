@@ -16,6 +16,7 @@ use wt_connection::{
 };
 
 use crate::chromium::Chromium;
+use crate::draft::Draft;
 
 pub(crate) struct Site {
     endpoint: Endpoint,
@@ -25,14 +26,16 @@ pub(crate) struct Site {
 
 /// A function that a script exports, for the page to run.
 pub(crate) struct Case {
+    draft: Draft,
     script: &'static str,
     name: &'static str,
     flags: &'static [&'static str],
 }
 
 impl Case {
-    pub(crate) fn new(script: &'static str, name: &'static str) -> Self {
+    pub(crate) fn new(draft: Draft, script: &'static str, name: &'static str) -> Self {
         Self {
+            draft,
             script,
             name,
             flags: &[],
@@ -77,7 +80,7 @@ impl Site {
     pub(crate) async fn browse<T>(self, case: Case, ours: impl Future<Output = T>) -> (Value, T) {
         let origin = self.origin();
         let (app, mut reports) = self.pages(&case);
-        let mut browser = Chromium::start(&origin, case.flags);
+        let mut browser = Chromium::start(&origin, &[case.draft.flags(), case.flags].concat());
         let run = async {
             let returned = async {
                 let report: Value = from_str(&reports.recv().await.unwrap()).unwrap();
@@ -117,8 +120,10 @@ pub(crate) async fn in_session<T>(case: Case, ours: impl AsyncFnOnce(&Session) -
     let site = Site::bind().await;
     let (app, mut sessions) = handing_over();
     tokio::spawn(site.server().serve(app));
+    let generation = case.draft.generation();
     let ours = async {
         let session = sessions.recv().await.unwrap();
+        assert_eq!(session.connection().generation(), generation);
         (ours(&session).await, session)
     };
     let (returned, (ours, _session)) = site.browse(case, ours).await;

@@ -5,11 +5,17 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use wt_connection::{RecvStream, SendStream};
 
+use crate::draft::Draft;
 use crate::site::{Case, in_session};
 
-#[tokio::test]
-async fn streams_of_both_kinds_are_exchanged_from_both_sides() {
-    let (returned, ()) = in_session(case("bothKinds"), async |session| {
+each_draft! {
+    streams_of_both_kinds_are_exchanged_from_both_sides,
+    datagrams_are_exchanged_up_to_the_largest,
+    ten_mebibytes_on_one_stream_come_back_as_they_were,
+}
+
+async fn streams_of_both_kinds_are_exchanged_from_both_sides(draft: Draft) {
+    let (returned, ()) = in_session(case(draft, "bothKinds"), async |session| {
         let mut theirs = session.accept_bi().await.unwrap();
         reads(&mut theirs.recv, "question").await;
         writes(&mut theirs.send, "answer").await;
@@ -26,9 +32,8 @@ async fn streams_of_both_kinds_are_exchanged_from_both_sides() {
     }
 }
 
-#[tokio::test]
-async fn datagrams_are_exchanged_up_to_the_largest() {
-    let (returned, (read, longest)) = in_session(case("datagrams"), async |session| {
+async fn datagrams_are_exchanged_up_to_the_largest(draft: Draft) {
+    let (returned, (read, longest)) = in_session(case(draft, "datagrams"), async |session| {
         let longest = session.max_datagram_size().unwrap();
         let mut read = BTreeSet::new();
         // Until the page closes the session.
@@ -54,9 +59,8 @@ async fn datagrams_are_exchanged_up_to_the_largest() {
     assert_eq!(returned["answers"], answers);
 }
 
-#[tokio::test]
-async fn ten_mebibytes_on_one_stream_come_back_as_they_were() {
-    let (returned, ()) = in_session(case("large"), async |session| {
+async fn ten_mebibytes_on_one_stream_come_back_as_they_were(draft: Draft) {
+    let (returned, ()) = in_session(case(draft, "large"), async |session| {
         let (mut send, mut recv) = session.accept_bi().await.unwrap().split();
         while let Some(chunk) = recv.read_chunk(usize::MAX).await.unwrap() {
             send.write_chunk(chunk).await.unwrap();
@@ -84,8 +88,8 @@ fn content(what: &str, side: &str) -> String {
     format!("{what} of the {side} ").repeat(20_000)
 }
 
-fn case(name: &'static str) -> Case {
-    Case::new(include_str!("streams.js"), name)
+fn case(draft: Draft, name: &'static str) -> Case {
+    Case::new(draft, include_str!("streams.js"), name)
 }
 
 const LIMIT: usize = 1 << 20;
