@@ -34,7 +34,7 @@ class Client(Connection):
             (b":path", path.encode()),
         ]
         if method == "CONNECT":
-            headers.append((b":protocol", b"webtransport"))
+            headers.append((b":protocol", self.http.token))
             if ENABLE_WEBTRANSPORT_02 in self.http.sent_settings:
                 headers.append((b"sec-webtransport-http3-draft02", b"1"))
         stream_id = self._quic.get_next_available_stream_id()

@@ -15,7 +15,7 @@ from aioquic.h3.events import (
 from aioquic.quic.connection import stream_is_unidirectional
 from aioquic.quic.events import QuicEvent, StreamDataReceived
 
-from drafts import MAX_SESSIONS_13, Http
+from drafts import Http
 from flow import (
     FLOW_CONTROL_ERROR,
     MAX_DATA,
@@ -116,7 +116,7 @@ class Connection(QuicConnectionProtocol):
 
     def flow(self, session_id: int) -> Flow | Unlimited:
         ours, theirs = self.http.sent_settings, self.http.received_settings
-        if MAX_SESSIONS_13 not in ours:
+        if self.http.draft < "13":
             return Unlimited()
         return Flow(ours, theirs, lambda capsule: self.http.send_data(session_id, capsule, False))
 

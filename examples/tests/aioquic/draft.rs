@@ -10,6 +10,7 @@ pub(crate) enum Draft {
     Draft13,
     /// SETTINGS give the first credit.
     Draft14,
+    Draft16,
 }
 
 impl Draft {
@@ -19,6 +20,7 @@ impl Draft {
             Self::Draft07 => "07",
             Self::Draft13 => "13",
             Self::Draft14 => "14",
+            Self::Draft16 => "16",
         }
     }
 
@@ -27,11 +29,12 @@ impl Draft {
             Self::Draft02 => Generation::Draft02,
             Self::Draft07 => Generation::Draft07,
             Self::Draft13 | Self::Draft14 => Generation::Draft13,
+            Self::Draft16 => Generation::Draft15,
         }
     }
 
     pub(crate) const fn has_flow_control(self) -> bool {
-        matches!(self, Self::Draft13 | Self::Draft14)
+        matches!(self, Self::Draft13 | Self::Draft14 | Self::Draft16)
     }
 }
 
@@ -54,6 +57,9 @@ macro_rules! each_draft {
         }
         mod draft_14 {
             $(#[tokio::test] async fn $test() { super::$test(super::Draft::Draft14).await; })+
+        }
+        mod draft_16 {
+            $(#[tokio::test] async fn $test() { super::$test(super::Draft::Draft16).await; })+
         }
     };
 }

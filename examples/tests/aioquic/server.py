@@ -24,7 +24,7 @@ LIMIT = 60
 class Server(Connection):
     def headers_received(self, stream_id: int, headers: dict[bytes, bytes]) -> None:
         path = headers[b":path"].decode()
-        if headers.get(b":protocol") != b"webtransport":
+        if headers.get(b":protocol") != self.http.token:
             self.respond(stream_id, path)
         elif path.startswith("/reject"):
             self.send_status(stream_id, path.rpartition("/")[2], end_stream=True)
