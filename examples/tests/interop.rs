@@ -2,6 +2,8 @@
 //! the machine's own loopback.
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
+#[path = "interop/certificate.rs"]
+mod certificate;
 #[path = "interop/end.rs"]
 mod end;
 #[path = "interop/ours.rs"]

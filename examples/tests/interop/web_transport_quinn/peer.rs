@@ -5,8 +5,9 @@ use web_transport_quinn::{
 };
 use wt_connection::{CertificateHash, Session, Target};
 
+use crate::certificate::Certificate;
 use crate::end::End;
-use crate::ours::{LOOPBACK, NAMES, Server, connector};
+use crate::ours::{LOOPBACK, Server, connector};
 
 impl End for TheirSession {
     type Send = SendStream;
@@ -48,21 +49,12 @@ pub(crate) struct TheirServer {
 
 impl TheirServer {
     pub(crate) fn bind() -> Self {
-        // It has no means of making a certificate.
-        let identity = wtransport::Identity::self_signed(NAMES).unwrap();
-        let certificate = &identity.certificate_chain().as_slice()[0];
-        let key = identity.private_key().secret_der().to_vec();
+        let Certificate { chain, key, hash } = Certificate::new();
         let server = ServerBuilder::new()
             .with_addr(LOOPBACK.parse().unwrap())
-            .with_certificate(
-                vec![certificate.der().to_vec().into()],
-                key.try_into().unwrap(),
-            )
+            .with_certificate(chain, key)
             .unwrap();
-        Self {
-            server,
-            hash: CertificateHash::from_bytes(*certificate.hash().as_ref()),
-        }
+        Self { server, hash }
     }
 
     pub(crate) fn target(&self) -> Target {
