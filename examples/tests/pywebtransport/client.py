@@ -1,4 +1,7 @@
-"""Opens a session at a URL, whose server an authority vouches for: `AUTHORITY URL`."""
+"""Opens a session at a URL, whose server an authority vouches for: `AUTHORITY URL`.
+
+Lives until it is killed, for a minute at most.
+"""
 
 import asyncio
 import sys
@@ -14,6 +17,7 @@ async def main(authority: str, url: str) -> None:
     async with asyncio.timeout(LIMIT), WebTransportClient(config=config) as client:
         session = await client.connect(url=url)
         await run(session, urlsplit(url).path)
+        await asyncio.sleep(LIMIT)
 
 
 asyncio.run(main(sys.argv[1], sys.argv[2]))

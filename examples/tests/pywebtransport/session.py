@@ -31,7 +31,9 @@ async def run(session: WebTransportSession, path: str) -> None:
         if path.startswith("/greet"):
             tasks.create_task(greet(session, path))
         elif path.startswith("/close"):
-            await session.close(code=CODE, reason=f"{path} is done")
+            # Right behind it, the end of the connection would hide that of the session.
+            reason = f"{path} is done"
+            await session.close(code=CODE, reason=reason, close_connection=False)
         await session.wait_closed()
         for task in answering:
             task.cancel()
