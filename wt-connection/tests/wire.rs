@@ -23,6 +23,7 @@ async fn the_settings_announce_every_generation() {
             (0x08, 1),
             (0x33, 1),
             (0x2b60_3742, 1),
+            (0x3c48_d522, 1),
             (0xc671_706a, 9),
             (0x14e9_cd29, 9),
             (0x2c7c_f000, 1),

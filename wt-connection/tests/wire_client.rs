@@ -24,6 +24,7 @@ async fn the_settings_announce_every_generation() {
         for id in [
             0x33,
             0x2b60_3742,
+            0x3c48_d522,
             0xc671_706a,
             0x14e9_cd29,
             0x2c7c_f000,

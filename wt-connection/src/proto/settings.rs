@@ -33,6 +33,7 @@ impl Settings {
             .with(draft::H3_DATAGRAM, 1)
             .with(draft::H3_DATAGRAM_04, 1)
             .with(draft::ENABLE_WEBTRANSPORT_02, 1)
+            .with(draft::ENABLE_06, 1)
             .with(draft::MAX_SESSIONS_07, max_sessions)
             .with(draft::ENABLED_15, 1);
         if !credit.is_any() {
