@@ -5,6 +5,7 @@ use wt_connection::{Generation, Limits};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Draft {
     Draft02,
+    Draft06,
     Draft07,
     /// Flow control is on, and begins without any credit.
     Draft13,
@@ -17,6 +18,7 @@ impl Draft {
     pub(crate) const fn number(self) -> &'static str {
         match self {
             Self::Draft02 => "02",
+            Self::Draft06 => "06",
             Self::Draft07 => "07",
             Self::Draft13 => "13",
             Self::Draft14 => "14",
@@ -27,6 +29,7 @@ impl Draft {
     pub(crate) const fn generation(self) -> Generation {
         match self {
             Self::Draft02 => Generation::Draft02,
+            Self::Draft06 => Generation::Draft06,
             Self::Draft07 => Generation::Draft07,
             Self::Draft13 | Self::Draft14 => Generation::Draft13,
             Self::Draft16 => Generation::Draft15,
@@ -48,6 +51,9 @@ macro_rules! each_draft {
     ($($test:ident),+ $(,)?) => {
         mod draft_02 {
             $(#[tokio::test] async fn $test() { super::$test(super::Draft::Draft02).await; })+
+        }
+        mod draft_06 {
+            $(#[tokio::test] async fn $test() { super::$test(super::Draft::Draft06).await; })+
         }
         mod draft_07 {
             $(#[tokio::test] async fn $test() { super::$test(super::Draft::Draft07).await; })+

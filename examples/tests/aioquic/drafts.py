@@ -5,6 +5,7 @@ from aioquic.quic.connection import QuicConnection
 
 ENABLE_WEBTRANSPORT_02 = 0x2B603742
 MAX_SESSIONS_02 = 0x2B603743
+ENABLE_06 = 0x3C48D522
 MAX_SESSIONS_07 = 0xC671706A
 MAX_SESSIONS_13 = 0x14E9CD29
 ENABLED_15 = 0x2C7CF000
@@ -21,6 +22,7 @@ CREDIT = {
 # The first of each is what announces the draft.
 SETTINGS = {
     "02": {ENABLE_WEBTRANSPORT_02: 1, MAX_SESSIONS_02: SESSIONS},
+    "06": {ENABLE_06: 1, MAX_SESSIONS_02: SESSIONS},
     "07": {MAX_SESSIONS_07: SESSIONS},
     # More than one session asks for flow control, which then begins without any credit.
     "13": {MAX_SESSIONS_13: SESSIONS},
