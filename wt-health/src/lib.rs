@@ -111,9 +111,8 @@
 //!   timer wakes those who wait, so that nobody has to ask again and again.
 //! - What is asked of all at once, as a limit is, is decided by one value under one lock, which has
 //!   neither clock nor task. What each call does is a few words that are counted without.
-//! - Success rates are compared as A50 does, and [fewer failures than
-//!   10 %](outlier::SuccessRate::tolerance) are no reason: of backends that fail alike by chance,
-//!   one is always the worst.
+//! - Success rates are compared as A50 does, and what [chance](outlier::SuccessRate::chance) explains
+//!   is no reason: of backends that fail alike, one is always the worst.
 //! - A row of failures, which A50 leaves out, needs no minimum of calls: it finds a dead backend by
 //!   five of them, at once. Of one that fails one call in a hundred, one row in ten thousand million
 //!   is so long.

@@ -48,8 +48,18 @@ async fn a_hundredth_of_errors_ejects_nobody_in_a_million_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_tolerance_chance_ejects() {
-    let rate = SuccessRate::default().tolerance(0);
+async fn whatever_share_of_errors_all_have_ejects_nobody() {
+    for errors in [0.001, 0.02, 0.05, 0.1] {
+        let outlier = Outlier::default().consecutive(None);
+        let found = ejections(outlier, 200_000, 2_000, errors).await;
+
+        assert_eq!(found, 0, "{errors}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_the_arithmetic_of_a50_alone_chance_ejects() {
+    let rate = SuccessRate::default().chance(None);
     let outlier = Outlier::default().success_rate(Some(rate));
 
     assert!(ejections(outlier, 1_000_000, 10_000, 0.01).await > 0);

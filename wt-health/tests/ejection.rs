@@ -140,9 +140,11 @@ async fn ejections_grow_to_the_longest_and_shrink_again() {
 
     backend.fail(false);
     service.ready().await.unwrap().call(()).await.unwrap();
-    pass(105 * SECOND).await;
+    let multiplier = || monitor.snapshot().backends[0].multiplier;
+    assert_eq!(multiplier(), 13);
+    pass(130 * SECOND).await;
 
-    assert_eq!(monitor.snapshot().backends[0].multiplier, 0);
+    assert_eq!(multiplier(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
-//! What gRFC A50 asks for, by tables like those with which gRPC's implementations test themselves;
-//! the limit is rounded down here, where they may eject one more.
+//! What gRFC A50 asks for: what gRPC's implementations test themselves by, and more rows like it.
+//!
+//! The limit is rounded down here, where they may eject one more.
 
 use std::time::Duration;
 
@@ -53,7 +54,8 @@ struct Row {
     ejected: usize,
 }
 
-const TABLE: [Row; 8] = [
+/// The cases of grpc-go, of which the second is that of its test from end to end.
+const GRPC_GO: [Row; 2] = [
     Row {
         name: "one of three fails",
         backends: 3,
@@ -62,6 +64,17 @@ const TABLE: [Row; 8] = [
         enforcement: 100,
         ejected: 1,
     },
+    Row {
+        name: "one of three fails, a third may be ejected",
+        backends: 3,
+        failing: 1,
+        max_ejected: 33,
+        enforcement: 100,
+        ejected: 1,
+    },
+];
+
+const MORE: [Row; 7] = [
     Row {
         name: "none of three fails",
         backends: 3,
@@ -121,11 +134,11 @@ const TABLE: [Row; 8] = [
 ];
 
 /// All succeed for an interval, then some fail; later than the longest ejection, all are back.
-fn run(row: &Row, outlier: Outlier, reason: Reason) {
+fn run(row: &Row, calls: u32, outlier: Outlier, reason: Reason) {
     let name = row.name;
     let mut trial = Trial::new(rules(outlier), row.backends);
     for backend in 0..row.backends {
-        trial.calls(backend, 5, Outcome::Success);
+        trial.calls(backend, calls, Outcome::Success);
     }
     trial.pass(INTERVAL);
     trial.sweep();
@@ -138,7 +151,7 @@ fn run(row: &Row, outlier: Outlier, reason: Reason) {
         } else {
             Outcome::Success
         };
-        trial.calls(backend, 5, outcome);
+        trial.calls(backend, calls, outcome);
     }
     trial.pass(INTERVAL);
     trial.sweep();
@@ -155,19 +168,59 @@ fn run(row: &Row, outlier: Outlier, reason: Reason) {
     assert_eq!(ejected.count(), 0, "{name}: all are back");
 }
 
+fn plain(outlier: Outlier) -> Outlier {
+    let rate = outlier.success_rate.map(|rate| rate.chance(None));
+    outlier.success_rate(rate)
+}
+
 #[test]
-fn the_failure_percentage_ejects_as_the_table_says() {
-    for row in &TABLE {
+fn the_failure_percentage_ejects_as_the_tables_say() {
+    for row in GRPC_GO.iter().chain(&MORE) {
         let outlier = by_percentage(row.max_ejected, row.enforcement);
-        run(row, outlier, Reason::FailurePercentage);
+        run(row, 5, outlier, Reason::FailurePercentage);
     }
 }
 
 #[test]
-fn the_success_rate_ejects_as_the_table_says() {
-    for row in &TABLE {
+fn the_success_rate_ejects_as_grpc_go_does() {
+    for row in &GRPC_GO {
         let outlier = by_success_rate(row.max_ejected, row.enforcement);
-        run(row, outlier, Reason::SuccessRate);
+        run(row, 5, outlier, Reason::SuccessRate);
+    }
+}
+
+#[test]
+fn the_success_rate_ejects_as_the_tables_say_if_chance_is_none_of_its_business() {
+    for row in GRPC_GO.iter().chain(&MORE) {
+        let outlier = plain(by_success_rate(row.max_ejected, row.enforcement));
+        run(row, 5, outlier, Reason::SuccessRate);
+    }
+}
+
+#[test]
+fn the_success_rate_ejects_as_the_tables_say_if_chance_is_out_of_the_question() {
+    for row in GRPC_GO.iter().chain(&MORE) {
+        let outlier = by_success_rate(row.max_ejected, row.enforcement);
+        run(row, 25, outlier, Reason::SuccessRate);
+    }
+}
+
+#[test]
+fn the_multiplier_grows_beyond_the_longest_ejection() {
+    let mut trial = Trial::new(rules(by_percentage(100, 100)), 3);
+    let longest = Duration::from_secs(300);
+    for expected in 1..=15 {
+        if expected > 1 {
+            trial.calls(2, 1, Outcome::Failure);
+        } else {
+            trial.calls(0, 5, Outcome::Success);
+            trial.calls(1, 5, Outcome::Success);
+            trial.calls(2, 5, Outcome::Failure);
+            trial.sweep();
+        }
+        assert_eq!(trial.multiplier(2), expected);
+        trial.pass(longest);
+        assert!(trial.is_proving(2), "no ejection is longer");
     }
 }
 

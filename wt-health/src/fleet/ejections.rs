@@ -123,7 +123,7 @@ impl<T: Clone> Fleet<T> {
         let Some(multiplier) = self.get(id).map(|record| record.multiplier) else {
             return;
         };
-        let multiplier = self.rules.outlier.multiplied(multiplier);
+        let multiplier = multiplier.saturating_add(1);
         let until = later(now, self.rules.outlier.ejection(multiplier));
         self.leave_phase(id);
         self.ends.add(until, id);

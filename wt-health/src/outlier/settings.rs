@@ -6,8 +6,21 @@ use crate::tally::Counts;
 
 /// When calls eject a backend, and for how long; see the [crate docs](crate).
 ///
-/// Arithmetic and defaults are those of gRFC A50, but for a tolerance of success rates that it does
-/// not have; and five failures in a row eject, too.
+/// The algorithms, their arithmetic and their defaults are those of
+/// [gRFC A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md). It is
+/// departed from where it would eject those that are well, or more than it may:
+///
+/// | here | in A50 | since |
+/// | --- | --- | --- |
+/// | An outlier of the success rate has to fail more often than [chance](SuccessRate::chance) explains. | There is no such condition. | Of backends that fail alike, one is always the worst. |
+/// | [`consecutive`](Self::consecutive) failures eject, too, and at once. | Only the end of an interval ejects. | A dead backend is found by five calls, however few there are. |
+/// | Never are more than [`max_ejected`](Self::max_ejected) percent out, rounded down, but for one; none if it is 0. If backends leave, those who would be back first are. | Another one is ejected unless more than so many percent are; implementations differ. | It is a limit. |
+/// | [`min_backends`](FailurePercentage::min_backends) counts those with enough calls. | The failure percentage counts all. | So does gRPC's own code. |
+/// | One that is out is not judged, nor is one twice in an interval. | It may be ejected again while it is, which makes the multiplier grow twice. | Late answers say nothing new. |
+/// | An ejection ends when its time is over. | It ends with the next interval. | Nobody has to wait for longer. |
+/// | Then one call has to succeed before all pass; if it fails, the next ejection begins. | All calls pass, until there are enough to judge by. | One call is less to lose. |
+/// | After it, counts begin anew. | They go on. | They are of the time before. |
+/// | A backend that leaves and comes back is as it was. | Its address is forgotten. | A new connection is no new server. |
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outlier {
     pub(crate) interval: Duration,
@@ -35,7 +48,8 @@ impl Outlier {
     /// Sets for how long a backend is ejected: so long for the first time, twice for the second,
     /// and so on. Default: 30 s.
     ///
-    /// Each interval in which it is not ejected takes one off again.
+    /// Each interval in which it is not ejected takes one off again, those beyond the
+    /// [longest](Self::max_ejection) included.
     ///
     /// # Panics
     ///
@@ -55,8 +69,12 @@ impl Outlier {
         self
     }
 
-    /// Sets how many backends in a hundred are ejected at most, at any time, rounded down; one
-    /// always may be, unless this is 0. Default: 10.
+    /// Sets how many backends in a hundred are ejected by their calls at most, at any time, rounded
+    /// down; one always may be, unless this is 0. Default: 10.
+    ///
+    /// Those are not counted that are out by their probes alone, where
+    /// [either ejects](crate::Combine::EitherEjects): of these there is no limit but the
+    /// [panic threshold](crate::MonitorBuilder::panic_threshold).
     ///
     /// # Panics
     ///
@@ -110,15 +128,6 @@ impl Outlier {
     pub(crate) fn ejection(&self, multiplier: u32) -> Duration {
         let longest = self.max_ejection.max(self.base_ejection);
         self.base_ejection.saturating_mul(multiplier).min(longest)
-    }
-
-    /// The multiplier of the next ejection: no greater than makes a difference.
-    pub(crate) fn multiplied(&self, multiplier: u32) -> u32 {
-        if self.ejection(multiplier) < self.ejection(multiplier.saturating_add(1)) {
-            multiplier + 1
-        } else {
-            multiplier.max(1)
-        }
     }
 
     /// The places of the outliers, and why they are; some twice. `random` gives a number below its
@@ -175,17 +184,6 @@ mod tests {
         assert_eq!(seconds(&outlier, [1, 2, 3, 10, 11]), [30, 60, 90, 300, 300]);
         let short = outlier.max_ejection(Duration::from_secs(1));
         assert_eq!(seconds(&short, [1, 2]), [30, 30]);
-    }
-
-    #[test]
-    fn a_multiplier_is_no_greater_than_makes_a_difference() {
-        let outlier = Outlier::default();
-        let mut multiplier = 0;
-        for _ in 0..100 {
-            multiplier = outlier.multiplied(multiplier);
-        }
-
-        assert_eq!((outlier.multiplied(0), multiplier), (1, 10));
     }
 
     #[test]
