@@ -2,7 +2,6 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::mem;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
@@ -14,7 +13,7 @@ use crate::cell::Shared;
 use crate::clock::Clock;
 use crate::entry::Entry;
 use crate::event::Event;
-use crate::fleet::{Actions, Change, Fleet, Record, Rules};
+use crate::fleet::{Actions, Change, Fleet, Rules};
 use crate::handle::{Alive, Handle};
 use crate::judge::{Id, Judge, Place};
 use crate::keys::{Bucket, Keys};
@@ -25,7 +24,6 @@ pub(crate) struct Core<K> {
     hasher: RandomState,
     state: Lock<State<K>>,
     shared: Shared,
-    handles: AtomicU64,
     pub(crate) events: broadcast::Sender<Arc<Event<K>>>,
     /// Tells the task that there is something to do.
     pub(crate) changed: Notify,
@@ -73,14 +71,13 @@ impl<K> Core<K> {
                 hasher: RandomState::new(),
                 state: Lock::new(state),
                 shared,
-                handles: AtomicU64::new(0),
                 events: broadcast::Sender::new(EVENTS),
                 changed: Notify::new(),
             }
         })
     }
 
-    /// What everybody who has this backend shares.
+    /// What all share who have this backend by themselves.
     pub(crate) fn hold(self: &Arc<Self>, key: &K, alive: &Alive) -> (Arc<Entry<K>>, Arc<Handle>)
     where
         K: Clone + Eq + Hash + Send + Sync + 'static,
@@ -92,15 +89,7 @@ impl<K> Core<K> {
                 drop(current);
                 return (entry, handle);
             }
-            let number = self.handles.fetch_add(1, Ordering::Relaxed) + 1;
-            let id = entry.cell.id;
-            let now = Instant::now();
-            let (held, after) = self.decide(|fleet, after| fleet.hold(id, number, now, after));
-            let handle = held.then(|| {
-                let cell = Arc::clone(&entry.cell);
-                let judge: Arc<dyn Judge> = Arc::clone(self) as _;
-                Arc::new(Handle::new(cell, number, judge, alive))
-            });
+            let (handle, after) = self.handle(&entry, alive);
             if let Some(handle) = &handle {
                 *current = Arc::downgrade(handle);
             }
@@ -109,6 +98,20 @@ impl<K> Core<K> {
             // Unless it was forgotten since it was found.
             if let Some(handle) = handle {
                 return (entry, handle);
+            }
+        }
+    }
+
+    /// One that is shared with nobody, so that its end is nobody else's.
+    pub(crate) fn lease(self: &Arc<Self>, key: &K, alive: &Alive) -> Arc<Handle>
+    where
+        K: Clone + Eq + Hash + Send + Sync + 'static,
+    {
+        loop {
+            let (handle, after) = self.handle(&self.find_or_add(key), alive);
+            self.finish(after);
+            if let Some(handle) = handle {
+                return handle;
             }
         }
     }
@@ -157,16 +160,39 @@ impl<K> Core<K> {
 
     /// Nobody has it any more, whoever has; says whether anybody had.
     pub(crate) fn retire(&self, entry: &Arc<Entry<K>>) -> bool {
-        *entry.handle.lock() = Weak::new();
-        let id = entry.cell.id;
-        self.act(|fleet, actions| {
-            let had = fleet.get(id).is_some_and(Record::is_had);
+        let mut current = entry.handle.lock();
+        *current = Weak::new();
+        let (had, after) = self.decide(|fleet, actions| {
+            let had = fleet.retire(entry.cell.id, actions);
             if had {
-                fleet.release(id, None, actions);
                 actions.changes.push(Change::Removed(Arc::clone(entry)));
             }
             had
-        })
+        });
+        // Not before: who holds it meanwhile would be retired without being told.
+        drop(current);
+        self.finish(after);
+        had
+    }
+
+    /// A new handle, if the backend is still known, and what follows.
+    fn handle(
+        self: &Arc<Self>,
+        entry: &Arc<Entry<K>>,
+        alive: &Alive,
+    ) -> (Option<Arc<Handle>>, After<K>)
+    where
+        K: Send + Sync + 'static,
+    {
+        let now = Instant::now();
+        let id = entry.cell.id;
+        let (number, after) = self.decide(|fleet, actions| fleet.hold(id, now, actions));
+        let handle = number.map(|number| {
+            let cell = Arc::clone(&entry.cell);
+            let judge: Arc<dyn Judge> = Arc::clone(self) as _;
+            Arc::new(Handle::new(cell, number, judge, alive))
+        });
+        (handle, after)
     }
 
     fn find_or_add(&self, key: &K) -> Arc<Entry<K>>
@@ -305,7 +331,7 @@ impl<K: Send + Sync> Judge for Core<K> {
     }
 
     fn release(&self, id: Id, handle: u64) {
-        self.act(|fleet, actions| fleet.release(id, Some(handle), actions));
+        self.act(|fleet, actions| fleet.release(id, handle, actions));
     }
 }
 

@@ -1,6 +1,8 @@
+use std::collections::HashMap;
 use std::fmt::{self, Debug};
 use std::hash::Hash;
 use std::pin::Pin;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -10,13 +12,19 @@ use tower::discover::{Change, Discover};
 use tower_layer::Layer;
 
 use crate::classify::ByError;
+use crate::handle::Handle;
+use crate::layer::HealthLayer;
 use crate::monitor::Monitor;
 use crate::service::Health;
 
-/// Gives each discovered service the layer of its key, and with it its probes, and removes those
-/// that leave; made by [`Monitor::discover`].
+/// Gives each discovered service a layer of its key, and with it its probes, until it leaves; made by
+/// [`Monitor::discover`].
 ///
 /// It is a [`Discover`] itself, whatever balancer stands on it.
+///
+/// A backend that leaves belongs to the fleet by this discovery no more, whoever still has a service
+/// of it; if another discovery, a layer or a watch has it, it stays by that. Once nobody has it, its
+/// services let everything pass.
 #[pin_project]
 pub struct HealthDiscover<D: Discover, C = ByError> {
     #[pin]
@@ -24,6 +32,8 @@ pub struct HealthDiscover<D: Discover, C = ByError> {
     monitor: Monitor<D::Key>,
     classify: C,
     overdue: Option<Duration>,
+    /// Of those that have been discovered, and have not left.
+    leases: HashMap<D::Key, Weak<Handle>>,
 }
 
 impl<D: Discover> HealthDiscover<D> {
@@ -33,6 +43,7 @@ impl<D: Discover> HealthDiscover<D> {
             monitor,
             classify: ByError,
             overdue: None,
+            leases: HashMap::new(),
         }
     }
 }
@@ -47,6 +58,7 @@ impl<D: Discover, C> HealthDiscover<D, C> {
             monitor: self.monitor,
             classify,
             overdue: self.overdue,
+            leases: self.leases,
         }
     }
 
@@ -76,15 +88,24 @@ where
         };
         Poll::Ready(Some(Ok(match change {
             Change::Insert(key, service) => {
-                let layer = this.monitor.layer(key.clone()).overdue(*this.overdue);
-                let service = layer.classify(this.classify.clone()).layer(service);
-                Change::Insert(key, service)
+                let (layer, lease) = this.monitor.lease(&key);
+                let old = this.leases.insert(key.clone(), Arc::downgrade(&lease));
+                end(old);
+                let layer: HealthLayer<_> = layer.classify(this.classify.clone());
+                Change::Insert(key, layer.overdue(*this.overdue).layer(service))
             }
             Change::Remove(key) => {
-                this.monitor.remove(&key);
+                end(this.leases.remove(&key));
                 Change::Remove(key)
             }
         })))
+    }
+}
+
+/// Ends a lease, unless it has ended.
+fn end(lease: Option<Weak<Handle>>) {
+    if let Some(lease) = lease.and_then(|lease| lease.upgrade()) {
+        lease.end();
     }
 }
 

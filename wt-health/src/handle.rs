@@ -6,7 +6,7 @@ use crate::call::Own;
 use crate::cell::Cell;
 use crate::judge::Judge;
 
-/// What all who have one backend share; the backend is had as long as it is.
+/// By which somebody has a backend, until it ends, at the latest when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Handle {
     pub(crate) own: Arc<Own>,
@@ -28,6 +28,11 @@ impl Handle {
         }
     }
 
+    /// Nobody has the backend by this any more, who still has it or not.
+    pub(crate) fn end(&self) {
+        self.judge.release(self.cell().id, self.number);
+    }
+
     #[inline]
     pub(crate) fn cell(&self) -> &Arc<Cell> {
         &self.own.0
@@ -36,6 +41,6 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.judge.release(self.cell().id, self.number);
+        self.end();
     }
 }

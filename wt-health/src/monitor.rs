@@ -10,7 +10,7 @@ use crate::core::Core;
 use crate::discover::HealthDiscover;
 use crate::event::Events;
 use crate::force::Override;
-use crate::handle::Alive;
+use crate::handle::{Alive, Handle};
 use crate::layer::HealthLayer;
 use crate::snapshot::{Snapshot, State};
 use crate::watch::Watch;
@@ -69,7 +69,7 @@ where
         HealthLayer::new(handle)
     }
 
-    /// Gives each discovered service the layer of its key, and removes those that leave.
+    /// Gives each discovered service a layer of its key, and takes that back when it leaves.
     #[must_use]
     pub fn discover<D>(&self, discover: D) -> HealthDiscover<D>
     where
@@ -100,6 +100,12 @@ where
         Snapshot::of(&self.core)
     }
 
+    /// A layer by a handle of its own, and that handle.
+    pub(crate) fn lease(&self, key: &K) -> (HealthLayer, Arc<Handle>) {
+        let handle = self.core.lease(key, &self.alive);
+        (HealthLayer::new(Arc::clone(&handle)), handle)
+    }
+
     /// How one backend is now; `None` if it is not known.
     #[must_use]
     pub fn state(&self, key: &K) -> Option<State> {
@@ -121,7 +127,8 @@ where
             .act(|fleet, actions| fleet.force(entry.cell.id, force, now, actions))
     }
 
-    /// Removes a backend from the fleet, whoever has it; says whether it was there.
+    /// Removes a backend from the fleet, whoever has it, layers, services, watches, and
+    /// [those that discover](Self::discover) it; says whether it was there.
     ///
     /// It is probed no more, and counts no more for any limit; its watches end; its layers and
     /// services let everything pass. What is known of it is remembered for the next one with this

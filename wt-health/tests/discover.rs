@@ -113,6 +113,65 @@ async fn those_that_are_discovered_are_probed_until_they_are_removed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_leaves_one_discovery_stays_by_another_and_by_a_layer() {
+    let prober = Prober::default();
+    let probes = Probes::from_fn(prober.probe()).jitter(0.0).unused(None);
+    let monitor = Monitor::builder().probes(probes).build();
+    let layer = monitor.layer("a");
+    let [mut first, mut second] = [(); 2].map(|()| {
+        let (sender, changes) = changes();
+        (sender, monitor.discover(changes))
+    });
+    let mut services = Vec::new();
+    for (sender, discover) in [&mut first, &mut second] {
+        insert(sender, "a", &Backend::failing()).await;
+        let Change::Insert(_, service) = next(discover).await else {
+            panic!("it is inserted");
+        };
+        services.push(service);
+    }
+    let watch = tokio::spawn(monitor.watch("a"));
+    let leave = async |(sender, discover): &mut (Sender<_>, HealthDiscover<Changes>)| {
+        sender.send(Change::Remove("a")).await.unwrap();
+        next(discover).await;
+    };
+
+    leave(&mut first).await;
+    settle().await;
+    assert!(!watch.is_finished(), "it was not removed");
+    watch.abort();
+    drop(layer);
+    pass(100 * SECOND).await;
+    assert!(prober.take().len() > 3, "it is probed");
+    calls(&mut services[1], 5).await;
+    assert!(is_ejected(&monitor, "a"), "it is judged");
+
+    leave(&mut second).await;
+    prober.take();
+    pass(100 * SECOND).await;
+    assert_eq!((prober.take().len(), monitor.snapshot().had), (0, 0));
+    assert!(services.iter().all(wt_health::Health::is_open));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_inserted_again_has_one_lease() {
+    let monitor = monitor();
+    let (sender, changes) = changes();
+    let mut discover = monitor.discover(changes);
+    let mut services = Vec::new();
+    for _ in 0..3 {
+        insert(&sender, "a", &Backend::new()).await;
+        services.push(next(&mut discover).await);
+    }
+    assert_eq!(monitor.snapshot().had, 1);
+
+    sender.send(Change::Remove("a")).await.unwrap();
+    next(&mut discover).await;
+
+    assert_eq!(monitor.snapshot().had, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_is_discovered_anew_is_as_it_was() {
     let monitor = monitor();
     let (sender, changes) = changes();

@@ -196,6 +196,26 @@ fn who_comes_back_ejected_does_not_exceed_the_limit() {
 }
 
 #[test]
+fn one_is_had_until_the_last_handle_ends() {
+    let mut trial = Trial::new(Rules::default(), 2);
+    let handles = [trial.lease(0), trial.lease(0)];
+    let had = |trial: &Trial| trial.fleet.weight.had;
+
+    assert!(!trial.end(0, handles[0]));
+    assert!(!trial.end(0, handles[0]));
+    assert_eq!(had(&trial), 2);
+    trial.release(0);
+    assert_eq!(had(&trial), 1);
+    let again = trial.lease(0);
+    // It ended with all others.
+    assert!(!trial.end(0, handles[1]));
+    assert_eq!(had(&trial), 2);
+
+    assert!(trial.end(0, again));
+    assert_eq!(had(&trial), 1);
+}
+
+#[test]
 fn who_comes_back_is_as_he_was() {
     let mut trial = Trial::new(Rules::default(), 10);
     eject(&mut trial, 0);

@@ -77,45 +77,48 @@ impl<T: Clone> Fleet<T> {
         tag
     }
 
-    /// Somebody has it from now on; says whether it is known.
-    pub(crate) fn hold(
-        &mut self,
-        id: Id,
-        handle: u64,
-        now: Instant,
-        actions: &mut Actions<T>,
-    ) -> bool {
-        let Some(record) = self.get(id) else {
-            return false;
-        };
-        let begins = !record.is_had();
+    /// Somebody has it from now on, by the handle that this gives, if it is known.
+    pub(crate) fn hold(&mut self, id: Id, now: Instant, actions: &mut Actions<T>) -> Option<u64> {
+        let begins = !self.get(id)?.is_had();
+        self.serial += 1;
+        let handle = self.serial;
         self.change(id, actions, |record| {
-            record.holder = Some(handle);
+            record.holders.insert(handle);
             record.used = now;
         });
         if begins {
             self.begin_probes(id, now, actions);
         }
         self.settle(actions);
-        true
+        Some(handle)
     }
 
-    /// Nobody has it any more, by this handle or, without one, by any.
-    pub(crate) fn release(&mut self, id: Id, handle: Option<u64>, actions: &mut Actions<T>) {
-        let Some(record) = self.get(id) else {
-            return;
+    /// Nobody has it by this handle any more, nor if it is the last one at all; says whether it was.
+    pub(crate) fn release(&mut self, id: Id, handle: u64, actions: &mut Actions<T>) -> bool {
+        let Some(record) = self.get_mut(id) else {
+            return false;
         };
-        if record.holder.is_none() || handle.is_some() && record.holder != handle {
-            return;
+        let last = record.holders.contains(&handle) && record.holders.len() == 1;
+        if !last {
+            record.holders.remove(&handle);
         }
+        last && self.retire(id, actions)
+    }
+
+    /// Nobody has it any more, by any handle; says whether anybody had.
+    pub(crate) fn retire(&mut self, id: Id, actions: &mut Actions<T>) -> bool {
+        let Some(record) = self.get(id).filter(|record| record.is_had()) else {
+            return false;
+        };
         if let Phase::Ejected(ejection) = record.phase {
             // If it is past, it was the probes that kept it out.
             self.ends.add(ejection.until, id);
             actions.sooner = true;
         }
         self.end_probes(id, actions);
-        self.change(id, actions, |record| record.holder = None);
+        self.change(id, actions, |record| record.holders.clear());
         self.settle(actions);
+        true
     }
 
     /// Somebody watches it from now on, which is as good as calls.

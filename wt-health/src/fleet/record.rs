@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -31,8 +32,8 @@ pub(crate) struct Record<T> {
     pub(crate) multiplier: u32,
     pub(crate) tag: T,
     pub(crate) id: Id,
-    /// The handle by which somebody has it.
-    pub(crate) holder: Option<u64>,
+    /// The handles by which somebody has it.
+    pub(crate) holders: BTreeSet<u64>,
     pub(crate) phase: Phase,
     pub(crate) force: Option<Override>,
     pub(crate) standing: Standing,
@@ -99,7 +100,7 @@ impl<T> Record<T> {
             suspect: None,
             multiplier: 0,
             tag,
-            holder: None,
+            holders: BTreeSet::new(),
             phase,
             force: None,
             standing: Standing::default(),
@@ -136,7 +137,7 @@ impl<T> Record<T> {
     }
 
     pub(crate) fn is_had(&self) -> bool {
-        self.holder.is_some()
+        !self.holders.is_empty()
     }
 
     /// Whether calls and probes agree that it may be called.

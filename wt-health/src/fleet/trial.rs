@@ -56,15 +56,24 @@ impl Trial {
     }
 
     pub(crate) fn hold(&mut self, backend: usize) {
-        let known = self
-            .fleet
-            .hold(self.ids[backend], 1, self.now, &mut self.actions);
-        assert!(known);
+        self.lease(backend);
     }
 
+    /// Holds it by a handle of its own.
+    pub(crate) fn lease(&mut self, backend: usize) -> u64 {
+        let id = self.ids[backend];
+        let handle = self.fleet.hold(id, self.now, &mut self.actions);
+        handle.expect("it is known")
+    }
+
+    pub(crate) fn end(&mut self, backend: usize, handle: u64) -> bool {
+        let id = self.ids[backend];
+        self.fleet.release(id, handle, &mut self.actions)
+    }
+
+    /// Nobody has it any more.
     pub(crate) fn release(&mut self, backend: usize) {
-        self.fleet
-            .release(self.ids[backend], Some(1), &mut self.actions);
+        self.fleet.retire(self.ids[backend], &mut self.actions);
     }
 
     pub(crate) fn force(&mut self, backend: usize, force: Option<Override>) {
