@@ -343,3 +343,37 @@ impl<K> fmt::Debug for Core<K> {
 
 /// How many events wait for those who hear them.
 pub(crate) const EVENTS: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Between both, somebody else might hold it, and would not be told that it was removed.
+    #[test]
+    fn a_backend_is_removed_and_its_handle_forgotten_at_once() {
+        let core = Core::new(Rules::default());
+        let entry = core.find_or_add(&"a");
+        let mut locked = 0;
+
+        thread::scope(|scope| {
+            core.look(|_| {
+                // It waits for the fleet, which is looked at.
+                scope.spawn(|| core.retire(&entry));
+                let began = Instant::now();
+                while locked < 1000 && began.elapsed() < Duration::from_secs(5) {
+                    locked = if entry.handle.is_locked() {
+                        locked + 1
+                    } else {
+                        0
+                    };
+                    thread::yield_now();
+                }
+            });
+        });
+
+        assert_eq!(locked, 1000);
+    }
+}
