@@ -300,6 +300,10 @@ impl<K: Send + Sync> Judge for Core<K> {
         self.act(|fleet, actions| fleet.leave(id, place, now, actions));
     }
 
+    fn waits(&self, id: Id, permit: u64) {
+        self.act(|fleet, _| fleet.waits(id, permit));
+    }
+
     fn called(&self, id: Id, permit: u64) {
         let now = Instant::now();
         self.act(|fleet, _| fleet.called(id, permit, now));

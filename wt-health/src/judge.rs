@@ -9,6 +9,9 @@ pub(crate) trait Judge: Send + Sync + Debug {
     /// Somebody waits no more, or does not make the call that he might.
     fn leave(&self, id: Id, place: Place);
 
+    /// The proving call may be made, and waits for the service below.
+    fn waits(&self, id: Id, permit: u64);
+
     /// The proving call is made.
     fn called(&self, id: Id, permit: u64);
 
@@ -45,6 +48,6 @@ pub(crate) enum Place {
     None,
     /// It waits, with this ticket.
     Waiting(u64),
-    /// It may make the proving call.
-    Admitted(u64),
+    /// It may make the proving call; should that become another's, it waits with this ticket.
+    Admitted { permit: u64, ticket: u64 },
 }

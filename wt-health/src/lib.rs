@@ -62,9 +62,10 @@
 //! than 10 % are ejected at any time, though one always may be.
 //!
 //! **Proof.** When the time of an ejection is over, one call passes. If it succeeds, all may pass;
-//! if it fails, the backend is ejected for longer; if it is given up, or not made within a second,
-//! or not answered for 30 s, another one may pass. If nobody asks for an interval, all may pass
-//! unproved: nobody is there to be spared, and other backends may have to be ejected instead.
+//! if it fails, the backend is ejected for longer; if it is given up, or not made within a second
+//! while the service below is ready, or takes 30 s to be made or to be answered, another one may
+//! pass. If none is made for an interval, all may pass unproved: nobody is there to be spared, and
+//! other backends may have to be ejected instead.
 //!
 //! **Probes.** By [`Probes`](probe::Probes), backends are probed beside all calls, every 30 s, or
 //! every second after a change; two in a row that succeed, or three that fail, are a verdict. Who
@@ -79,8 +80,10 @@
 //!
 //! **Readiness.** A [`Health`] is `Pending` while its backend is out of rotation, with a waker that
 //! is woken when that ends; otherwise it is as ready as the service below, which is not asked
-//! before. One that was ready may call whatever has happened since. Errors are the service's own;
-//! one of its readiness is judged as that of a call is.
+//! before. One that was ready may be `Pending` when it is asked again, since the backend was ejected
+//! meanwhile, or another one makes the call that proves it; unless it is asked, it may call whatever
+//! has happened since. Errors are the service's own; one of its readiness is judged as that of a
+//! call is.
 //!
 //! **Cancellation.** A call whose future is dropped says nothing, unless calls may be
 //! [overdue](HealthLayer::overdue); if it was to prove the backend, another one may. Calls that were

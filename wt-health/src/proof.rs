@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::later::later;
+
 /// The one call that proves a backend after an ejection: who may make it.
 ///
 /// The permit is lent. Who does not make the call soon keeps it only as long as nobody else asks.
@@ -11,15 +13,19 @@ pub(crate) struct Proof {
     pub(crate) since: Instant,
     holder: Option<Holder>,
     last: u64,
-    asked: bool,
-    /// When those who wait are to ask again, whatever has become of the permit.
+    /// When one of those who wait is to ask again, whatever has become of the permit.
     pub(crate) remind: Instant,
+    /// Until when somebody makes the call, or had time to.
+    busy: Instant,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Holder {
     permit: u64,
+    lent: Instant,
     until: Instant,
+    /// It waits for the service below to be ready.
+    waits: bool,
 }
 
 impl Proof {
@@ -29,37 +35,61 @@ impl Proof {
             since: now,
             holder: None,
             last,
-            asked: false,
             remind: now + PATIENCE,
+            busy: now,
         }
     }
 
     /// Lends the permit to one who asks, unless somebody else has it; `mine` is the one he has.
     pub(crate) fn ask(&mut self, mine: Option<u64>, now: Instant) -> Option<u64> {
-        self.asked = true;
         match self.holder {
-            Some(holder) if mine == Some(holder.permit) => return mine,
+            Some(mut holder) if mine == Some(holder.permit) => {
+                if mem::take(&mut holder.waits) {
+                    self.hold(holder, now + PATIENCE);
+                }
+                return mine;
+            }
             Some(holder) if now < holder.until => return None,
             _ => {}
         }
         self.last += 1;
-        self.lend(self.last, now + PATIENCE);
+        let holder = Holder {
+            permit: self.last,
+            lent: now,
+            until: now,
+            waits: false,
+        };
+        self.hold(holder, now + PATIENCE);
         Some(self.last)
+    }
+
+    /// The service below is not ready for the call yet: so long after the permit was lent, somebody
+    /// else may have it.
+    pub(crate) fn waits(&mut self, permit: u64, patience: Duration) {
+        if let Some(mut holder) = self.his(permit) {
+            holder.waits = true;
+            self.hold(holder, later(holder.lent, patience));
+            // However many wait for it, one after the other.
+            let enough = later(self.since, patience);
+            self.busy = self.busy.max(enough.min(later(holder.lent, patience)));
+        }
     }
 
     /// The call is made: it may take so long.
     pub(crate) fn called(&mut self, permit: u64, until: Instant) {
-        if self.holder.is_some_and(|holder| holder.permit == permit) {
-            self.lend(permit, until);
+        if let Some(holder) = self.his(permit) {
+            self.hold(holder, until);
+            self.busy = self.busy.max(until);
         }
     }
 
     /// Says whether the permit was his who gives it back.
     pub(crate) fn give_back(&mut self, permit: u64, now: Instant) -> bool {
-        let his = self.holder.is_some_and(|holder| holder.permit == permit);
+        let his = self.his(permit).is_some();
         if his {
             self.holder = None;
             self.remind = now + PATIENCE;
+            self.busy = self.busy.min(now);
         }
         his
     }
@@ -69,18 +99,21 @@ impl Proof {
         self.remind = now + PATIENCE;
     }
 
-    /// Whether nobody has asked since this was asked last, nor has the permit.
-    pub(crate) fn is_idle(&mut self) -> bool {
-        let asked = mem::take(&mut self.asked);
-        !asked && self.holder.is_none()
+    /// Whether nobody has made the call for so long, nor waited to, whoever has the permit.
+    pub(crate) fn is_idle(&self, now: Instant, interval: Duration) -> bool {
+        now >= later(self.busy, interval)
     }
 
     pub(crate) fn last(&self) -> u64 {
         self.last
     }
 
-    fn lend(&mut self, permit: u64, until: Instant) {
-        self.holder = Some(Holder { permit, until });
+    fn his(&self, permit: u64) -> Option<Holder> {
+        self.holder.filter(|holder| holder.permit == permit)
+    }
+
+    fn hold(&mut self, holder: Holder, until: Instant) {
+        self.holder = Some(Holder { until, ..holder });
         self.remind = until;
     }
 }
@@ -132,20 +165,62 @@ mod tests {
     }
 
     #[test]
-    fn it_is_idle_once_nobody_asks_or_has_it() {
+    fn who_waits_for_the_service_below_keeps_it_and_then_calls_soon() {
         let now = Instant::now();
         let mut proof = Proof::new(0, now);
-        assert!(proof.is_idle());
-
         proof.ask(None, now);
-        let held = [proof.is_idle(), proof.is_idle()];
-        proof.give_back(1, now);
 
-        assert_eq!(held, [false, false]);
-        assert!(proof.is_idle());
+        proof.waits(1, LONG);
+
+        assert_eq!(proof.ask(None, now + LONG - MOMENT), None);
+        let ready = now + 2 * PATIENCE;
+        assert_eq!(proof.ask(Some(1), ready), Some(1));
+        assert_eq!(proof.remind, ready + PATIENCE);
+        assert_eq!(proof.ask(None, ready + PATIENCE - MOMENT), None);
+        // Being ready again and again is no call.
+        assert_eq!(proof.ask(Some(1), ready + PATIENCE - MOMENT), Some(1));
+        assert_eq!(proof.ask(None, ready + PATIENCE), Some(2));
+    }
+
+    #[test]
+    fn who_waits_for_too_long_loses_it() {
+        let now = Instant::now();
+        let mut proof = Proof::new(0, now);
         proof.ask(None, now);
-        proof.give_back(2, now);
-        assert_eq!([proof.is_idle(), proof.is_idle()], [false, true]);
+        proof.waits(1, LONG);
+        let later = now + LONG - MOMENT;
+        proof.ask(Some(1), later);
+        proof.waits(1, LONG);
+
+        assert_eq!(proof.ask(None, later), None);
+        assert_eq!(proof.ask(None, now + LONG), Some(2));
+    }
+
+    #[test]
+    fn it_is_idle_unless_a_call_is_made_or_waits_to_be() {
+        let now = Instant::now();
+        let mut proof = Proof::new(0, now);
+        let idle_at = |proof: &Proof| {
+            let idle = |at: &u32| proof.is_idle(now + PATIENCE * *at, 10 * PATIENCE);
+            (0..200).find(idle)
+        };
+        assert_eq!(idle_at(&proof), Some(10));
+
+        // To have the permit is no call, however often it changes hands.
+        for second in 0..9 {
+            proof.ask(None, now + PATIENCE * second);
+        }
+        assert_eq!(idle_at(&proof), Some(10));
+        proof.waits(9, LONG);
+        assert_eq!(idle_at(&proof), Some(40));
+        // Nor is it one for ever to wait for the service below.
+        proof.ask(None, now + 40 * PATIENCE);
+        proof.waits(10, LONG);
+        assert_eq!(idle_at(&proof), Some(40));
+        proof.called(10, now + 70 * PATIENCE);
+        assert_eq!(idle_at(&proof), Some(80));
+        proof.give_back(10, now + 45 * PATIENCE);
+        assert_eq!(idle_at(&proof), Some(55));
     }
 
     #[test]

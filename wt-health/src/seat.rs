@@ -41,6 +41,14 @@ impl Seat {
         Poll::Ready(())
     }
 
+    /// It was ready, and the service below is not.
+    #[inline]
+    pub(crate) fn waits(&self) {
+        if self.place != Place::None {
+            self.wait();
+        }
+    }
+
     #[inline]
     pub(crate) fn call(&mut self, overdue: Option<Duration>) -> Call {
         let permit = if self.place == Place::None {
@@ -84,6 +92,13 @@ impl Seat {
     }
 
     #[cold]
+    fn wait(&self) {
+        if let Place::Admitted { permit, .. } = self.place {
+            self.handle.judge.waits(self.handle.cell().id, permit);
+        }
+    }
+
+    #[cold]
     fn leave(&mut self) {
         let place = mem::take(&mut self.place);
         self.handle.judge.leave(self.handle.cell().id, place);
@@ -92,7 +107,7 @@ impl Seat {
     /// The permit for the proving call, if this one is that.
     #[cold]
     fn spend(&mut self) -> Option<u64> {
-        let Place::Admitted(permit) = self.place else {
+        let Place::Admitted { permit, .. } = self.place else {
             self.leave();
             return None;
         };

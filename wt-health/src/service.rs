@@ -66,7 +66,10 @@ where
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         ready!(self.seat.poll_ready(cx));
-        let ready = ready!(self.inner.poll_ready(cx));
+        let Poll::Ready(ready) = self.inner.poll_ready(cx) else {
+            self.seat.waits();
+            return Poll::Pending;
+        };
         if let Err(error) = &ready {
             let outcome = self.classify.classify(Err(error));
             let cell = self.seat.cell();

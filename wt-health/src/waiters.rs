@@ -12,11 +12,14 @@ impl Waiters {
     /// Lets somebody wait, in the place that a ticket stands for if there is one still; gives the
     /// ticket, and a waker to be dropped without a lock.
     pub(crate) fn wait(&mut self, ticket: Option<u64>, waker: Waker) -> (u64, Option<Waker>) {
-        let ticket = ticket.unwrap_or_else(|| {
-            self.next += 1;
-            self.next
-        });
+        let ticket = ticket.unwrap_or_else(|| self.ticket());
         (ticket, self.wakers.insert(ticket, waker))
+    }
+
+    /// The place of one who does not wait yet.
+    pub(crate) fn ticket(&mut self) -> u64 {
+        self.next += 1;
+        self.next
     }
 
     /// Gives the waker of one who does not wait any more, to be dropped without a lock.

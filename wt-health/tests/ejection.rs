@@ -419,21 +419,43 @@ async fn a_backend_that_nobody_asks_to_prove_makes_room_for_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_backend_stays_as_it_is_while_somebody_may_prove_it() {
+async fn who_might_prove_a_backend_and_does_not_makes_room_for_others() {
     let monitor = monitor();
-    let (mut service, _backend) = ejected(&monitor, "a").await;
+    let (mut idle, _backend) = ejected(&monitor, "a").await;
+    let mut waiting = idle.clone();
+    let mut other = monitor.layer("b").layer(Backend::failing());
+    calls(&mut other, 4).await;
     pass(30 * SECOND).await;
-    assert_ready_ok!(poll(&mut service));
-    let mut other = service.clone();
-    assert_pending!(poll(&mut other));
-    pass(100 * SECOND).await;
-    assert_eq!(monitor.state(&"a"), Some(State::Proving));
 
-    // Others might, who have not asked.
-    let _layer = monitor.layer("a");
+    // They are ready, or ask to be, again and again, and call as often as a balancer pleases.
+    for _ in 0..9 {
+        let _ = (poll(&mut idle), poll(&mut waiting));
+        pass(SECOND).await;
+    }
+    assert_eq!(monitor.state(&"a"), Some(State::Proving));
+    pass(2 * SECOND).await;
+
+    assert_eq!(monitor.state(&"a"), Some(State::Up));
+    assert_ready_ok!(poll(&mut waiting));
+    calls(&mut other, 1).await;
+    assert!(is_ejected(&monitor, "b"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_stays_as_it_is_while_a_call_proves_it() {
+    let monitor = monitor();
+    let (service, _backend) = ejected(&monitor, "a").await;
     drop(service);
-    drop(other);
-    pass(20 * SECOND).await;
+    let mut service = monitor.layer("a").layer(Backend::silent());
+    pass(30 * SECOND).await;
+
+    let call = service.ready().await.unwrap().call(());
+    pass(25 * SECOND).await;
+    assert_eq!(monitor.state(&"a"), Some(State::Proving));
+    drop(call);
+    pass(9 * SECOND).await;
+    assert_eq!(monitor.state(&"a"), Some(State::Proving));
+    pass(7 * SECOND).await;
 
     assert_eq!(monitor.state(&"a"), Some(State::Up));
 }

@@ -1,4 +1,5 @@
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -19,13 +20,10 @@ impl<T: Clone> Fleet<T> {
         now: Instant,
         actions: &mut Actions<T>,
     ) -> Poll<()> {
-        let mine = match *place {
-            Place::Admitted(permit) => Some(permit),
-            Place::None | Place::Waiting(_) => None,
-        };
-        let ticket = match *place {
-            Place::Waiting(ticket) => Some(ticket),
-            Place::None | Place::Admitted(_) => None,
+        let (mine, ticket) = match *place {
+            Place::None => (None, None),
+            Place::Waiting(ticket) => (None, Some(ticket)),
+            Place::Admitted { permit, ticket } => (Some(permit), Some(ticket)),
         };
         let Some(record) = self.get_mut(id) else {
             actions.dropped.push(waker);
@@ -37,15 +35,18 @@ impl<T: Clone> Fleet<T> {
             _ => None,
         };
         if record.cell.gate().is_open() || permit.is_some() {
-            let left = ticket.and_then(|ticket| record.waiters.leave(ticket));
+            let ticket = ticket.unwrap_or_else(|| record.waiters.ticket());
+            let left = record.waiters.leave(ticket);
             actions.dropped.extend(left.into_iter().chain([waker]));
-            *place = permit.map_or(Place::None, Place::Admitted);
+            let admitted = |permit| Place::Admitted { permit, ticket };
+            *place = permit.map_or(Place::None, admitted);
+            self.plan_reminder(id, actions);
             return Poll::Ready(());
         }
         let (ticket, old) = record.waiters.wait(ticket, waker);
         actions.dropped.extend(old);
         *place = Place::Waiting(ticket);
-        actions.sooner |= record.proves;
+        self.plan_reminder(id, actions);
         Poll::Pending
     }
 
@@ -58,14 +59,23 @@ impl<T: Clone> Fleet<T> {
                 let left = record.and_then(|record| record.waiters.leave(ticket));
                 actions.dropped.extend(left);
             }
-            Place::Admitted(permit) => self.give_back(id, permit, now, actions),
+            Place::Admitted { permit, .. } => self.give_back(id, permit, now, actions),
+        }
+    }
+
+    /// The proving call may be made, and the service below is not ready; if it is not for as long as
+    /// a first ejection takes, another may be.
+    pub(crate) fn waits(&mut self, id: Id, permit: u64) {
+        let patience = self.patience();
+        if let Some(Phase::Proving(proof)) = self.get_mut(id).map(|record| &mut record.phase) {
+            proof.waits(permit, patience);
         }
     }
 
     /// The proving call is made; if it is not answered for as long as a first ejection takes,
     /// another may be.
     pub(crate) fn called(&mut self, id: Id, permit: u64, now: Instant) {
-        let patience = self.rules.outlier.ejection(1).max(PATIENCE);
+        let patience = self.patience();
         if let Some(Phase::Proving(proof)) = self.get_mut(id).map(|record| &mut record.phase) {
             proof.called(permit, later(now, patience));
         }
@@ -87,7 +97,11 @@ impl<T: Clone> Fleet<T> {
         };
         if proof.give_back(permit, now) {
             actions.wakers.extend(record.waiters.take_first());
-            actions.sooner = true;
+            self.plan_reminder(id, actions);
         }
+    }
+
+    fn patience(&self) -> Duration {
+        self.rules.outlier.ejection(1).max(PATIENCE)
     }
 }

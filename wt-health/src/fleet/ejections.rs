@@ -3,6 +3,7 @@ use tokio::time::Instant;
 use crate::combine::Combine;
 use crate::event::Reason;
 use crate::fleet::actions::{Actions, Change};
+use crate::fleet::agenda::Agenda;
 use crate::fleet::model::Fleet;
 use crate::fleet::record::{Ejection, Phase, Record};
 use crate::judge::Id;
@@ -51,35 +52,52 @@ impl<T: Clone> Fleet<T> {
         while let Some(id) = self.ends.take_due(now) {
             self.end_ejection(id, now, actions);
         }
-        for id in self.proving.clone() {
-            let Some(record) = self.get_mut(id) else {
-                continue;
-            };
-            if let Phase::Proving(proof) = &mut record.phase
-                && record.proves
-                && proof.remind <= now
-            {
-                proof.reminded(now);
-                record.waiters.take_all(&mut actions.wakers);
-            }
+        while let Some(id) = self.reminders.take_due(now) {
+            self.remind(id, now, actions);
         }
         self.settle(actions);
     }
 
     /// When there is something to do, the sweep apart.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        let remind = |id: &Id| {
-            let record = self.get(*id)?;
-            match record.phase {
-                Phase::Proving(proof) if record.proves && !record.waiters.is_empty() => {
-                    Some(proof.remind)
-                }
-                _ => None,
-            }
+        let [end, reminder] = [&self.ends, &self.reminders].map(Agenda::first);
+        let dues = end.into_iter().chain(reminder);
+        dues.map(|(at, _)| at).min()
+    }
+
+    /// Sees to it that those who wait for a proof are reminded in time, and not later.
+    pub(crate) fn plan_reminder(&mut self, id: Id, actions: &mut Actions<T>) {
+        let Some(record) = self.records.get_mut(id.place).filter(|it| it.id == id) else {
+            return;
         };
-        let reminders = self.proving.iter().filter_map(remind);
-        let ends = self.ends.first().map(|(at, _)| at);
-        reminders.chain(ends).min()
+        let Phase::Proving(proof) = record.phase else {
+            return;
+        };
+        let planned = record.reminder.is_some_and(|at| at <= proof.remind);
+        if planned || !record.proves || record.waiters.is_empty() {
+            return;
+        }
+        if let Some(late) = record.reminder.replace(proof.remind) {
+            self.reminders.remove(late, id);
+        }
+        self.reminders.add(proof.remind, id);
+        actions.sooner = true;
+    }
+
+    /// Wakes one of those who wait, unless it is too early.
+    fn remind(&mut self, id: Id, now: Instant, actions: &mut Actions<T>) {
+        let Some(record) = self.get_mut(id) else {
+            return;
+        };
+        record.reminder = None;
+        if let Phase::Proving(proof) = &mut record.phase
+            && record.proves
+            && proof.remind <= now
+        {
+            proof.reminded(now);
+            actions.wakers.extend(record.waiters.take_first());
+        }
+        self.plan_reminder(id, actions);
     }
 
     /// Ejects one whose calls speak against it, if its probes and the limit let that be.
@@ -154,7 +172,6 @@ impl<T: Clone> Fleet<T> {
         if restores && record.standing.is_down() && record.is_had() {
             return;
         }
-        self.proving.insert(id);
         self.change(id, actions, |record| {
             record.phase = Phase::Proving(Proof::new(record.permits, now));
         });
@@ -172,7 +189,9 @@ impl<T: Clone> Fleet<T> {
             Phase::Ejected(ejection) => self.ends.remove(ejection.until, id),
             Phase::Proving(proof) => {
                 record.permits = proof.last();
-                self.proving.remove(&id);
+                if let Some(reminder) = record.reminder.take() {
+                    self.reminders.remove(reminder, id);
+                }
             }
             Phase::Up | Phase::Unproven => {}
         }
@@ -180,16 +199,13 @@ impl<T: Clone> Fleet<T> {
 
     /// The one that would be back first.
     pub(crate) fn first_ejected(&self) -> Option<Id> {
-        let had = |id: &Id| self.get(*id).is_some_and(Record::is_had);
-        let proving = self.proving.iter().copied().find(had);
-        proving.or_else(|| {
-            let ejected = self.records.iter().filter_map(|(_, record)| {
-                let Phase::Ejected(ejection) = record.phase else {
-                    return None;
-                };
-                record.is_had().then_some((ejection.until, record.id))
-            });
-            ejected.min().map(|(_, id)| id)
-        })
+        let back = |record: &Record<T>| match record.phase {
+            Phase::Proving(proof) => Some((false, proof.since, record.id)),
+            Phase::Ejected(ejection) => Some((true, ejection.until, record.id)),
+            Phase::Up | Phase::Unproven => None,
+        };
+        let had = self.records.iter().filter(|(_, record)| record.is_had());
+        let first = had.filter_map(|(_, record)| back(record)).min();
+        first.map(|(_, _, id)| id)
     }
 }

@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fastrand::Rng;
@@ -28,7 +27,8 @@ pub(crate) struct Fleet<T> {
     pub(crate) rng: Rng,
     /// When ejections end.
     pub(crate) ends: Agenda,
-    pub(crate) proving: BTreeSet<Id>,
+    /// When those who wait for a proof are reminded.
+    pub(crate) reminders: Agenda,
     /// When probes are due.
     pub(crate) probes: Agenda,
     pub(crate) serial: u64,
@@ -44,7 +44,7 @@ impl<T: Clone> Fleet<T> {
             panic: false,
             rng,
             ends: Agenda::default(),
-            proving: BTreeSet::new(),
+            reminders: Agenda::default(),
             probes: Agenda::default(),
             serial: 0,
             swept: Swept::default(),
@@ -185,6 +185,7 @@ impl<T: Clone> Fleet<T> {
         let after = record.weight(combine);
         record.publish(combine, panic, &mut actions.wakers);
         self.weight = self.weight.without(before).with(after);
+        self.plan_reminder(id, actions);
         Some(changed)
     }
 

@@ -17,6 +17,8 @@ use crate::proof::PATIENCE;
 enum Step {
     Ask(usize),
     Leave(usize),
+    /// The service below is not ready.
+    Wait(usize),
     Call(usize),
     GiveUp,
     Pass(u64),
@@ -30,6 +32,7 @@ fn steps() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => service.clone().prop_map(Step::Ask),
         1 => service.clone().prop_map(Step::Leave),
+        1 => service.clone().prop_map(Step::Wait),
         2 => service.prop_map(Step::Call),
         1 => Just(Step::GiveUp),
         2 => (0..2_000_u64).prop_map(Step::Pass),
@@ -52,6 +55,9 @@ proptest! {
         let mut places = [Place::None; SERVICES];
         // The last one that was lent, until when nobody else may have it, and whose call it is.
         let mut lent: Option<(u64, Instant)> = None;
+        // When it was lent, and whether the service below is waited for since.
+        let mut since = trial.now;
+        let mut waits = false;
         let mut call = None;
 
         for step in steps {
@@ -59,7 +65,7 @@ proptest! {
                 Step::Ask(service) => {
                     let before = places[service];
                     let ready = trial.admit(0, &mut places[service]).is_ready();
-                    let Place::Admitted(permit) = places[service] else {
+                    let Place::Admitted { permit, .. } = places[service] else {
                         let free = lent.is_none_or(|(_, until)| until <= trial.now);
                         prop_assert!(!ready && !free, "{step:?}: nobody has it");
                         continue;
@@ -69,28 +75,41 @@ proptest! {
                         let free = lent.is_none_or(|(_, until)| until <= trial.now);
                         prop_assert!(free, "{step:?}: somebody else has it");
                         lent = Some((permit, trial.now + PATIENCE));
+                        (since, waits) = (trial.now, false);
+                    } else if std::mem::take(&mut waits) {
+                        lent = Some((permit, trial.now + PATIENCE));
                     }
                 }
                 Step::Leave(service) => {
                     let place = std::mem::take(&mut places[service]);
                     trial.leave(0, place);
-                    if let Place::Admitted(permit) = place {
+                    if let Place::Admitted { permit, .. } = place {
                         lent = lent.filter(|(last, _)| *last != permit);
                     }
                 }
+                Step::Wait(service) => {
+                    if let Place::Admitted { permit, .. } = places[service] {
+                        trial.waits(0, permit);
+                        if lent.is_some_and(|(last, _)| last == permit) {
+                            lent = Some((permit, since + EJECTION));
+                            waits = true;
+                        }
+                    }
+                }
                 Step::Call(service) => {
-                    if let Place::Admitted(permit) = places[service] {
+                    if let Place::Admitted { permit, .. } = places[service] {
                         places[service] = Place::None;
                         trial.called(0, permit);
                         if lent.is_some_and(|(last, _)| last == permit) {
                             lent = Some((permit, trial.now + EJECTION));
+                            waits = false;
                         }
                         call = Some(permit);
                     }
                 }
                 Step::GiveUp => {
                     if let Some(permit) = call.take() {
-                        trial.leave(0, Place::Admitted(permit));
+                        trial.leave(0, Place::Admitted { permit, ticket: 0 });
                         lent = lent.filter(|(last, _)| *last != permit);
                     }
                 }

@@ -44,6 +44,8 @@ pub(crate) struct Record<T> {
     /// Why the last probe failed, if it did.
     pub(crate) error: Option<Arc<ProbeError>>,
     pub(crate) waiters: Waiters,
+    /// When one of them is woken, while it may have to ask again by itself.
+    pub(crate) reminder: Option<Instant>,
     /// How many watch it.
     pub(crate) watches: usize,
     /// Whether one who asks may make a call that proves it, unless somebody does.
@@ -108,6 +110,7 @@ impl<T> Record<T> {
             probe: None,
             error: None,
             waiters: Waiters::default(),
+            reminder: None,
             watches: 0,
             proves: false,
             permits: 0,

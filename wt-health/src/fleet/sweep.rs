@@ -55,7 +55,7 @@ impl<T: Clone> Fleet<T> {
         }
     }
 
-    /// Lets the multipliers of those decay that are not ejected, lets in whom nobody asks to prove,
+    /// Lets the multipliers of those decay that are not ejected, lets in whom nobody proves,
     /// and forgets those of whom there is nothing to be remembered.
     fn age(&mut self, aging: &[Aging], now: Instant, actions: &mut Actions<T>) {
         let interval = self.rules.outlier.interval;
@@ -63,9 +63,8 @@ impl<T: Clone> Fleet<T> {
             let Some(record) = self.records.get_mut(place) else {
                 continue;
             };
-            if let Phase::Proving(proof) = &mut record.phase {
-                let idle = proof.is_idle() && record.waiters.is_empty();
-                if idle && now.saturating_duration_since(proof.since) >= interval {
+            if let Phase::Proving(proof) = record.phase {
+                if proof.is_idle(now, interval) {
                     let id = record.id;
                     self.restore(id, actions);
                 }

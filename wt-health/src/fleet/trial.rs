@@ -176,6 +176,10 @@ impl Trial {
         self.fleet.leave(id, place, self.now, &mut self.actions);
     }
 
+    pub(crate) fn waits(&mut self, backend: usize, permit: u64) {
+        self.fleet.waits(self.ids[backend], permit);
+    }
+
     pub(crate) fn called(&mut self, backend: usize, permit: u64) {
         self.fleet.called(self.ids[backend], permit, self.now);
     }
@@ -235,6 +239,7 @@ impl Judge for Nobody {
         Poll::Ready(())
     }
     fn leave(&self, _: Id, _: Place) {}
+    fn waits(&self, _: Id, _: u64) {}
     fn called(&self, _: Id, _: u64) {}
     fn give_back(&self, _: Id, _: u64) {}
     fn failed(&self, _: Id, _: u32) {}
