@@ -246,7 +246,7 @@ async fn who_waits_for_the_service_below_keeps_the_proving_call() {
     clones.join_next().await.unwrap().unwrap();
     assert_eq!(slow.calls.load(Ordering::Relaxed), 1, "one proves it");
     let proved = began.elapsed();
-    assert!(proved <= 32 * SECOND, "{proved:?}");
+    assert!(proved < 63 * SECOND / 2 + SECOND / 10, "{proved:?}");
     while let Some(ended) = clones.join_next().await {
         ended.unwrap();
     }
