@@ -78,8 +78,9 @@ impl Cell {
     #[cold]
     fn failure(&self, epoch: u32) {
         let streak = self.tally.failure(epoch);
-        if self.consecutive > 0
-            && streak >= self.consecutive
+        // If it cannot be ejected then, it may be when so many more have failed.
+        if streak > 0
+            && streak.is_multiple_of(self.consecutive)
             && let Some(judge) = self.judge()
         {
             judge.failed(self.id, epoch);

@@ -18,6 +18,8 @@ use crate::handle::{Alive, Handle};
 use crate::judge::{Id, Judge, Place};
 use crate::keys::{Bucket, Keys};
 use crate::lock::Lock;
+use crate::outbox::{self, Numbered, Outbox};
+use crate::teller;
 
 /// What the handles of a monitor and its task share.
 pub(crate) struct Core<K> {
@@ -33,18 +35,16 @@ struct State<K> {
     fleet: Fleet<Arc<Entry<K>>>,
     keys: Keys<K>,
     /// What the task has not told yet.
-    outbox: VecDeque<(u64, Change<Arc<Entry<K>>>)>,
-    /// How many changes there have been.
-    changes: u64,
-    missed: u64,
-    stopped: Vec<Id>,
+    outbox: Outbox<K>,
+    /// The probes that it has not stopped yet.
+    stopped: Vec<u64>,
 }
 
 /// What the task has to tell and to stop.
 pub(crate) struct Turn<K> {
-    pub(crate) changes: VecDeque<(u64, Change<Arc<Entry<K>>>)>,
+    pub(crate) changes: VecDeque<Numbered<K>>,
     pub(crate) missed: u64,
-    pub(crate) stopped: Vec<Id>,
+    pub(crate) stopped: Vec<u64>,
 }
 
 impl<K> Core<K> {
@@ -62,16 +62,14 @@ impl<K> Core<K> {
             let state = State {
                 fleet: Fleet::new(rules, Rng::new()),
                 keys: Keys::new(),
-                outbox: VecDeque::new(),
-                changes: 0,
-                missed: 0,
+                outbox: Outbox::new(),
                 stopped: Vec::new(),
             };
             Self {
                 hasher: RandomState::new(),
                 state: Lock::new(state),
                 shared,
-                events: broadcast::Sender::new(EVENTS),
+                events: broadcast::Sender::new(outbox::MOST),
                 changed: Notify::new(),
             }
         })
@@ -141,7 +139,7 @@ impl<K> Core<K> {
 
     /// How many changes there have been.
     pub(crate) fn changes(&self) -> u64 {
-        self.state.lock().changes
+        self.state.lock().outbox.changes()
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -151,9 +149,10 @@ impl<K> Core<K> {
     /// What the task has to tell since it was asked last.
     pub(crate) fn take_turn(&self) -> Turn<K> {
         let mut state = self.state.lock();
+        let (changes, missed) = state.outbox.take();
         Turn {
-            changes: mem::take(&mut state.outbox),
-            missed: mem::take(&mut state.missed),
+            changes,
+            missed,
             stopped: mem::take(&mut state.stopped),
         }
     }
@@ -244,6 +243,9 @@ impl<K> Core<K> {
         if after.news {
             self.changed.notify_one();
         }
+        for (number, change) in &after.missed {
+            teller::end_watches(*number, change);
+        }
         after.actions.wakers.into_iter().for_each(Waker::wake);
     }
 }
@@ -255,16 +257,11 @@ impl<K> State<K> {
         let changed = !actions.changes.is_empty() || !actions.stopped.is_empty();
         after.news = actions.sooner || changed;
         for change in actions.changes.drain(..) {
-            self.changes += 1;
-            self.outbox.push_back((self.changes, change));
-        }
-        while self.outbox.len() > EVENTS {
-            self.missed += 1;
-            after.missed.extend(self.outbox.pop_front());
+            after.missed.extend(self.outbox.add(change));
         }
         self.stopped.append(&mut actions.stopped);
-        for entry in &actions.forgotten {
-            after.buckets.extend(self.keys.remove(entry));
+        for record in &actions.forgotten {
+            after.buckets.extend(self.keys.remove(&record.tag));
         }
     }
 }
@@ -273,7 +270,8 @@ impl<K> State<K> {
 struct After<K> {
     actions: Actions<Arc<Entry<K>>>,
     news: bool,
-    missed: Vec<(u64, Change<Arc<Entry<K>>>)>,
+    /// What is not told. Watches end by it nevertheless.
+    missed: Vec<Numbered<K>>,
     buckets: Vec<Bucket<K>>,
 }
 
@@ -344,9 +342,6 @@ impl<K> fmt::Debug for Core<K> {
         f.debug_struct("Core").finish_non_exhaustive()
     }
 }
-
-/// How many events wait for those who hear them.
-pub(crate) const EVENTS: usize = 256;
 
 #[cfg(test)]
 mod tests {

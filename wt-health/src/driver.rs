@@ -1,10 +1,12 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use tokio::task::{AbortHandle, Id as TaskId, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
+use tracing::error;
 
 use crate::clock::TICK;
 use crate::core::Core;
@@ -105,9 +107,11 @@ where
         if turn.missed > 0 {
             teller::tell_missed(&self.core.events, turn.missed);
         }
-        for id in turn.stopped {
-            let of = self.under_way.values().filter(|probe| probe.id == id);
-            of.for_each(|probe| probe.abort.abort());
+        for number in turn.stopped {
+            let mut under_way = self.under_way.values();
+            if let Some(probe) = under_way.find(|probe| probe.number == number) {
+                probe.abort.abort();
+            }
         }
     }
 
@@ -169,6 +173,17 @@ where
     fn has_room(&self) -> bool {
         let at_once = self.probes.as_ref().map(|probes| probes.rules.at_once);
         at_once.is_some_and(|at_once| self.running.len() < at_once)
+    }
+}
+
+/// Should it end before the last handle, with its runtime or by a panic of a key's code, nobody would
+/// let those back in that are out.
+impl<K> Drop for Driver<K> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            error!("the monitor's task has panicked, all backends are used");
+        }
+        self.core.act(|fleet, actions| fleet.halt(actions));
     }
 }
 

@@ -144,6 +144,7 @@ mod later;
 mod layer;
 mod lock;
 mod monitor;
+mod outbox;
 pub mod outlier;
 pub mod probe;
 mod proof;

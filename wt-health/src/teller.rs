@@ -1,6 +1,7 @@
 //! Tells what has happened: to those who subscribed, to those who watch, and to `tracing`.
 
 use std::fmt::Debug;
+use std::mem;
 use std::sync::Arc;
 
 use tokio::sync::broadcast::Sender;
@@ -19,14 +20,28 @@ pub(crate) fn tell<K: Clone + Debug>(
     change: &Change<Arc<Entry<K>>>,
 ) {
     trace(change);
-    if let Some((entry, ended)) = ended(change) {
-        entry.ended.send_replace(Some((number, ended)));
-    }
+    end_watches(number, change);
     // Keys are cloned for those only who hear of them.
     if events.receiver_count() > 0 {
         // Nobody need be there any more.
         let _ = event(change).map(|event| events.send(Arc::new(event)));
     }
+}
+
+/// Ends the watches that end by this change, unless a later one has.
+pub(crate) fn end_watches<K>(number: u64, change: &Change<Arc<Entry<K>>>) {
+    let Some((entry, ended)) = ended(change) else {
+        return;
+    };
+    // What is swapped out is dropped without the lock of those who wait.
+    let mut next = Some((number, ended));
+    entry.ended.send_if_modified(|last| {
+        let later = last.as_ref().is_none_or(|(last, _)| *last < number);
+        if later {
+            mem::swap(last, &mut next);
+        }
+        later
+    });
 }
 
 pub(crate) fn tell_missed<K>(events: &Sender<Arc<Event<K>>>, missed: u64) {

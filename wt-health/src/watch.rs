@@ -73,7 +73,7 @@ impl Watch {
             drop(entry);
             ended.unwrap_or(Ended::Removed)
         };
-        core.act(|fleet, _| fleet.watch(handle.cell().id));
+        core.act(|fleet, actions| fleet.watch(handle.cell().id, Instant::now(), actions));
         Self {
             ended: Box::pin(ended),
             handle,

@@ -413,7 +413,7 @@ async fn a_backend_that_nobody_asks_to_prove_makes_room_for_others() {
 
     pass(50 * SECOND).await;
     assert_eq!(monitor.state(&"a"), Some(State::Up));
-    calls(&mut other, 1).await;
+    calls(&mut other, 5).await;
 
     assert!(is_ejected(&monitor, "b"));
 }

@@ -5,12 +5,15 @@ mod common;
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle};
+use tokio_test::{assert_pending, assert_ready_ok};
 use tower::{BoxError, Layer};
 use wt_health::Monitor;
 use wt_health::probe::Probes;
 
-use common::{Backend, Key, SECOND, monitor, pass, settle};
+use common::{
+    Backend, Count, Hooked, Key, SECOND, calls, ejected, monitor, pass, poll, poll_ready, settle,
+};
 
 fn tasks() -> usize {
     Handle::current().metrics().num_alive_tasks()
@@ -99,4 +102,45 @@ fn a_monitor_outside_of_a_runtime_is_refused() {
 async fn agreement_without_probes_is_refused() {
     let builder = Monitor::<Key>::builder().combine(wt_health::Combine::BothEject);
     let _ = builder.build();
+}
+
+/// What holds until the end of the first runtime.
+#[test]
+fn all_are_used_once_its_runtime_has_ended() {
+    let runtime = || {
+        Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+    };
+    let first = runtime().unwrap();
+    let (_monitor, mut service) = first.block_on(async {
+        let monitor = monitor();
+        let (service, _) = ejected(&monitor, "a").await;
+        (monitor, service)
+    });
+    let (count, waker) = Count::waker();
+    assert_pending!(poll_ready(&mut service, &waker));
+
+    drop(first);
+
+    assert_eq!(count.get(), 1);
+    let ready = runtime().unwrap().block_on(async { poll(&mut service) });
+    assert_ready_ok!(ready);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_are_used_once_it_has_panicked() {
+    let probes = Probes::from_fn(|_| std::future::pending::<Result<(), BoxError>>());
+    let monitor = Monitor::builder().probes(probes).build();
+    let mut service = monitor.layer(Hooked("a")).layer(Backend::failing());
+    calls(&mut service, 5).await;
+    assert_pending!(poll(&mut service));
+    let _other = monitor.layer(Hooked("b"));
+    Hooked::hook(|| panic!("as it has to"));
+
+    pass(SECOND).await;
+
+    assert_ready_ok!(poll(&mut service));
+    assert_eq!(tasks(), 0);
 }

@@ -4,6 +4,7 @@
 
 use std::future::{Ready, ready};
 use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
@@ -91,6 +92,20 @@ impl Drop for Failing {
     }
 }
 
+/// Why a probe fails.
+#[derive(Debug, thiserror::Error)]
+#[error("not well")]
+struct Unwell;
+
+impl Drop for Unwell {
+    fn drop(&mut self) {
+        intrude();
+    }
+}
+
+/// How many probes have been made.
+static PROBES: AtomicUsize = AtomicUsize::new(0);
+
 struct Intruding;
 
 impl Wake for Intruding {
@@ -110,7 +125,9 @@ fn monitor() -> Monitor<Key> {
         intrude();
         async {
             intrude();
-            Ok::<(), std::io::Error>(())
+            // Three in a row fail, two in a row do not.
+            let fails = PROBES.fetch_add(1, Ordering::Relaxed) % 5 < 3;
+            if fails { Err(Unwell) } else { Ok(()) }
         }
     };
     let outlier = Outlier::default()
@@ -130,11 +147,15 @@ fn poll<S: Service<()>>(service: &mut S) {
 
 async fn use_all() {
     let monitor = monitor();
-    let mut events = monitor.subscribe();
+    let mut events = None;
     MONITOR
         .set(Mutex::new(Some(monitor.clone())))
         .unwrap_or_else(|_| panic!("it is set once"));
-    for round in 0..4 {
+    for round in 0..8 {
+        // Events keep what they tell of, so that it ends elsewhere: not at first.
+        if round == 4 {
+            events = Some(monitor.subscribe());
+        }
         let classify = |result: Result<&(), &()>| {
             intrude();
             if result.is_ok() {
@@ -158,14 +179,14 @@ async fn use_all() {
         monitor.set_override(&Key(3), Override::Drain);
         monitor.set_override(&Key(3), None);
         let watch = monitor.watch(Key(1));
-        monitor.remove(&Key(round));
+        monitor.remove(&Key(round % 4));
         drop(watch);
         let _state = monitor.state(&Key(2));
         sleep(Duration::from_millis(150)).await;
         drop(services);
         sleep(Duration::from_millis(300)).await;
     }
-    drop(events.next().await);
+    drop(events.unwrap().next().await);
     let last = MONITOR.get().unwrap().lock().unwrap().take();
     drop(last);
 }
@@ -174,13 +195,17 @@ async fn use_all() {
 fn callers_code_may_ask_the_monitor_wherever_it_runs() {
     let (done, ended) = channel();
     thread::spawn(move || {
-        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
         runtime.block_on(use_all());
         done.send(()).unwrap();
     });
 
     // A deadlock would take for ever.
-    let ended = ended.recv_timeout(Duration::from_secs(60));
+    let ended = ended.recv_timeout(Duration::from_secs(30));
 
     assert!(ended.is_ok(), "some code waits for itself");
 }

@@ -16,7 +16,7 @@ use wt_health::snapshot::State;
 use wt_health::{Combine, Monitor, MonitorBuilder, Override};
 
 use common::{
-    Backend, Key, MOMENT, Prober, SECOND, calls, ejected, is_ejected, pass, poll, settle,
+    Backend, Hooked, Key, MOMENT, Prober, SECOND, calls, ejected, is_ejected, pass, poll, settle,
 };
 
 fn exact(prober: &Prober) -> Probes<Key> {
@@ -208,6 +208,39 @@ async fn a_call_under_way_does_not_keep_a_backend_probed() {
     assert_eq!(prober.take(), []);
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_at_once_is_probed_anew() {
+    let probe = |_: Hooked| async {
+        tokio::time::sleep(SECOND).await;
+        Ok::<_, BoxError>(())
+    };
+    let monitor = Monitor::builder()
+        .probes(Probes::from_fn(probe).jitter(0.0))
+        .build();
+    let layer = monitor.layer(Hooked("a"));
+    let _other = monitor.layer(Hooked("b"));
+    let (kept, back) = std::sync::mpsc::channel();
+    let again = monitor.clone();
+    // Between the beginnings of two probes, the first of which is that of the one that goes.
+    Hooked::hook(move || {
+        drop(layer);
+        kept.send(again.layer(Hooked("a"))).unwrap();
+    });
+
+    pass(10 * SECOND).await;
+
+    let _layer = back.recv().unwrap();
+    let backends = monitor.snapshot().backends;
+    let passed = backends
+        .iter()
+        .map(|backend| (backend.key.0, backend.probes_passed >= 3));
+    assert!(
+        passed.clone().all(|(_, passed)| passed),
+        "{:?}",
+        passed.collect::<Vec<_>>()
+    );
+}
+
 /// What a removed backend was made of, and whether that is gone.
 #[tokio::test(start_paused = true)]
 async fn a_probe_keeps_no_removed_backend_alive() {
@@ -268,9 +301,12 @@ async fn a_backend_that_nobody_calls_is_probed_no_more_until_it_is_called() {
     let made = prober.take();
     assert_eq!(made.last(), Some(&(92 * SECOND)));
 
+    // It is noticed at the end of the interval.
     calls(&mut service, 1).await;
-    pass(40 * SECOND).await;
+    pass(11 * SECOND).await;
 
+    assert_eq!(prober.take().len(), 1);
+    pass(30 * SECOND).await;
     assert_eq!(prober.take().len(), 1);
 }
 
@@ -340,12 +376,9 @@ async fn a_port_of_tcp_restores_nobody_unless_it_was_chosen() {
     let own = Probes::new(dead());
     tokio::time::resume();
 
-    for (probes, restored) in [(Some(tcp), true), (Some(own), false), (None, false)] {
-        let mut builder = Monitor::builder();
-        if let Some(probes) = probes {
-            builder = builder.probes(probes.fast_interval(10 * MOMENT));
-        }
-        let monitor = builder.build();
+    for (probes, restored) in [(tcp, true), (own, false)] {
+        let probes = probes.fast_interval(10 * MOMENT);
+        let monitor = Monitor::builder().probes(probes).build();
         let mut events = monitor.subscribe();
         let mut service = monitor
             .layer(address)

@@ -116,6 +116,42 @@ async fn it_does_not_end_by_what_was_before() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_ends_however_much_happens_at_once() {
+    let monitor = monitor();
+    let _other = monitor.layer("b");
+    let watch = tokio::spawn(monitor.watch("a"));
+    settle().await;
+
+    // More than is kept to be told, before any of it is.
+    monitor.set_override(&"a", Override::Drain);
+    monitor.set_override(&"a", None);
+    for _ in 0..300 {
+        monitor.set_override(&"b", Override::Drain);
+        monitor.set_override(&"b", None);
+    }
+
+    let ended = timeout(SECOND, watch).await.unwrap().unwrap();
+    assert!(matches!(ended, Ended::Overridden(Override::Drain)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_at_once_if_the_backend_is_down_whatever_its_last_probe_has_found() {
+    let prober = Prober::failing();
+    let probes = Probes::from_fn(prober.probe()).jitter(0.0);
+    let monitor = Monitor::builder().probes(probes).build();
+    let _layer = monitor.layer("a");
+    pass(5 * SECOND).await;
+    prober.fail(false);
+    pass(55 * SECOND / 2).await;
+    assert_eq!(monitor.snapshot().backends[0].probes_passed, 1);
+    prober.fail(true);
+
+    let ended = timeout(SECOND / 2, monitor.watch("a")).await.unwrap();
+
+    assert!(matches!(ended, Ended::Down(_)), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_has_the_backend_by_itself() {
     let monitor = monitor();
     let watch = monitor.watch("a");

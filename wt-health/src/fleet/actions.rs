@@ -4,8 +4,8 @@ use std::task::Waker;
 use tokio::time::Instant;
 
 use crate::event::Reason;
+use crate::fleet::record::Record;
 use crate::force::Override;
-use crate::judge::Id;
 use crate::probe::ProbeError;
 
 /// What follows from a decision, to be done once no lock is held.
@@ -15,12 +15,14 @@ pub(crate) struct Actions<T> {
     pub(crate) wakers: Vec<Waker>,
     /// To be dropped, not woken: what a drop does is not known here.
     pub(crate) dropped: Vec<Waker>,
+    /// As are these.
+    pub(crate) errors: Vec<Arc<ProbeError>>,
     /// Probes that nobody waits for any more.
-    pub(crate) stopped: Vec<Id>,
+    pub(crate) stopped: Vec<u64>,
     /// Something may be due sooner than it was.
     pub(crate) sooner: bool,
     /// What nobody has, nor needs to remember.
-    pub(crate) forgotten: Vec<T>,
+    pub(crate) forgotten: Vec<Record<T>>,
 }
 
 /// Something that happened to a backend, or to all.
@@ -45,6 +47,7 @@ impl<T> Default for Actions<T> {
             changes: Vec::new(),
             wakers: Vec::new(),
             dropped: Vec::new(),
+            errors: Vec::new(),
             stopped: Vec::new(),
             sooner: false,
             forgotten: Vec::new(),

@@ -1,3 +1,5 @@
+use std::mem;
+
 use tokio::time::Instant;
 
 use crate::combine::Combine;
@@ -121,7 +123,6 @@ impl<T: Clone> Fleet<T> {
     }
 
     pub(crate) fn restore(&mut self, id: Id, actions: &mut Actions<T>) {
-        let combine = self.rules.combine;
         self.leave_phase(id);
         self.change(id, actions, |record| {
             record.phase = Phase::Up;
@@ -129,12 +130,21 @@ impl<T: Clone> Fleet<T> {
             // From before.
             record.cell.tally.take();
         });
-        let is_back = |record: &&Record<T>| record.is_had() && record.is_healthy(combine);
-        let restored = self
-            .get(id)
-            .filter(is_back)
-            .map(|record| Change::Restored(record.tag.clone()));
-        actions.changes.extend(restored);
+        self.tell_back(id, actions);
+    }
+
+    /// Tells that it is back in rotation, if it is, and was told to be out.
+    pub(crate) fn tell_back(&mut self, id: Id, actions: &mut Actions<T>) {
+        let combine = self.rules.combine;
+        let Some(record) = self.get_mut(id) else {
+            return;
+        };
+        let back = record.is_healthy(combine) && record.force.is_none();
+        if !back || !mem::take(&mut record.told_out) || !record.is_had() {
+            return;
+        }
+        let restored = Change::Restored(record.tag.clone());
+        actions.changes.push(restored);
     }
 
     fn eject(&mut self, id: Id, reason: Reason, now: Instant, actions: &mut Actions<T>) {
@@ -146,11 +156,9 @@ impl<T: Clone> Fleet<T> {
         self.leave_phase(id);
         self.ends.add(until, id);
         let tag = self.change(id, actions, |record| {
-            record.phase = Phase::Ejected(Ejection {
-                since: now,
-                until,
-                reason,
-            });
+            record.phase = Phase::Ejected(Ejection { until, reason });
+            record.ejected = Some(now);
+            record.told_out = true;
             record.multiplier = multiplier;
             record.suspect = None;
             record.totals.ejections += 1;

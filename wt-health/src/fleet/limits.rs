@@ -10,8 +10,9 @@ use crate::combine::Combine;
 use crate::event::Reason;
 use crate::fleet::record::Weight;
 use crate::fleet::trial::Trial;
-use crate::fleet::{Change, Phase, Rules};
+use crate::fleet::{Actions, Change, Phase, Rules};
 use crate::force::Override;
+use crate::judge::Place;
 use crate::outlier::Outlier;
 use crate::probe;
 
@@ -134,7 +135,7 @@ proptest! {
                 prop_assert!(open || !well || down, "{step:?}: {record:?}");
             }
             let panic = trial.fleet.rules.is_panic(weight.out, weight.judged);
-            prop_assert!(trial.fleet.panic == panic);
+            prop_assert!(trial.fleet.is_panic() == panic);
         }
     }
 }
@@ -163,6 +164,8 @@ fn who_could_not_be_ejected_is_as_soon_as_there_is_room() {
     trial.calls(0, 1, Outcome::Success);
     assert!(trial.is_up(0) && trial.is_up(1));
 
+    trial.calls(1, 4, Outcome::Failure);
+    assert!(trial.is_up(1));
     trial.calls(1, 1, Outcome::Failure);
 
     assert!(trial.is_ejected(1));
@@ -251,6 +254,54 @@ fn who_has_nothing_to_be_remembered_is_forgotten() {
         trial.sweep();
     }
     assert_eq!(known(&trial), [false; 3]);
+}
+
+#[test]
+fn a_row_of_failures_is_remembered_for_as_long_as_the_longest_ejection() {
+    let mut trial = Trial::new(Rules::default(), 10);
+    trial.calls(0, 4, Outcome::Failure);
+    trial.release(0);
+    let interval = Duration::from_secs(10);
+    for _ in 0..30 {
+        trial.sweep();
+        trial.pass(interval);
+    }
+    assert!(trial.fleet.get(trial.ids[0]).is_some());
+
+    trial.hold(0);
+    trial.calls(0, 1, Outcome::Failure);
+    assert!(trial.is_ejected(0));
+
+    trial.calls(1, 4, Outcome::Failure);
+    trial.release(1);
+    for _ in 0..32 {
+        trial.sweep();
+        trial.pass(interval);
+    }
+    assert!(trial.fleet.get(trial.ids[1]).is_none());
+}
+
+#[test]
+fn when_nobody_judges_any_more_all_are_used_but_for_those_that_an_operator_keeps_out() {
+    let rules = Rules {
+        probes: Some(probe::Rules {
+            initial: probe::Initial::Down,
+            ..probe::Rules::default()
+        }),
+        ..Rules::default()
+    };
+    let mut trial = Trial::new(rules, 4);
+    trial.probe(0, true);
+    trial.force(3, Some(Override::Down));
+    assert!((0..4).all(|backend| !trial.is_open(backend)));
+    assert!(trial.admit(1, &mut Place::None).is_pending());
+
+    let mut actions = Actions::default();
+    trial.fleet.halt(&mut actions);
+
+    let open = [0, 1, 2, 3].map(|backend| trial.is_open(backend));
+    assert_eq!(open, [true, true, true, false]);
+    assert_eq!(actions.wakers.len(), 1);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::cell::{Cell, Shared};
 use crate::fleet::actions::{Actions, Change};
 use crate::fleet::agenda::Agenda;
-use crate::fleet::record::{Phase, Record, Weight};
+use crate::fleet::record::{Phase, Record, Rotation, Weight};
 use crate::fleet::rules::Rules;
 use crate::fleet::sweep::Swept;
 use crate::force::Override;
@@ -23,7 +23,7 @@ pub(crate) struct Fleet<T> {
     pub(crate) rules: Rules,
     pub(crate) records: Slab<Record<T>>,
     pub(crate) weight: Weight,
-    pub(crate) panic: bool,
+    pub(crate) rotation: Rotation,
     pub(crate) rng: Rng,
     /// When ejections end.
     pub(crate) ends: Agenda,
@@ -41,7 +41,7 @@ impl<T: Clone> Fleet<T> {
             rules,
             records: Slab::new(),
             weight: Weight::default(),
-            panic: false,
+            rotation: Rotation::Healthy,
             rng,
             ends: Agenda::default(),
             reminders: Agenda::default(),
@@ -122,9 +122,12 @@ impl<T: Clone> Fleet<T> {
     }
 
     /// Somebody watches it from now on, which is as good as calls.
-    pub(crate) fn watch(&mut self, id: Id) {
+    pub(crate) fn watch(&mut self, id: Id, now: Instant, actions: &mut Actions<T>) {
         if let Some(record) = self.get_mut(id) {
             record.watches += 1;
+            if record.dormant {
+                self.begin_probes(id, now, actions);
+            }
         }
     }
 
@@ -157,6 +160,7 @@ impl<T: Clone> Fleet<T> {
             (Some(Override::Down), _) if had => self.begin_probes(id, now, actions),
             _ => {}
         }
+        self.tell_back(id, actions);
         self.settle(actions);
         true
     }
@@ -178,12 +182,12 @@ impl<T: Clone> Fleet<T> {
         actions: &mut Actions<T>,
         change: impl FnOnce(&mut Record<T>) -> R,
     ) -> Option<R> {
-        let (combine, panic) = (self.rules.combine, self.panic);
+        let (combine, rotation) = (self.rules.combine, self.rotation);
         let record = self.get_mut(id)?;
         let before = record.weight(combine);
         let changed = change(record);
         let after = record.weight(combine);
-        record.publish(combine, panic, &mut actions.wakers);
+        record.publish(combine, rotation, &mut actions.wakers);
         self.weight = self.weight.without(before).with(after);
         self.plan_reminder(id, actions);
         Some(changed)
@@ -198,20 +202,34 @@ impl<T: Clone> Fleet<T> {
             self.restore(id, actions);
         }
         let Weight { out, judged, .. } = self.weight;
-        let panic = self.rules.is_panic(out, judged);
-        if panic == self.panic {
-            return;
+        match (self.rotation, self.rules.is_panic(out, judged)) {
+            (Rotation::Healthy, true) => {
+                self.rotate(Rotation::Panic, actions);
+                actions.changes.push(Change::PanicOn(out, judged));
+            }
+            (Rotation::Panic, false) => {
+                self.rotate(Rotation::Healthy, actions);
+                actions.changes.push(Change::PanicOff);
+            }
+            _ => {}
         }
-        self.panic = panic;
+    }
+
+    pub(crate) fn is_panic(&self) -> bool {
+        self.rotation == Rotation::Panic
+    }
+
+    /// Nobody judges any more: all are used.
+    pub(crate) fn halt(&mut self, actions: &mut Actions<T>) {
+        self.rotate(Rotation::All, actions);
+    }
+
+    fn rotate(&mut self, rotation: Rotation, actions: &mut Actions<T>) {
+        self.rotation = rotation;
         let combine = self.rules.combine;
         for (_, record) in &mut self.records {
-            record.publish(combine, panic, &mut actions.wakers);
+            record.publish(combine, rotation, &mut actions.wakers);
         }
-        actions.changes.push(if panic {
-            Change::PanicOn(out, judged)
-        } else {
-            Change::PanicOff
-        });
     }
 }
 

@@ -98,6 +98,80 @@ fn what_a_probe_found_before_an_ejection_does_not_end_it() {
 }
 
 #[test]
+fn what_a_probe_found_before_an_ejection_is_no_proof_after_it() {
+    for passes in [true, false] {
+        let probes = probe::Rules {
+            rise: 1,
+            fall: 1,
+            ..exact()
+        };
+        let mut trial = trial(Combine::PassiveEjectsActiveRestores, probes);
+        let start = trial.fleet.next_probe(trial.now).unwrap();
+        let began = trial.now;
+        trial.pass(SECOND);
+        trial.calls(0, 5, Outcome::Failure);
+        trial.pass(30 * SECOND);
+        assert!(trial.is_proving(0));
+
+        let found = crate::fleet::Found {
+            id: start.id,
+            number: start.number,
+            began,
+            result: if passes {
+                Ok(())
+            } else {
+                Err(std::sync::Arc::new(probe::ProbeError::TimedOut))
+            },
+        };
+        let now = trial.now;
+        trial.fleet.probed(found, now, &mut Actions::default());
+
+        let record = trial.fleet.get(trial.ids[0]).unwrap();
+        assert!(trial.is_proving(0) && !record.standing.is_down());
+        assert!(record.error.is_none() && record.due.is_some());
+    }
+}
+
+#[test]
+fn one_that_an_operator_keeps_out_is_told_to_be_back_when_he_lets_go() {
+    let mut trial = passive_active();
+    trial.calls(0, 5, Outcome::Failure);
+    trial.force(0, Some(Override::Drain));
+    trial.changes();
+    let told = |trial: &mut Trial| {
+        let changes = trial.changes();
+        let restored = |change: &&Change<_>| matches!(change, Change::Restored(_));
+        changes.iter().filter(restored).count()
+    };
+
+    trial.probes(0, "++");
+    assert!(trial.is_up(0) && !trial.is_open(0));
+    assert_eq!(told(&mut trial), 0);
+    trial.force(0, None);
+
+    assert_eq!(told(&mut trial), 1);
+    trial.force(0, Some(Override::Drain));
+    trial.force(0, None);
+    assert_eq!(told(&mut trial), 0, "he was not told to be out");
+}
+
+#[test]
+fn why_its_probes_fail_is_known_while_it_is_down() {
+    let mut trial = passive_active();
+    let known = |trial: &Trial| trial.fleet.get(trial.ids[0]).unwrap().error.is_some();
+
+    trial.probes(0, "-");
+    assert!(known(&trial));
+    trial.probes(0, "+");
+    assert!(!known(&trial));
+    trial.probes(0, "---+");
+    assert!(known(&trial));
+    trial.probes(0, "+");
+
+    assert!(!known(&trial));
+}
+
+#[test]
 fn where_either_ejects_probes_do() {
     let mut trial = trial(Combine::EitherEjects, exact());
 
@@ -253,13 +327,35 @@ fn one_that_nobody_calls_is_probed_no_more() {
     }
     trial.pass(60 * SECOND);
     assert!(trial.fleet.next_probe(trial.now).is_none());
-    trial.pass(300 * SECOND);
-    assert!(trial.fleet.next_probe(trial.now).is_none());
+    // It is not even looked at.
+    assert_eq!(trial.fleet.probe_due(), None);
 
     trial.calls(0, 1, Outcome::Success);
     trial.sweep();
 
-    assert!(trial.probe(0, true) <= 30 * SECOND);
+    assert!(trial.probe(0, true) <= SECOND);
+}
+
+#[test]
+fn one_that_nobody_calls_is_probed_once_it_is_watched_or_ejected() {
+    for ejected in [false, true] {
+        let probes = probe::Rules {
+            unused: Some(SECOND),
+            ..exact()
+        };
+        let mut trial = trial(Combine::PassiveEjectsActiveRestores, probes);
+        trial.pass(10 * SECOND);
+        assert!(trial.fleet.next_probe(trial.now).is_none());
+        assert_eq!(trial.fleet.probe_due(), None);
+
+        if ejected {
+            trial.calls(0, 5, Outcome::Failure);
+        } else {
+            trial.watch(0);
+        }
+
+        assert!(trial.probe(0, true) <= SECOND);
+    }
 }
 
 #[test]
@@ -280,11 +376,11 @@ fn one_that_nobody_has_is_not_probed() {
     let mut trial = passive_active();
     trial.probes(0, "+++");
     trial.pass(30 * SECOND);
-    trial.fleet.next_probe(trial.now).unwrap();
+    let start = trial.fleet.next_probe(trial.now).unwrap();
 
     trial.release(0);
 
-    assert_eq!(trial.stopped(), [trial.ids[0]]);
+    assert_eq!(trial.stopped(), [start.number]);
     trial.pass(300 * SECOND);
     assert!(trial.fleet.next_probe(trial.now).is_none());
     trial.hold(0);
@@ -305,7 +401,7 @@ fn an_operator_has_the_last_word() {
     trial.force(0, None);
     assert!(trial.is_open(0));
 
-    trial.calls(0, 1, Outcome::Failure);
+    trial.calls(0, 5, Outcome::Failure);
     assert!(!trial.is_open(0));
 }
 

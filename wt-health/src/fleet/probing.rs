@@ -4,6 +4,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::combine::Combine;
+use crate::event::Reason;
 use crate::fleet::actions::{Actions, Change};
 use crate::fleet::model::Fleet;
 use crate::fleet::record::{Phase, Record};
@@ -41,9 +42,8 @@ impl<T: Clone> Fleet<T> {
                 continue;
             };
             record.due = None;
-            if !record.is_probed(&rules, combine, now) {
-                let wait = rules.wait(true, self.rng.f64());
-                self.schedule(id, later(now, wait));
+            record.dormant = !record.is_probed(&rules, combine, now);
+            if record.dormant {
                 continue;
             }
             record.probe = Some(number);
@@ -59,23 +59,21 @@ impl<T: Clone> Fleet<T> {
     }
 
     pub(crate) fn probed(&mut self, found: Found, now: Instant, actions: &mut Actions<T>) {
-        let Some(rules) = self.rules.probes else {
+        let (id, began) = (found.id, found.began);
+        let awaited = |record: &&mut Record<T>| record.probe == Some(found.number);
+        let (Some(rules), Some(record)) = (self.rules.probes, self.get_mut(id).filter(awaited))
+        else {
+            actions.errors.extend(found.result.err());
             return;
         };
-        let id = found.id;
-        let Some(record) = self.get_mut(id) else {
-            return;
-        };
-        if record.probe != Some(found.number) {
-            return;
-        }
         record.probe = None;
-        let began = found.began;
-        if record.is_news(began) {
-            match found.result {
-                Ok(()) => self.passed(id, &rules, actions),
-                Err(error) => self.missed(id, &rules, error, now, actions),
+        match found.result {
+            // What was found before an ejection is what the ejection is for.
+            result if record.ejected.is_some_and(|ejected| began < ejected) => {
+                actions.errors.extend(result.err());
             }
+            Ok(()) => self.passed(id, &rules, actions),
+            Err(error) => self.missed(id, &rules, error, now, actions),
         }
         let settled = |record: &Record<T>| record.standing.is_settled(&rules);
         let settled = self.get(id).is_some_and(settled);
@@ -107,9 +105,9 @@ impl<T: Clone> Fleet<T> {
 
     pub(crate) fn end_probes(&mut self, id: Id, actions: &mut Actions<T>) {
         self.unschedule(id);
-        let record = self.get_mut(id);
-        if record.is_some_and(|record| record.probe.take().is_some()) {
-            actions.stopped.push(id);
+        if let Some(record) = self.get_mut(id) {
+            record.dormant = false;
+            actions.stopped.extend(record.probe.take());
         }
     }
 
@@ -118,11 +116,9 @@ impl<T: Clone> Fleet<T> {
         let (Some(rules), Some(record)) = (self.rules.probes, self.get(id)) else {
             return;
         };
-        let Some(due) = record.due else {
-            return;
-        };
+        let (due, dormant) = (record.due, record.dormant);
         let soon = later(now, rules.wait(false, self.rng.f64()));
-        if soon < due {
+        if dormant || due.is_some_and(|due| soon < due) {
             self.unschedule(id);
             self.schedule(id, soon);
         }
@@ -131,27 +127,24 @@ impl<T: Clone> Fleet<T> {
     fn passed(&mut self, id: Id, rules: &Rules, actions: &mut Actions<T>) {
         let combine = self.rules.combine;
         let turn = self.change(id, actions, |record| {
-            let was_out = record.is_out_by_probes(combine);
             record.totals.probes_passed += 1;
-            record.error = None;
-            (record.standing.passed(rules), was_out)
+            let turn = record.standing.passed(rules);
+            let explained = !record.standing.is_down();
+            (turn, record.error.take_if(|_| explained), record.phase)
         });
-        let Some((Turn::Risen, was_out)) = turn else {
+        let Some((turn, error, phase)) = turn else {
             return;
         };
-        let phase = self.get(id).map(|record| record.phase);
+        actions.errors.extend(error);
+        if turn != Turn::Risen {
+            return;
+        }
         match phase {
-            Some(Phase::Unproven) => self.restore(id, actions),
-            Some(Phase::Ejected(_) | Phase::Proving(_)) if combine != Combine::EitherEjects => {
+            Phase::Unproven => self.restore(id, actions),
+            Phase::Ejected(_) | Phase::Proving(_) if combine != Combine::EitherEjects => {
                 self.restore(id, actions);
             }
-            Some(Phase::Up) if was_out => {
-                let restored = self
-                    .get(id)
-                    .map(|record| Change::Restored(record.tag.clone()));
-                actions.changes.extend(restored);
-            }
-            _ => {}
+            _ => self.tell_back(id, actions),
         }
     }
 
@@ -165,13 +158,14 @@ impl<T: Clone> Fleet<T> {
     ) {
         let turn = self.change(id, actions, |record| {
             record.totals.probes_failed += 1;
-            record.error = Some(Arc::clone(&error));
+            let old = record.error.replace(Arc::clone(&error));
             let turn = record.standing.failed(rules);
-            (turn, record.standing.failures(), record.tag.clone())
+            (turn, record.standing.failures(), record.tag.clone(), old)
         });
-        let Some((turn, failures, tag)) = turn else {
+        let Some((turn, failures, tag, old)) = turn else {
             return;
         };
+        actions.errors.extend(old);
         let failed = Change::ProbeFailed(tag.clone(), Arc::clone(&error), failures);
         actions.changes.push(failed);
         if turn == Turn::Fallen {
@@ -181,19 +175,21 @@ impl<T: Clone> Fleet<T> {
     }
 
     fn fallen(&mut self, id: Id, now: Instant, actions: &mut Actions<T>) {
-        let Some(record) = self.get(id) else {
+        let combine = self.rules.combine;
+        let consecutive = self.rules.outlier.consecutive;
+        let Some(record) = self.get_mut(id) else {
             return;
         };
-        match self.rules.combine {
+        match combine {
             Combine::PassiveEjectsActiveRestores => {}
             Combine::EitherEjects if matches!(record.phase, Phase::Up) => {
-                let probes = crate::event::Reason::Probes;
-                let ejected = Change::Ejected(record.tag.clone(), probes, None);
+                record.told_out = true;
+                let ejected = Change::Ejected(record.tag.clone(), Reason::Probes, None);
                 actions.changes.push(ejected);
             }
             Combine::EitherEjects => {}
             Combine::BothEject => {
-                if let Some(reason) = record.accused(self.rules.outlier.consecutive) {
+                if let Some(reason) = record.accused(consecutive) {
                     self.accuse(id, reason, now, actions);
                 }
             }
@@ -205,6 +201,7 @@ impl<T: Clone> Fleet<T> {
             return;
         };
         record.due = Some(at);
+        record.dormant = false;
         self.probes.add(at, id);
     }
 
@@ -224,13 +221,5 @@ impl<T> Record<T> {
         // Who is out cannot be used.
         let out = !self.is_healthy(combine);
         self.is_had() && self.force != Some(Override::Down) && (used || out)
-    }
-
-    /// What a probe found that began before an ejection is what the ejection is for.
-    fn is_news(&self, began: Instant) -> bool {
-        match self.phase {
-            Phase::Ejected(ejection) => began >= ejection.since,
-            Phase::Up | Phase::Unproven | Phase::Proving(_) => true,
-        }
     }
 }

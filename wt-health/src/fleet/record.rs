@@ -27,6 +27,8 @@ pub(crate) struct Record<T> {
     pub(crate) compared: bool,
     /// Whether something becomes of it by time alone.
     pub(crate) aging: bool,
+    /// Whether it is probed no more until it is called.
+    pub(crate) dormant: bool,
     /// Its rates are those of an outlier, but it could not be ejected.
     pub(crate) suspect: Option<Reason>,
     pub(crate) multiplier: u32,
@@ -41,8 +43,12 @@ pub(crate) struct Record<T> {
     pub(crate) due: Option<Instant>,
     /// The probe that is under way.
     pub(crate) probe: Option<u64>,
-    /// Why the last probe failed, if it did.
+    /// Why the last probe that failed did, while it is down, or if that was the last one.
     pub(crate) error: Option<Arc<ProbeError>>,
+    /// When it was ejected last.
+    pub(crate) ejected: Option<Instant>,
+    /// Whether it has been told to be out of rotation, and not to be back.
+    pub(crate) told_out: bool,
     pub(crate) waiters: Waiters,
     /// When one of them is woken, while it may have to ask again by itself.
     pub(crate) reminder: Option<Instant>,
@@ -67,7 +73,6 @@ pub(crate) enum Phase {
 /// A period out of rotation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ejection {
-    pub(crate) since: Instant,
     pub(crate) until: Instant,
     pub(crate) reason: Reason,
 }
@@ -78,6 +83,16 @@ pub(crate) struct Totals {
     pub(crate) ejections: u64,
     pub(crate) probes_passed: u64,
     pub(crate) probes_failed: u64,
+}
+
+/// Which backends are in rotation, where no operator says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rotation {
+    Healthy,
+    /// All that have ever been healthy, since too many are not.
+    Panic,
+    /// All, since nobody judges any more.
+    All,
 }
 
 /// What one backend adds to the numbers of all.
@@ -99,6 +114,7 @@ impl<T> Record<T> {
             used: now,
             compared: false,
             aging: true,
+            dormant: false,
             suspect: None,
             multiplier: 0,
             tag,
@@ -109,6 +125,8 @@ impl<T> Record<T> {
             due: None,
             probe: None,
             error: None,
+            ejected: None,
+            told_out: matches!(phase, Phase::Unproven),
             waiters: Waiters::default(),
             reminder: None,
             watches: 0,
@@ -119,12 +137,17 @@ impl<T> Record<T> {
     }
 
     /// Shows those who call what has become of it, and wakes them if it is better.
-    pub(crate) fn publish(&mut self, combine: Combine, panic: bool, wakers: &mut Vec<Waker>) {
+    pub(crate) fn publish(
+        &mut self,
+        combine: Combine,
+        rotation: Rotation,
+        wakers: &mut Vec<Waker>,
+    ) {
         let was = self.cell.gate();
         let mode = self.mode(combine);
         // What was asked under other circumstances is no answer under these.
         let changed = u32::from(mode != was.mode());
-        let open = self.is_open(combine, panic);
+        let open = self.is_open(combine, rotation);
         let gate = Gate::new(was.epoch().wrapping_add(changed), mode, open);
         self.cell.set_gate(gate);
         let proves = !open && mode == Mode::Proving && self.force.is_none();
@@ -186,11 +209,16 @@ impl<T> Record<T> {
         }
     }
 
-    fn is_open(&self, combine: Combine, panic: bool) -> bool {
+    fn is_open(&self, combine: Combine, rotation: Rotation) -> bool {
         match self.force {
             _ if !self.is_had() => true,
             Some(force) => force == Override::Up,
-            None => panic && self.weight(combine).judged > 0 || self.is_healthy(combine),
+            None if self.is_healthy(combine) => true,
+            None => match rotation {
+                Rotation::Healthy => false,
+                Rotation::Panic => self.weight(combine).judged > 0,
+                Rotation::All => true,
+            },
         }
     }
 }

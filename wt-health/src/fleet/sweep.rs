@@ -1,4 +1,5 @@
 use std::mem;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -14,6 +15,9 @@ impl<T: Clone> Fleet<T> {
         let mut swept = mem::take(&mut self.swept);
         self.count(&mut swept, now);
         self.eject_outliers(&swept, now, actions);
+        for id in &swept.roused {
+            self.begin_probes(*id, now, actions);
+        }
         self.age(&swept.aging, now, actions);
         self.swept = swept;
         self.settle(actions);
@@ -27,6 +31,9 @@ impl<T: Clone> Fleet<T> {
             let called = !counts.is_empty();
             if called {
                 record.used = now;
+                if record.dormant {
+                    swept.roused.push(record.id);
+                }
             }
             record.suspect = None;
             if record.compared {
@@ -59,6 +66,7 @@ impl<T: Clone> Fleet<T> {
     /// and forgets those of whom there is nothing to be remembered.
     fn age(&mut self, aging: &[Aging], now: Instant, actions: &mut Actions<T>) {
         let interval = self.rules.outlier.interval;
+        let longest = self.rules.outlier.ejection(u32::MAX);
         for &Aging { place, called } in aging {
             let Some(record) = self.records.get_mut(place) else {
                 continue;
@@ -70,8 +78,8 @@ impl<T: Clone> Fleet<T> {
                 }
             } else if record.multiplier > 0 {
                 record.decay();
-            } else if !called && record.is_past() {
-                actions.forgotten.push(self.records.remove(place).tag);
+            } else if !called && record.is_past(now, longest) {
+                actions.forgotten.push(self.records.remove(place));
             }
         }
     }
@@ -88,6 +96,8 @@ pub(crate) struct Swept {
     places: Vec<usize>,
     counts: Vec<Counts>,
     aging: Vec<Aging>,
+    /// Those that are called again.
+    roused: Vec<Id>,
 }
 
 impl Swept {
@@ -95,6 +105,7 @@ impl Swept {
         self.places.clear();
         self.counts.clear();
         self.aging.clear();
+        self.roused.clear();
     }
 }
 
@@ -114,9 +125,12 @@ impl<T> Record<T> {
         }
     }
 
-    /// Whether it may be forgotten.
-    fn is_past(&self) -> bool {
+    /// Whether it may be forgotten. A row of failures is remembered for as long as the longest
+    /// ejection takes.
+    fn is_past(&self, now: Instant, longest: Duration) -> bool {
         let innocent = matches!(self.phase, Phase::Up | Phase::Unproven);
-        !self.is_had() && innocent && self.force.is_none()
+        let in_a_row = self.cell.tally.streak(self.cell.gate().epoch());
+        let over = in_a_row == 0 || now.saturating_duration_since(self.used) >= longest;
+        !self.is_had() && innocent && self.force.is_none() && over
     }
 }

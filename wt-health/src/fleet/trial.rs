@@ -76,6 +76,11 @@ impl Trial {
         self.fleet.retire(self.ids[backend], &mut self.actions);
     }
 
+    pub(crate) fn watch(&mut self, backend: usize) {
+        let id = self.ids[backend];
+        self.fleet.watch(id, self.now, &mut self.actions);
+    }
+
     pub(crate) fn force(&mut self, backend: usize, force: Option<Override>) {
         let id = self.ids[backend];
         self.fleet.force(id, force, self.now, &mut self.actions);
@@ -108,7 +113,8 @@ impl Trial {
             }
             Phase::Up if outcome == Outcome::Failure => {
                 let consecutive = self.fleet.rules.outlier.consecutive;
-                if consecutive.is_some_and(|consecutive| cell.tally.streak(epoch) >= consecutive) {
+                let streak = cell.tally.streak(epoch);
+                if consecutive.is_some_and(|consecutive| streak.is_multiple_of(consecutive)) {
                     self.fleet.failed(id, epoch, self.now, &mut self.actions);
                 }
             }
@@ -226,7 +232,7 @@ impl Trial {
         std::mem::take(&mut self.actions.wakers).len()
     }
 
-    pub(crate) fn stopped(&mut self) -> Vec<Id> {
+    pub(crate) fn stopped(&mut self) -> Vec<u64> {
         std::mem::take(&mut self.actions.stopped)
     }
 }

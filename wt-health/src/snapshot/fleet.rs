@@ -35,7 +35,7 @@ impl<K: Clone> Snapshot<K> {
                 .map(|(_, record)| BackendSnapshot::of(Arc::clone(&record.tag), record, combine))
                 .collect();
             let max_ejected = fleet.rules.outlier.limit(fleet.weight.had);
-            (all, (fleet.weight.ejected, max_ejected), fleet.panic)
+            (all, (fleet.weight.ejected, max_ejected), fleet.is_panic())
         });
         // Keys are cloned without a lock.
         let keyed = all.into_iter().map(|backend| {

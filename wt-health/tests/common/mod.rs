@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "no test uses all of it")]
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
@@ -201,4 +202,32 @@ impl Prober {
             std::future::ready(if fails { Err("no".into()) } else { Ok(()) })
         }
     }
+}
+
+/// A key with code of its own.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Hooked(pub(crate) &'static str);
+
+impl Hooked {
+    /// Sets what is done when a "b" is cloned for the next time in this thread.
+    pub(crate) fn hook(hook: impl FnOnce() + 'static) {
+        HOOK.with(|next| next.set(Some(Box::new(hook))));
+    }
+}
+
+impl Clone for Hooked {
+    fn clone(&self) -> Self {
+        if self.0 == "b"
+            && let Some(hook) = HOOK.with(Cell::take)
+        {
+            hook();
+        }
+        Self(self.0)
+    }
+}
+
+type Hook = Box<dyn FnOnce()>;
+
+thread_local! {
+    static HOOK: Cell<Option<Hook>> = const { Cell::new(None) };
 }
