@@ -1,6 +1,6 @@
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
+use crate::atomic::{AtomicU64, Ordering};
 use crate::classify::Outcome;
 use crate::clock::Clock;
 use crate::gate::{Gate, Mode};

@@ -1,7 +1,8 @@
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A clock that is cheap to read, and as late as its last tick. It sleeps while nobody reads it.
 #[derive(Debug)]
@@ -74,39 +75,3 @@ impl Clock {
 pub(crate) const TICK: Duration = Duration::from_millis(125);
 
 const ASLEEP: u64 = u64::MAX;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn it_is_as_late_as_its_last_tick() {
-        let began = Instant::now();
-        let clock = Clock::new(began);
-        clock.wake(began + TICK);
-        let read = clock.read().unwrap();
-
-        assert_eq!(read, 125_000_000);
-        let later = began + TICK + Duration::from_secs(1);
-        assert_eq!(clock.since(read, later), Duration::from_secs(1));
-        assert_eq!(clock.since(read, began), Duration::ZERO);
-        clock.tick(began + 2 * TICK);
-        assert_eq!(clock.read(), Some(250_000_000));
-    }
-
-    #[test]
-    fn it_sleeps_while_nobody_reads_it() {
-        let began = Instant::now();
-        let clock = Clock::new(began);
-        assert_eq!(clock.read(), None);
-        clock.tick(began + TICK);
-        assert!(!clock.is_awake());
-
-        clock.wake(began + TICK);
-        clock.tick(began + 2 * TICK);
-        assert!(clock.is_awake());
-        clock.tick(began + 3 * TICK);
-
-        assert!(!clock.is_awake());
-    }
-}

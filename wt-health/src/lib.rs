@@ -156,6 +156,7 @@ mod teller;
 mod waiters;
 mod watch;
 
+// Loom's, in the test of those who use it.
 use std::sync::atomic;
 
 pub use builder::MonitorBuilder;

@@ -1,7 +1,6 @@
 //! The outcomes of a backend's calls, counted by all who make them.
 
-// The crate root's: std's in the crate, loom's in its test.
-use super::atomic::{AtomicU64, Ordering};
+use crate::atomic::{AtomicU64, Ordering};
 
 /// Each word stands for itself alone, so no order between them is needed.
 ///

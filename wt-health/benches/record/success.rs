@@ -8,7 +8,7 @@ use wt_health::{Health, Monitor};
 use crate::calls::{Answering, one_thread, two_threads};
 use crate::median;
 
-const CALLS: u32 = 2_000_000;
+const CALLS: u32 = 1_000_000;
 const ROUNDS: usize = 15;
 
 type Ours = Health<Answering>;
@@ -90,11 +90,9 @@ impl Fleet {
                 (1, Threads::One) => one_thread(self.ours("a"), CALLS),
                 (1, Threads::Two) => two_threads(["a", "b"].map(|key| self.ours(key)), CALLS),
                 (1, Threads::Shared) => two_threads(["a", "a"].map(|key| self.ours(key)), CALLS),
-                (_, Threads::One) => one_thread(self.theirs("a"), CALLS / 4),
-                (_, Threads::Two) => two_threads(["a", "b"].map(|key| self.theirs(key)), CALLS / 4),
-                (_, Threads::Shared) => {
-                    two_threads(["a", "a"].map(|key| self.theirs(key)), CALLS / 4)
-                }
+                (_, Threads::One) => one_thread(self.theirs("a"), CALLS),
+                (_, Threads::Two) => two_threads(["a", "b"].map(|key| self.theirs(key)), CALLS),
+                (_, Threads::Shared) => two_threads(["a", "a"].map(|key| self.theirs(key)), CALLS),
             };
         }
         figures
