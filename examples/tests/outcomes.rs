@@ -1,8 +1,11 @@
 //! What outcomes say about a backend, and the errors that say so.
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::http::{Response, StatusCode};
 use examples::{BoxError, outcomes};
@@ -20,6 +23,22 @@ fn of_open(error: &OpenError) -> Outcome {
     outcomes::open(Err(error))
 }
 
+/// An error that is caused by another one.
+#[derive(Debug)]
+struct Wrapped(BoxError);
+
+impl fmt::Display for Wrapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("wrapped")
+    }
+}
+
+impl Error for Wrapped {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+
 fn of_box(error: impl Into<BoxError>) -> Outcome {
     outcomes::boxed(Err::<&(), _>(&error.into()))
 }
@@ -34,22 +53,24 @@ fn timed_out(in_use: usize, connecting: usize) -> PoolError {
     runtime.block_on(pool_error(in_use, connecting))
 }
 
-/// The error of a pool of one connection, which is in use or is being made for ever.
+/// The error of a pool that is full of connections in use, and of those that are being made for ever.
 async fn pool_error(in_use: usize, connecting: usize) -> PoolError {
     use tower::{Layer, Service, ServiceExt, service_fn};
-    assert_eq!(in_use + connecting, 1);
-    let maker = service_fn(move |(): ()| async move {
-        if connecting > 0 {
-            std::future::pending::<()>().await;
+    let made = Arc::new(AtomicUsize::new(0));
+    let maker = service_fn(move |(): ()| {
+        let answers = made.fetch_add(1, Ordering::Relaxed) < in_use;
+        async move {
+            if !answers {
+                std::future::pending::<()>().await;
+            }
+            Ok::<_, BoxError>(service_fn(|(): ()| async { Ok::<_, BoxError>(()) }))
         }
-        Ok::<_, BoxError>(service_fn(|(): ()| async { Ok::<_, BoxError>(()) }))
     });
-    let mut pool = wt_pool::PoolLayer::new(1).layer(maker);
-    let _lent = if in_use > 0 {
-        Some(pool.ready().await.unwrap().call(()).await.unwrap())
-    } else {
-        None
-    };
+    let mut pool = wt_pool::PoolLayer::new(in_use + connecting).layer(maker);
+    let mut lent = Vec::new();
+    for _ in 0..in_use {
+        lent.push(pool.ready().await.unwrap().call(()).await.unwrap());
+    }
     pool.ready()
         .await
         .unwrap()
@@ -185,6 +206,21 @@ fn a_pool_that_had_nothing_in_time_knows_whose_fault_that_is() {
         "{slow:?}"
     );
     assert_eq!(outcomes::pool(&slow), Outcome::Failure);
+
+    // A server that no longer answers, with a session from before.
+    let silent = timed_out(1, 1);
+    assert!(
+        matches!(
+            silent,
+            PoolError::TimedOut {
+                in_use: 1,
+                connecting: 1,
+                ..
+            }
+        ),
+        "{silent:?}"
+    );
+    assert_eq!(outcomes::pool(&silent), Outcome::Failure);
 }
 
 #[test]
@@ -197,4 +233,17 @@ fn errors_of_all_layers_are_told_apart() {
     assert_eq!(of_box(Overloaded::new()), Outcome::Ignore);
     assert_eq!(of_box(Elapsed::new()), Outcome::Failure);
     assert_eq!(of_box("anything"), Outcome::Failure);
+}
+
+#[test]
+fn an_error_says_what_the_first_of_its_causes_does_that_is_known() {
+    let of = |error: BoxError| of_box(Wrapped(Wrapped(error).into()));
+
+    assert_eq!(of(OpenError::Draining.into()), Outcome::Ignore);
+    assert_eq!(of(PoolError::QueueFull.into()), Outcome::Ignore);
+    assert_eq!(of(Overloaded::new().into()), Outcome::Ignore);
+    assert_eq!(of(ConnectError::Refused.into()), Outcome::Failure);
+    assert_eq!(of("anything".into()), Outcome::Failure);
+    let shed = PoolError::Connect(Arc::new(ConnectError::Lost(ConnectionError::Closed)));
+    assert_eq!(of(shed.into()), Outcome::Ignore);
 }

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio_test::{assert_pending, assert_ready_ok};
-use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
-use wt_health::event::{Event, Reason};
+use tower::{BoxError, Layer, ServiceBuilder, ServiceExt};
+use wt_health::event::Event;
 use wt_health::probe::{Initial, ProbeError, Probes};
 use wt_health::snapshot::State;
 use wt_health::{Combine, Monitor, MonitorBuilder, Override};
@@ -364,40 +364,4 @@ async fn an_operator_stops_probes_by_maintenance() {
     pass(MOMENT).await;
     assert_eq!(prober.take().len(), 1);
     assert!(!monitor.set_override(&"b", Override::Down));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_port_of_tcp_restores_nobody_unless_it_was_chosen() {
-    // Somebody listens on TCP, and the service itself is dead.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let dead = || service_fn(|_| ready(Err::<(), _>(common::Failed)));
-    let tcp = Probes::new(wt_health::probe::TcpConnect::new());
-    let own = Probes::new(dead());
-    tokio::time::resume();
-
-    for (probes, restored) in [(tcp, true), (own, false)] {
-        let probes = probes.fast_interval(10 * MOMENT);
-        let monitor = Monitor::builder().probes(probes).build();
-        let mut events = monitor.subscribe();
-        let mut service = monitor
-            .layer(address)
-            .layer(service_fn(|()| async { Err::<(), _>(common::Failed) }));
-        calls(&mut service, 5).await;
-        let event = events.next().await;
-        let consecutive = Reason::Consecutive;
-        assert!(matches!(event, Some(Event::Ejected { reason, .. }) if reason == consecutive));
-
-        let restoring = async {
-            loop {
-                if let Some(Event::Restored { .. }) = events.next().await {
-                    return;
-                }
-            }
-        };
-        let patience = if restored { 20 * SECOND } else { SECOND / 2 };
-        let found = tokio::time::timeout(patience, restoring).await;
-
-        assert_eq!(found.is_ok(), restored);
-    }
 }

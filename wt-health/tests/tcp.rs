@@ -1,13 +1,20 @@
 //! Connecting over TCP, on loopback.
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
+mod common;
+
 use std::collections::HashMap;
+use std::future::ready;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use futures_core::Stream;
-use tower::ServiceExt;
-use wt_health::probe::{ConnectAll, ConnectError, TcpConnect};
+use tower::{Layer, ServiceExt, service_fn};
+use wt_health::Monitor;
+use wt_health::event::{Event, Reason};
+use wt_health::probe::{ConnectAll, ConnectError, Probes, TcpConnect};
+
+use common::{MOMENT, SECOND, calls};
 
 /// One where somebody listens, and one where nobody does.
 fn addresses() -> (TcpListener, SocketAddr, SocketAddr) {
@@ -129,4 +136,40 @@ fn many_are_a_stream() {
 #[should_panic(expected = "nobody would ever be connected to")]
 fn none_at_once_is_refused() {
     let _ = TcpConnect::new().connect_all(["127.0.0.1:1"]).at_once(0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_port_of_tcp_restores_nobody_unless_it_was_chosen() {
+    // Somebody listens on TCP, and the service itself is dead.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let dead = || service_fn(|_| ready(Err::<(), _>(common::Failed)));
+    let tcp = Probes::new(TcpConnect::new());
+    let own = Probes::new(dead());
+    tokio::time::resume();
+
+    for (probes, restored) in [(tcp, true), (own, false)] {
+        let probes = probes.fast_interval(10 * MOMENT);
+        let monitor = Monitor::builder().probes(probes).build();
+        let mut events = monitor.subscribe();
+        let mut service = monitor
+            .layer(address)
+            .layer(service_fn(|()| async { Err::<(), _>(common::Failed) }));
+        calls(&mut service, 5).await;
+        let event = events.next().await;
+        let consecutive = Reason::Consecutive;
+        assert!(matches!(event, Some(Event::Ejected { reason, .. }) if reason == consecutive));
+
+        let restoring = async {
+            loop {
+                if let Some(Event::Restored { .. }) = events.next().await {
+                    return;
+                }
+            }
+        };
+        let patience = if restored { 20 * SECOND } else { SECOND / 2 };
+        let found = tokio::time::timeout(patience, restoring).await;
+
+        assert_eq!(found.is_ok(), restored);
+    }
 }

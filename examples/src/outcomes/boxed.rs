@@ -1,3 +1,6 @@
+use std::error::Error;
+use std::iter;
+
 use tower::BoxError;
 use tower::load_shed::error::Overloaded;
 use wt_connection::{ConnectError, OpenError, RequestError};
@@ -11,23 +14,28 @@ use crate::outcomes::request::unanswered;
 
 /// What a call says about the backend, through layers that have made one error of all.
 ///
-/// A timeout is a failure, and so is whatever is not known.
+/// An error says what it, or the first of its causes that is known, says. A timeout is a failure, and
+/// so is whatever is not known.
 #[must_use]
 pub fn boxed<R>(result: Result<&R, &BoxError>) -> Outcome {
     let Err(error) = result else {
         return Outcome::Success;
     };
+    let first: &(dyn Error + 'static) = &**error;
+    let mut causes = iter::successors(Some(first), |error| (**error).source());
+    causes.find_map(known).unwrap_or(Outcome::Failure)
+}
+
+fn known(error: &(dyn Error + 'static)) -> Option<Outcome> {
     if let Some(error) = error.downcast_ref::<OpenError>() {
-        not_opened(error)
+        Some(not_opened(error))
     } else if let Some(error) = error.downcast_ref::<RequestError>() {
-        unanswered(error)
+        Some(unanswered(error))
     } else if let Some(error) = error.downcast_ref::<ConnectError>() {
-        not_connected(error)
+        Some(not_connected(error))
     } else if let Some(error) = error.downcast_ref::<PoolError>() {
-        pool(error)
-    } else if error.is::<Overloaded>() {
-        Outcome::Ignore
+        Some(pool(error))
     } else {
-        Outcome::Failure
+        error.is::<Overloaded>().then_some(Outcome::Ignore)
     }
 }

@@ -11,11 +11,10 @@ use crate::outcomes::connect::not_connected;
 pub fn pool(error: &PoolError) -> Outcome {
     match error {
         PoolError::Connect(error) => caused(&**error),
-        // With none in use, the backend is what is slow.
+        // There was room for one more, which was not there in time: the backend is slow, or silent,
+        // however many sessions are open from before.
         PoolError::TimedOut {
-            in_use: 0,
-            connecting: 1..,
-            ..
+            connecting: 1.., ..
         } => Outcome::Failure,
         // All were in use, or the pool is about to close: limits of this side.
         PoolError::TimedOut { .. }

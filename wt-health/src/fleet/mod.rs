@@ -17,6 +17,8 @@ mod limits;
 #[cfg(test)]
 mod modes;
 #[cfg(test)]
+mod probed;
+#[cfg(test)]
 mod proofs;
 #[cfg(test)]
 mod trial;
