@@ -95,18 +95,21 @@
 //! **Keys.** A backend belongs to the fleet, and is probed, while anybody has its layer, a service
 //! of it, or a [`Watch`]; a call that is under way does not count. What is known of it stays with
 //! its key until there is nothing left to be remembered: no ejection, no multiplier, no override,
-//! and no call for an interval.
+//! no call for an interval, and no row of failures for as long as the longest ejection takes.
 //!
 //! **Runtime.** A monitor is a task of the tokio runtime in which it was made. It ends, with all
-//! probes under way, when the last handle is dropped.
+//! probes under way, when the last handle is dropped. Should it end before, with its runtime or
+//! since the code of a key has panicked, nobody judges any more, and all backends are in rotation
+//! but for those that an operator keeps out.
 //!
 //! **Tracing.** What happens to backends is an event of `tracing`, at the level `WARN` where one is
 //! taken out or all panic, `DEBUG` otherwise. Calls are none. [`Monitor::subscribe`] tells the same
 //! to programs, and [`Monitor::snapshot`] how things are.
 //!
 //! **Cost.** A call that succeeds takes no lock, reads no clock, and allocates nothing, but for a
-//! few bytes when a service is called for the second time. While nothing happens, the task wakes
-//! at the end of each interval, and for probes.
+//! few bytes when a service is called for the second time; nor does one that fails, unless the row
+//! of failures is long enough. While nothing happens, the task wakes at the end of each interval,
+//! and for probes of backends that somebody uses.
 //!
 //! # Design
 //!

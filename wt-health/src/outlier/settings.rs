@@ -88,6 +88,9 @@ impl Outlier {
 
     /// Sets how many failures in a row eject at once. Default: 5; `None` is never.
     ///
+    /// One that could not be ejected then, since enough were, may be each time that so many more have
+    /// failed.
+    ///
     /// # Panics
     ///
     /// Panics if `consecutive` is 0.
