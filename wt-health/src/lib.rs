@@ -141,6 +141,7 @@ mod force;
 mod future;
 mod gate;
 mod handle;
+mod holders;
 mod judge;
 mod keys;
 mod later;

@@ -83,7 +83,7 @@ impl<T: Clone> Fleet<T> {
         self.serial += 1;
         let handle = self.serial;
         self.change(id, actions, |record| {
-            record.holders.insert(handle);
+            record.holders.add(handle);
             record.used = now;
         });
         if begins {
@@ -98,9 +98,9 @@ impl<T: Clone> Fleet<T> {
         let Some(record) = self.get_mut(id) else {
             return false;
         };
-        let last = record.holders.contains(&handle) && record.holders.len() == 1;
+        let last = record.holders.is_last(handle);
         if !last {
-            record.holders.remove(&handle);
+            record.holders.remove(handle);
         }
         last && self.retire(id, actions)
     }

@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -9,6 +8,7 @@ use crate::combine::Combine;
 use crate::event::Reason;
 use crate::force::Override;
 use crate::gate::{Gate, Mode};
+use crate::holders::Holders;
 use crate::judge::Id;
 use crate::probe::{ProbeError, Standing};
 use crate::proof::Proof;
@@ -35,7 +35,7 @@ pub(crate) struct Record<T> {
     pub(crate) tag: T,
     pub(crate) id: Id,
     /// The handles by which somebody has it.
-    pub(crate) holders: BTreeSet<u64>,
+    pub(crate) holders: Holders,
     pub(crate) phase: Phase,
     pub(crate) force: Option<Override>,
     pub(crate) standing: Standing,
@@ -118,7 +118,7 @@ impl<T> Record<T> {
             suspect: None,
             multiplier: 0,
             tag,
-            holders: BTreeSet::new(),
+            holders: Holders::default(),
             phase,
             force: None,
             standing: Standing::default(),
