@@ -106,7 +106,7 @@ async fn before_the_handshake_is_done_a_server_processes_nothing_but_what_is_fit
     within(async {
         let (identity, builder) = server_builder();
         let server = builder.early_data(true).bind().unwrap();
-        let (calls, mut called) = mpsc::unbounded_channel();
+        let (calls, mut called) = mpsc::channel(8);
         let service = service_fn(move |request: Request<Body>| {
             let early = request.extensions().get::<EarlyData>().is_some();
             calls
