@@ -110,7 +110,7 @@ async fn before_the_handshake_is_done_a_server_processes_nothing_but_what_is_fit
         let service = service_fn(move |request: Request<Body>| {
             let early = request.extensions().get::<EarlyData>().is_some();
             calls
-                .send((request.uri().path().to_owned(), early))
+                .try_send((request.uri().path().to_owned(), early))
                 .unwrap();
             async { Ok::<_, BoxError>(reply("served")) }
         });

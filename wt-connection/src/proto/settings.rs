@@ -277,7 +277,7 @@ mod tests {
         let earlier = Settings::ours(5, 100, credit, true).with(0x21, 7);
         let later = |id, value| Settings::ours(5, 100, credit, true).with(id, value);
 
-        for (id, value) in earlier.clone().iter().filter(|(id, _)| *id != 0x21) {
+        for (id, value) in earlier.iter().filter(|(id, _)| *id != 0x21) {
             assert!(later(id, value).keeps(&earlier), "{id:#x}");
             assert!(later(id, value + 1).keeps(&earlier), "{id:#x}");
             assert!(!later(id, value - 1).keeps(&earlier), "{id:#x}");
