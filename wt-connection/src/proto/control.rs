@@ -5,8 +5,8 @@ use bytes::{Buf, BytesMut};
 
 use crate::proto::fault::ConnectionFault;
 use crate::proto::frame::{self, FrameHeader};
-use crate::proto::settings::Settings;
-use crate::proto::{code, varint};
+use crate::proto::settings::{Settings, SettingsError};
+use crate::proto::{code, draft, varint};
 
 /// Which side of the connection we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +133,7 @@ impl ControlReader {
     fn read(&mut self, ty: u64, payload: &[u8]) -> Result<Option<ControlEvent>, ConnectionFault> {
         if ty == frame::SETTINGS {
             self.settings_seen = true;
-            return Ok(Some(ControlEvent::Settings(Settings::decode(payload)?)));
+            return self.settings(payload).map(Some);
         }
         let id = id(payload)?;
         match ty {
@@ -142,6 +142,16 @@ impl ControlReader {
             // We neither push nor allow pushes, so there is none to cancel.
             _ => Err(NO_SUCH_PUSH),
         }
+    }
+
+    fn settings(&self, payload: &[u8]) -> Result<ControlEvent, ConnectionFault> {
+        let settings = Settings::decode(payload)?;
+        // By draft 16, of a server's alone.
+        let enabled = settings.get(draft::ENABLED_15);
+        if self.side == Side::Client && enabled > Some(1) {
+            return Err(SettingsError::Invalid(draft::ENABLED_15).into());
+        }
+        Ok(ControlEvent::Settings(settings))
     }
 
     fn goaway(&mut self, id: u64) -> Result<ControlEvent, ConnectionFault> {
@@ -252,6 +262,19 @@ mod tests {
         for first in [&b"\x07\x01\x00"[..], b"\x21\x00", b"\x00\x00"] {
             let (_, fault) = read(Side::Client, first, usize::MAX);
             assert_eq!(fault, Some(code::H3_MISSING_SETTINGS));
+        }
+    }
+
+    #[test]
+    fn a_server_enables_webtransport_or_not() {
+        // 0x2c7cf000 = 2, and 1
+        let more = b"\x04\x05\xac\x7c\xf0\x00\x02";
+        let one = b"\x04\x05\xac\x7c\xf0\x00\x01";
+
+        let (_, fault) = read(Side::Client, more, usize::MAX);
+        assert_eq!(fault, Some(code::H3_SETTINGS_ERROR));
+        for (side, frame) in [(Side::Server, more), (Side::Client, one)] {
+            assert_eq!(read(side, frame, usize::MAX).1, None);
         }
     }
 

@@ -34,7 +34,8 @@ impl Session {
         Self { handle }
     }
 
-    /// Opens a bidirectional stream; waits while the peer's limit of open streams is reached.
+    /// Opens a bidirectional stream; waits while the peer's limit of open streams, of the connection or
+    /// of the session, is reached.
     ///
     /// # Errors
     ///
@@ -47,7 +48,8 @@ impl Session {
         self.core().open_bi(&self.handle).await
     }
 
-    /// Opens a unidirectional stream; waits while the peer's limit of open streams is reached.
+    /// Opens a unidirectional stream; waits while the peer's limit of open streams, of the connection or
+    /// of the session, is reached.
     ///
     /// # Errors
     ///
