@@ -32,6 +32,13 @@ impl<T: Clone> Fleet<T> {
         };
         let permit = match &mut record.phase {
             Phase::Proving(proof) if record.proves => proof.ask(mine, now),
+            Phase::Proving(proof) => {
+                // It is of no use now, and nobody else's as long as it is held.
+                if let Some(permit) = mine {
+                    proof.give_back(permit, now);
+                }
+                None
+            }
             _ => None,
         };
         if record.cell.gate().is_open() || permit.is_some() {

@@ -268,6 +268,27 @@ fn who_waits_for_a_proof_is_woken_when_an_operator_lets_go() {
 }
 
 #[test]
+fn who_might_prove_one_that_an_operator_takes_out_may_when_he_lets_go() {
+    let mut trial = passive_active();
+    trial.calls(0, 5, Outcome::Failure);
+    trial.pass(30 * SECOND);
+    let mut place = Place::None;
+    assert!(trial.admit(0, &mut place).is_ready());
+    let Place::Admitted { permit, .. } = place else {
+        panic!("it may prove the backend");
+    };
+    // The service below is not ready.
+    trial.waits(0, permit);
+
+    trial.force(0, Some(Override::Drain));
+    assert!(trial.admit(0, &mut place).is_pending());
+    trial.force(0, None);
+
+    assert_eq!(trial.woken(), 1);
+    assert!(trial.admit(0, &mut place).is_ready());
+}
+
+#[test]
 fn one_that_its_probes_keep_out_is_forgotten_once_nobody_has_it() {
     let mut trial = passive_active();
     trial.calls(0, 5, Outcome::Failure);
