@@ -9,6 +9,7 @@ use crate::event::Reason;
 use crate::fleet::Rules;
 use crate::fleet::trial::Trial;
 use crate::outlier::{FailurePercentage, Outlier, SuccessRate};
+use crate::probe;
 
 const INTERVAL: Duration = Duration::from_secs(10);
 
@@ -290,11 +291,41 @@ fn the_multiplier_grows_and_decays() {
     assert!(!trial.is_ejected(2));
 
     trial.calls(2, 1, Outcome::Success);
-    let decayed = [(); 3].map(|()| {
+    let decayed = [(); 4].map(|()| {
         trial.sweep();
         trial.multiplier(2)
     });
-    assert_eq!(decayed, [1, 0, 0]);
+    assert_eq!(decayed, [2, 1, 0, 0]);
+}
+
+/// As in A50, by which an ejection ends with an interval, and the next one is the first without.
+#[test]
+fn the_multiplier_decays_by_intervals_without_an_ejection() {
+    let rules = Rules {
+        probes: Some(probe::Rules {
+            jitter: 0.0,
+            ..probe::Rules::default()
+        }),
+        ..Rules::default()
+    };
+    let mut trial = Trial::new(rules, 1);
+    let sweep = |trial: &mut Trial| {
+        trial.sweep();
+        trial.multiplier(0)
+    };
+
+    // Its probes let it back in before the interval ends.
+    trial.calls(0, 5, Outcome::Failure);
+    trial.probes(0, "++");
+    assert!(trial.is_up(0));
+    assert_eq!([(); 2].map(|()| sweep(&mut trial)), [1, 0]);
+
+    // A call proves it before the interval ends.
+    trial.calls(0, 5, Outcome::Failure);
+    trial.pass(Duration::from_secs(30));
+    trial.calls(0, 1, Outcome::Success);
+    assert!(trial.is_up(0));
+    assert_eq!([(); 2].map(|()| sweep(&mut trial)), [1, 0]);
 }
 
 #[test]

@@ -126,6 +126,7 @@ impl<T: Clone> Fleet<T> {
         self.leave_phase(id);
         self.change(id, actions, |record| {
             record.phase = Phase::Up;
+            record.soiled = true;
             record.suspect = None;
             // From before.
             record.cell.tally.take();

@@ -32,6 +32,8 @@ pub(crate) struct Record<T> {
     /// Its rates are those of an outlier, but it could not be ejected.
     pub(crate) suspect: Option<Reason>,
     pub(crate) multiplier: u32,
+    /// Whether it has been ejected, or was still, since the last sweep.
+    pub(crate) soiled: bool,
     pub(crate) tag: T,
     pub(crate) id: Id,
     /// The handles by which somebody has it.
@@ -117,6 +119,7 @@ impl<T> Record<T> {
             dormant: false,
             suspect: None,
             multiplier: 0,
+            soiled: false,
             tag,
             holders: Holders::default(),
             phase,

@@ -75,6 +75,10 @@ impl<T: Clone> Fleet<T> {
                 if proof.is_idle(now, interval) {
                     let id = record.id;
                     self.restore(id, actions);
+                    // The interval in which it was out ends with this.
+                    if let Some(record) = self.get_mut(id) {
+                        record.soiled = false;
+                    }
                 }
             } else if record.multiplier > 0 {
                 record.decay();
@@ -117,9 +121,9 @@ struct Aging {
 }
 
 impl<T> Record<T> {
-    /// Takes one off again, unless it is ejected.
+    /// Takes one off again, unless it is ejected, or was in the interval that ends.
     fn decay(&mut self) {
-        if matches!(self.phase, Phase::Up) {
+        if matches!(self.phase, Phase::Up) && !mem::take(&mut self.soiled) {
             self.multiplier -= 1;
             self.aging = !self.compared || self.multiplier > 0;
         }
