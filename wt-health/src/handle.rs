@@ -10,7 +10,7 @@ use crate::judge::Judge;
 #[derive(Debug)]
 pub(crate) struct Handle {
     pub(crate) own: Arc<Own>,
-    number: u64,
+    pub(crate) number: u64,
     pub(crate) judge: Arc<dyn Judge>,
     _alive: Alive,
 }

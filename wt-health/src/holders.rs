@@ -33,6 +33,10 @@ impl Holders {
         self.one.is_none()
     }
 
+    pub(crate) fn has(&self, handle: u64) -> bool {
+        self.one == Some(handle) || self.others.contains(&handle)
+    }
+
     /// Whether this one is there, and no other.
     pub(crate) fn is_last(&self, handle: u64) -> bool {
         self.one == Some(handle) && self.others.is_empty()

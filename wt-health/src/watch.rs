@@ -56,7 +56,14 @@ impl Watch {
         let mut receiver = entry.ended.subscribe();
         // What is told later may have happened before.
         let since = core.changes();
-        let already = core.look(|fleet| fleet.get(handle.cell().id).and_then(already));
+        let already = core.look(|fleet| {
+            let had = |record: &&Record<_>| record.holders.has(handle.number);
+            match fleet.get(handle.cell().id).filter(had) {
+                Some(record) => already(record),
+                // Since it was held.
+                None => Some(Ended::Removed),
+            }
+        });
         let ended = async move {
             if let Some(already) = already {
                 return already;
@@ -114,4 +121,33 @@ fn already<T>(record: &Record<T>) -> Option<Ended> {
         _ => return None,
     };
     Some(Ended::Ejected { reason, until })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+    use tokio_util::task::AbortOnDropHandle;
+
+    use super::*;
+    use crate::fleet::Rules;
+
+    /// Nobody would tell it of that any more.
+    #[tokio::test(start_paused = true)]
+    async fn it_ends_if_the_backend_was_removed_while_it_began() {
+        let core = Core::new(Rules::default());
+        let alive = Arc::new(AbortOnDropHandle::new(tokio::spawn(pending())));
+        for again in [false, true] {
+            let (entry, handle) = core.hold(&"a", &alive);
+            core.retire(&entry);
+            let _other = again.then(|| core.hold(&"a", &alive));
+
+            let watch = Watch::new(&core, entry, handle);
+
+            let ended = timeout(Duration::from_secs(1), watch).await;
+            assert!(matches!(ended, Ok(Ended::Removed)), "{ended:?}");
+        }
+    }
 }
