@@ -184,6 +184,10 @@ impl<K> Drop for Driver<K> {
             error!("the monitor's task has panicked, all backends are used");
         }
         self.core.act(|fleet, actions| fleet.halt(actions));
+        // No more than that: keys may be what has panicked.
+        for (number, change) in &self.core.take_turn().changes {
+            teller::end_watches(*number, change);
+        }
     }
 }
 

@@ -99,8 +99,8 @@
 //!
 //! **Runtime.** A monitor is a task of the tokio runtime in which it was made. It ends, with all
 //! probes under way, when the last handle is dropped. Should it end before, with its runtime or
-//! since the code of a key has panicked, nobody judges any more, and all backends are in rotation
-//! but for those that an operator keeps out.
+//! since the code of a key has panicked, nobody judges any more, watches end, and all backends are in
+//! rotation but for those that an operator keeps out.
 //!
 //! **Tracing.** What happens to backends is an event of `tracing`, at the level `WARN` where one is
 //! taken out or all panic, `DEBUG` otherwise. Calls are none. [`Monitor::subscribe`] tells the same

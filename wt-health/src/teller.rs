@@ -66,9 +66,11 @@ fn event<K: Clone>(change: &Change<Arc<Entry<K>>>) -> Option<Event<K>> {
         },
         Change::PanicOn(out, of) => Event::PanicOn { out: *out, of: *of },
         Change::PanicOff => Event::PanicOff,
-        Change::Proving(_) | Change::Fallen(..) | Change::Overridden(..) | Change::Removed(_) => {
-            return None;
-        }
+        Change::Proving(_)
+        | Change::Fallen(..)
+        | Change::Overridden(..)
+        | Change::Removed(_)
+        | Change::Halted(_) => return None,
     })
 }
 
@@ -84,6 +86,7 @@ fn ended<K>(change: &Change<Arc<Entry<K>>>) -> Option<(&Arc<Entry<K>>, Ended)> {
             Some((entry, Ended::Overridden(*force)))
         }
         Change::Removed(entry) => Some((entry, Ended::Removed)),
+        Change::Halted(entry) => Some((entry, Ended::Stopped)),
         _ => None,
     }
 }
@@ -106,6 +109,8 @@ fn trace<K: Debug>(change: &Change<Arc<Entry<K>>>) {
         Change::Fallen(entry, _) => warn!(key = ?entry.key, "backend is down, say its probes"),
         Change::Overridden(entry, force) => debug!(key = ?entry.key, ?force, "backend overridden"),
         Change::Removed(entry) => debug!(key = ?entry.key, "backend removed"),
+        // That it has is told by the task that ends.
+        Change::Halted(_) => {}
         Change::PanicOn(out, of) => warn!(out, of, "too many backends are out, all are used"),
         Change::PanicOff => warn!("no longer are too many backends out"),
     }

@@ -46,6 +46,10 @@ pub enum Ended {
     /// It was removed from the monitor.
     #[error("it was removed")]
     Removed,
+    /// The monitor's task has ended, with its runtime or since the code of a key has panicked: nobody
+    /// judges any more.
+    #[error("nobody judges any more")]
+    Stopped,
 }
 
 impl Watch {
@@ -57,6 +61,9 @@ impl Watch {
         // What is told later may have happened before.
         let since = core.changes();
         let already = core.look(|fleet| {
+            if fleet.is_halted() {
+                return Some(Ended::Stopped);
+            }
             let had = |record: &&Record<_>| record.holders.has(handle.number);
             match fleet.get(handle.cell().id).filter(had) {
                 Some(record) => already(record),

@@ -6,10 +6,11 @@ mod common;
 use std::sync::Arc;
 
 use tokio::runtime::{Builder, Handle};
+use tokio::time::timeout;
 use tokio_test::{assert_pending, assert_ready_ok};
 use tower::{BoxError, Layer};
-use wt_health::Monitor;
 use wt_health::probe::Probes;
+use wt_health::{Ended, Monitor};
 
 use common::{
     Backend, Count, Hooked, Key, SECOND, calls, ejected, monitor, pass, poll, poll_ready, settle,
@@ -143,4 +144,24 @@ async fn all_are_used_once_it_has_panicked() {
 
     assert_ready_ok!(poll(&mut service));
     assert_eq!(tasks(), 0);
+}
+
+/// Nobody would tell those who watch of anything any more.
+#[tokio::test(start_paused = true)]
+async fn watches_end_once_it_has_panicked() {
+    let probes = Probes::from_fn(|_| std::future::pending::<Result<(), BoxError>>());
+    let monitor = Monitor::builder().probes(probes.at_once(1000)).build();
+    // More than are kept to be told.
+    let names = (0..300).map(|number| &*number.to_string().leak());
+    let keys = names.chain(["b"]).map(Hooked);
+    let watches: Vec<_> = keys.map(|key| monitor.watch(key)).collect();
+    Hooked::hook(|| panic!("as it has to"));
+
+    for watch in watches {
+        let ended = timeout(2 * SECOND, watch).await.unwrap();
+        assert!(matches!(ended, Ended::Stopped), "{ended:?}");
+    }
+
+    let ended = timeout(SECOND, monitor.watch(Hooked("a"))).await.unwrap();
+    assert!(matches!(ended, Ended::Stopped), "{ended:?}");
 }

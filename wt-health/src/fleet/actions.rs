@@ -37,6 +37,8 @@ pub(crate) enum Change<T> {
     Fallen(T, Arc<ProbeError>),
     Overridden(T, Option<Override>),
     Removed(T),
+    /// Nobody judges it any more.
+    Halted(T),
     PanicOn(usize, usize),
     PanicOff,
 }

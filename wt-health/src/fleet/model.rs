@@ -222,6 +222,13 @@ impl<T: Clone> Fleet<T> {
     /// Nobody judges any more: all are used.
     pub(crate) fn halt(&mut self, actions: &mut Actions<T>) {
         self.rotate(Rotation::All, actions);
+        let had = self.records.iter().filter(|(_, record)| record.is_had());
+        let halted = had.map(|(_, record)| Change::Halted(record.tag.clone()));
+        actions.changes.extend(halted);
+    }
+
+    pub(crate) fn is_halted(&self) -> bool {
+        self.rotation == Rotation::All
     }
 
     fn rotate(&mut self, rotation: Rotation, actions: &mut Actions<T>) {
