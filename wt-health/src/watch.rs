@@ -120,7 +120,7 @@ fn already<T>(record: &Record<T>) -> Option<Ended> {
     if let Some(force @ (Override::Down | Override::Drain)) = record.force {
         return Some(Ended::Overridden(force));
     }
-    if record.standing.is_down() {
+    if record.is_down() {
         return record.error.clone().map(Ended::Down);
     }
     let (reason, until) = match record.phase {

@@ -151,6 +151,39 @@ async fn it_ends_at_once_if_the_backend_is_down_whatever_its_last_probe_has_foun
     assert!(matches!(ended, Ended::Down(_)), "{ended:?}");
 }
 
+/// What they had found was as old, and nothing was found anew as long as somebody looked.
+#[tokio::test(start_paused = true)]
+async fn it_does_not_end_by_what_probes_found_before_they_stopped() {
+    let prober = Prober::failing();
+    let probes = Probes::from_fn(prober.probe()).jitter(0.0);
+    let monitor = Monitor::builder().probes(probes).build();
+    let _layer = monitor.layer("a");
+    pass(3000 * SECOND).await;
+    prober.fail(false);
+    prober.take();
+
+    let mut watch = monitor.watch("a");
+
+    assert!(timeout(100 * SECOND, &mut watch).await.is_err());
+    assert!(prober.take().len() > 3);
+    prober.fail(true);
+    let ended = timeout(33 * SECOND, watch).await.unwrap();
+    assert!(matches!(ended, Ended::Down(_)), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_if_the_backend_is_still_down_when_it_is_probed_again() {
+    let prober = Prober::failing();
+    let probes = Probes::from_fn(prober.probe()).jitter(0.0);
+    let monitor = Monitor::builder().probes(probes).build();
+    let _layer = monitor.layer("a");
+    pass(3000 * SECOND).await;
+
+    let ended = timeout(3 * SECOND, monitor.watch("a")).await.unwrap();
+
+    assert!(matches!(ended, Ended::Down(_)), "{ended:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn it_has_the_backend_by_itself() {
     let monitor = monitor();

@@ -114,7 +114,7 @@ impl<T: Clone> Fleet<T> {
             return false;
         };
         let may = record.is_had() && record.force.is_none() && matches!(record.phase, Phase::Up);
-        let agreed = self.rules.combine != Combine::BothEject || record.standing.is_down();
+        let agreed = self.rules.combine != Combine::BothEject || record.is_down();
         let room = self.weight.ejected < self.rules.outlier.limit(self.weight.had);
         if may && agreed && room {
             self.eject(id, reason, now, actions);

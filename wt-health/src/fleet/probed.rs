@@ -152,6 +152,27 @@ fn one_that_nobody_calls_is_probed_once_it_is_watched_or_ejected() {
 }
 
 #[test]
+fn what_probes_found_before_they_stopped_agrees_with_nothing() {
+    let probes = probe::Rules {
+        unused: Some(10 * SECOND),
+        ..exact()
+    };
+    let mut trial = trial(Combine::BothEject, probes);
+    trial.probes(0, "---");
+    trial.pass(100 * SECOND);
+    assert!(trial.fleet.next_probe(trial.now).is_none());
+
+    trial.calls(0, 5, Outcome::Failure);
+    assert!(trial.is_up(0));
+    trial.sweep();
+    trial.probes(0, "--");
+    assert!(trial.is_up(0));
+    trial.probes(0, "-");
+
+    assert!(trial.is_ejected(0));
+}
+
+#[test]
 fn one_that_is_out_is_probed_however_long() {
     let mut trial = passive_active();
     trial.calls(0, 5, Outcome::Failure);

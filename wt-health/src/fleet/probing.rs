@@ -11,7 +11,7 @@ use crate::fleet::record::{Phase, Record};
 use crate::force::Override;
 use crate::judge::Id;
 use crate::later::later;
-use crate::probe::{Initial, ProbeError, Rules, Turn};
+use crate::probe::{Initial, ProbeError, Rules, Standing, Turn};
 
 /// A probe to be made.
 #[derive(Clone, Debug)]
@@ -87,11 +87,16 @@ impl<T: Clone> Fleet<T> {
         let Some(rules) = self.rules.probes else {
             return;
         };
-        let Some(record) = self.get(id) else {
+        let Some(record) = self.get_mut(id) else {
             return;
         };
         if record.due.is_some() || record.force == Some(Override::Down) {
             return;
+        }
+        if record.dormant && record.standing.is_down() {
+            // That keeps nobody out, or the probes would not have stopped.
+            record.standing = Standing::default();
+            actions.errors.extend(record.error.take());
         }
         let wait = match rules.initial {
             Initial::Up => rules

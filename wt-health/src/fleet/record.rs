@@ -178,6 +178,11 @@ impl<T> Record<T> {
         combine == Combine::EitherEjects && self.standing.is_down()
     }
 
+    /// Whether its probes have failed so often, unless that was before they stopped.
+    pub(crate) fn is_down(&self) -> bool {
+        self.standing.is_down() && !self.dormant
+    }
+
     /// Why its calls alone make it one to be ejected, if they do.
     pub(crate) fn accused(&self, consecutive: Option<u32>) -> Option<Reason> {
         let streak = self.cell.tally.streak(self.cell.gate().epoch());
