@@ -23,7 +23,8 @@ impl Iterator for Exponential {
 }
 
 const FIRST: Duration = Duration::from_millis(50);
-const LONGEST: Duration = Duration::from_millis(500);
+/// The longest pause, and that of a sequence that has none.
+pub(crate) const LONGEST: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {

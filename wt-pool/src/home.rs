@@ -4,6 +4,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::caught::caught;
 use crate::common::{Common, Item};
 use crate::error::PoolError;
 use crate::hand_off::HandOff;
@@ -250,7 +251,8 @@ impl<C> Home<C> {
             let Some((key, item)) = next else {
                 return;
             };
-            let capacity = item.capacity();
+            // One that cannot be told is none.
+            let capacity = caught(|| item.capacity()).unwrap_or(0);
             self.change(|stock| stock.set_capacity(key, capacity));
             after = Some(key);
         }
@@ -333,11 +335,12 @@ pub(crate) fn fail<C>(waiters: Vec<Waiter<Seat<C>>>, error: &PoolError) {
     }
 }
 
-/// Drops connections, with no lock held.
+/// Drops connections, with no lock held; one that panics keeps nobody from being told.
 pub(crate) fn bury<C>(gone: impl IntoIterator<Item = Gone<Item<C>>>) {
     for gone in gone {
         if let Some((key, reason)) = gone.end {
             tracing::debug!(generation = key.generation, ?reason, "connection closed");
         }
+        caught(|| drop(gone));
     }
 }

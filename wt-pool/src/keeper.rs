@@ -7,8 +7,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
 use tower::BoxError;
 
+use crate::backoff::LONGEST;
+use crate::caught::caught;
 use crate::checked::Checked;
-use crate::common::{Delays, Item};
+use crate::common::{BoxFuture, Delays, Item};
 use crate::error::PoolError;
 use crate::home::{Home, bury, fail};
 use crate::room::Permit;
@@ -26,14 +28,20 @@ pub(crate) struct Keeper<T, C, F> {
     targets: Arc<Targets<T, C>>,
     home: Arc<Home<C>>,
     connect: F,
-    connects: JoinSet<Made<C>>,
+    connects: JoinSet<Result<Made<C>, BoxError>>,
     validations: JoinSet<()>,
     delays: Option<Delays>,
     last_delay: Duration,
     ended: bool,
 }
 
-type Made<C> = (Result<C, BoxError>, Option<Permit>);
+/// A connection that was made, and what is asked of it at first.
+struct Made<C> {
+    item: Item<C>,
+    capacity: usize,
+    closed: Option<BoxFuture<()>>,
+    permit: Option<Permit>,
+}
 
 impl<T, C, F, Fut, E> Keeper<T, C, F>
 where
@@ -50,7 +58,7 @@ where
             connects: JoinSet::new(),
             validations: JoinSet::new(),
             delays: None,
-            last_delay: Duration::ZERO,
+            last_delay: LONGEST,
             ended: false,
         }
     }
@@ -113,29 +121,31 @@ where
 
     fn begin_connect(&mut self, permit: Option<Permit>) {
         let connect = (self.connect)();
+        let home = Arc::clone(&self.home);
         self.home.stock.lock().connect_begun();
-        self.connects
-            .spawn(async move { (connect.await.map_err(Into::into), permit) });
+        self.connects.spawn(async move {
+            let connection = connect.await.map_err(Into::into)?;
+            Ok(Made::new(connection, &home, permit))
+        });
     }
 
-    fn made(&mut self, made: Result<Made<C>, JoinError>) {
+    fn made(&mut self, made: Result<Result<Made<C>, BoxError>, JoinError>) {
         match made {
-            Ok((Ok(connection), permit)) => self.add(connection, permit),
-            Ok((Err(error), _)) => self.failed(error.into()),
+            Ok(Ok(made)) => self.add(made),
+            Ok(Err(error)) => self.failed(error.into()),
             Err(ended) if ended.is_cancelled() => self.home.stock.lock().connect_abandoned(),
             Err(panicked) => self.failed(Arc::new(panicked)),
         }
         self.home.changed.notify_waiters();
     }
 
-    fn add(&self, connection: C, permit: Option<Permit>) {
-        let calls = &self.home.common.calls;
-        let closed = calls.closed.as_ref().map(|closed| closed(&connection));
-        let item = match &calls.share {
-            Some(share) => Item::Shared(share(connection, Arc::clone(&self.home))),
-            None => Item::Exclusive(connection),
-        };
-        let capacity = item.capacity();
+    fn add(&self, made: Made<C>) {
+        let Made {
+            item,
+            capacity,
+            closed,
+            permit,
+        } = made;
         let now = Instant::now();
         let expires = self.home.common.rules.end_of_life(now, fastrand::f64());
         let added = self.home.change(|stock| {
@@ -146,8 +156,12 @@ where
             let key = stock.add(item, capacity, expires, now);
             Ok((key, stock.replace()))
         });
-        let Ok((key, replaced)) = added else {
-            return;
+        let (key, replaced) = match added {
+            Ok(added) => added,
+            Err(late) => {
+                caught(|| drop(late));
+                return;
+            }
         };
         tracing::debug!(generation = key.generation, "connection opened");
         let recovered = self.home.last_failure.lock().take();
@@ -197,8 +211,9 @@ where
         if proven {
             self.delays = None;
         }
-        let delays = self.delays.get_or_insert_with(|| backoff());
-        self.last_delay = delays.next().unwrap_or(self.last_delay);
+        let delays = &mut self.delays;
+        let next = caught(|| delays.get_or_insert_with(|| backoff()).next());
+        self.last_delay = next.flatten().unwrap_or(self.last_delay);
         self.last_delay
     }
 
@@ -209,9 +224,10 @@ where
         let suspects = self.home.stock.lock().take_suspects();
         for (key, item) in suspects {
             let checked = Checked::new(&self.home, key, item);
-            let valid = validate(checked.connection());
+            let validate = Arc::clone(validate);
             let limit = self.home.common.rules.acquire_timeout.unwrap_or(VALIDATION);
             self.validations.spawn(async move {
+                let valid = validate(checked.connection());
                 if let Ok(true) = timeout(limit, valid).await {
                     checked.validated();
                 } else {
@@ -222,10 +238,28 @@ where
     }
 }
 
+impl<C> Made<C> {
+    /// Somebody's code, which runs in the task of the connect.
+    fn new(connection: C, home: &Arc<Home<C>>, permit: Option<Permit>) -> Self {
+        let calls = &home.common.calls;
+        let closed = calls.closed.as_ref().map(|closed| closed(&connection));
+        let item = match &calls.share {
+            Some(share) => Item::Shared(share(connection, Arc::clone(home))),
+            None => Item::Exclusive(connection),
+        };
+        Self {
+            capacity: item.capacity(),
+            item,
+            closed,
+            permit,
+        }
+    }
+}
+
 impl<T, C, F> Drop for Keeper<T, C, F> {
     fn drop(&mut self) {
         if !self.ended {
-            // The pool is gone, or somebody's code has panicked here: nobody waits in vain.
+            // The pool is gone: nobody waits in vain.
             let waiters = self.home.stock.lock().abandon();
             fail(waiters, &PoolError::Closed);
             self.home.changed.notify_waiters();

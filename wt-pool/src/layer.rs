@@ -247,7 +247,7 @@ impl<T, Req, C, Tc> PoolLayer<T, Req, C, Tc> {
     /// out.
     ///
     /// `backoff` is called for a first failure after a connection was of use; when its delays are
-    /// over, the last one goes on.
+    /// over, the last one goes on, and 500 ms if there was none.
     #[must_use]
     pub fn backoff<F, I>(mut self, backoff: F) -> Self
     where

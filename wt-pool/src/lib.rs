@@ -181,6 +181,7 @@
 
 mod answer;
 mod backoff;
+mod caught;
 mod checked;
 mod checkout;
 mod common;

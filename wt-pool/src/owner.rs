@@ -17,7 +17,7 @@ pub(crate) struct Owned<M, T, Req>
 where
     M: MakeService<T, Req>,
 {
-    maker: M,
+    maker: Arc<M>,
     pub(crate) targets: Arc<Targets<T, M::Service>>,
     /// Ends the keepers.
     gone: CancellationToken,
@@ -31,7 +31,7 @@ where
 {
     pub(crate) fn new(maker: M, common: Common<M::Service>) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
-            maker,
+            maker: Arc::new(maker),
             targets: Arc::new(Targets::new(Arc::new(common))),
             gone: CancellationToken::new(),
             this: Weak::clone(this),
@@ -91,8 +91,8 @@ where
         if std::mem::replace(&mut home.stock.lock().kept, true) {
             return;
         }
-        let maker = self.maker.clone();
-        let connect = move || connect(maker.clone(), T::clone(&target));
+        let maker = Arc::clone(&self.maker);
+        let connect = move || connect(Arc::clone(&maker), Arc::clone(&target));
         let keeper = Keeper::new(Arc::clone(&self.targets), Arc::clone(home), connect);
         let gone = self.gone.clone();
         runtime.spawn(async move { gone.run_until_cancelled(keeper.run()).await });
@@ -100,12 +100,14 @@ where
 }
 
 /// The maker that is ready is the one that is called.
-async fn connect<M, T, Req>(mut maker: M, target: T) -> Result<M::Service, M::MakeError>
+async fn connect<M, T, Req>(maker: Arc<M>, target: Arc<T>) -> Result<M::Service, M::MakeError>
 where
-    M: MakeService<T, Req>,
+    M: MakeService<T, Req> + Clone,
+    T: Clone,
 {
+    let mut maker = M::clone(&maker);
     poll_fn(|cx| maker.poll_ready(cx)).await?;
-    maker.make_service(target).await
+    maker.make_service(T::clone(&target)).await
 }
 
 impl<M, T, Req> Drop for Owned<M, T, Req>

@@ -4,6 +4,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
+use crate::caught::caught;
 use crate::checked::Checked;
 use crate::common::Item;
 use crate::home::{Home, bury};
@@ -47,7 +48,7 @@ async fn sweep<C>(home: &Arc<Home<C>>) {
         if step % STEP == STEP - 1 {
             yield_now().await;
         }
-        ask(home, key);
+        caught(|| ask(home, key));
     }
 }
 

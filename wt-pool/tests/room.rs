@@ -3,12 +3,9 @@
 
 mod common;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use common::{Ask, Broken, Connection, Layer1, SECOND, Server, lend, settle};
 use tokio::time::sleep;
-use tokio_test::{assert_pending, assert_ready_ok, task};
+use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
 use tower::{Layer, Service, ServiceExt};
 
 #[tokio::test(start_paused = true)]
@@ -115,39 +112,38 @@ async fn a_connection_that_has_proved_to_live_makes_room_for_another_target() {
     let _other = assert_ready_ok!(other.poll());
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_target_whose_task_has_ended_keeps_no_turn_for_room() {
+#[test]
+fn a_target_whose_runtime_has_ended_keeps_no_turn_for_room() {
     // Whatever became free was for a target that nobody took care of any more.
     let server = Server::new();
-    let broken = Arc::new(AtomicBool::new(false));
-    let breaks = Arc::clone(&broken);
-    let layer = Layer1::new(2).max_total(2).shared(move |_: &Connection| {
-        assert!(
-            !breaks.load(Ordering::SeqCst),
-            "the capacity cannot be told"
-        );
-        1
+    let mut pool = Layer1::new(2).max_total(2).layer(server.maker());
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().start_paused(true).build().unwrap()
+    };
+    let first = runtime();
+    let (lent, mut hungry) = first.block_on(async {
+        let lent = pool.call(1).await.unwrap();
+        let mut hungry = task::spawn(pool.call(2));
+        let mut more = task::spawn(pool.call(2));
+        assert_pending!(hungry.poll());
+        let other = hungry.await.unwrap();
+        assert_pending!(more.poll());
+        settle().await;
+        ((lent, other), more)
     });
-    let mut pool = layer.layer(server.maker());
-    let _first = pool.call(1).await.unwrap();
-    let other = pool.call(2).await.unwrap();
-    let mut hungry = task::spawn(pool.call(1));
-    assert_pending!(hungry.poll());
-    settle().await;
-    broken.store(true, Ordering::SeqCst);
-    sleep(SECOND).await;
-    settle().await;
+
+    drop(first);
     assert!(hungry.is_woken());
-    assert!(hungry.await.is_err());
-    broken.store(false, Ordering::SeqCst);
-    let mut third = task::spawn(pool.call(3));
-    assert_pending!(third.poll());
+    assert!(assert_ready!(hungry.poll()).is_err());
 
-    other.discard();
-    settle().await;
-
-    assert!(third.is_woken());
-    let _third = assert_ready_ok!(third.poll());
+    runtime().block_on(async {
+        let mut third = task::spawn(pool.call(3));
+        assert_pending!(third.poll());
+        drop(lent.1);
+        settle().await;
+        assert_eq!(assert_ready_ok!(third.poll()).number, 2);
+    });
 }
 
 #[tokio::test(start_paused = true)]
