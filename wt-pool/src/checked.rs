@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use crate::common::Item;
 use crate::home::{Home, bury};
+use crate::lease::{Item, Lease};
 use crate::slots::Key;
 use crate::stats::Reason;
 
@@ -22,7 +22,7 @@ impl<C> Checked<C> {
         }
     }
 
-    pub(crate) fn item(&mut self) -> &mut Item<C> {
+    pub(crate) fn lease(&mut self) -> &mut Lease<C> {
         self.item.as_mut().expect("it is there until the verdict")
     }
 

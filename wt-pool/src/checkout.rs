@@ -25,9 +25,8 @@ use crate::stock::Refusal;
 /// on, and what it makes joins the stock.
 #[must_use = "futures do nothing unless polled"]
 pub struct Checkout<C> {
-    /// Lent, but not yet known to be alive.
-    lent: Option<Pooled<C>>,
-    patient: bool,
+    /// Lent, but not yet known to be alive; or nothing.
+    lent: Pooled<C>,
     /// There once it had to wait, or could not.
     slow: Option<Box<Slow<C>>>,
 }
@@ -46,6 +45,7 @@ enum State<C> {
 /// A place in line, left by drop.
 struct Waiting<C> {
     turn: Turn,
+    patient: bool,
     seat: Seat<C>,
     home: Arc<Home<C>>,
     /// Without it, nobody would make the connection.
@@ -58,41 +58,11 @@ impl<C> Checkout<C> {
     /// At a home that is held; one that nobody finds any more is as good as closed.
     #[inline(always)]
     pub(crate) fn new(home: &Arc<Home<C>>, patient: bool) -> Self {
-        match home.lend() {
-            Some(Ok(pooled)) => Self {
-                lent: Some(pooled),
-                patient,
-                slow: None,
-            },
-            Some(Err(excess)) => Self::again(excess, patient, Deadline::default()),
+        match home.lend(patient) {
+            Some(Ok(lent)) => Self { lent, slow: None },
+            Some(Err(excess)) => Self::again(excess, Deadline::default()),
             None => Self::slow(home, patient),
         }
-    }
-
-    /// At a home that may be forgotten meanwhile: `None`, and another one has to be asked for.
-    pub(crate) fn at(home: &Arc<Home<C>>, patient: bool) -> Option<Self> {
-        match home.lend() {
-            Some(Ok(pooled)) => Some(Self {
-                lent: Some(pooled),
-                patient,
-                slow: None,
-            }),
-            Some(Err(excess)) => Some(Self::again(excess, patient, Deadline::default())),
-            None => {
-                let entry = home.enter(None, patient, false);
-                let found = !matches!(entry, Entry::Refused(Refusal::Forgotten));
-                found.then(|| Self::entered(home, entry, patient, Deadline::default()))
-            }
-        }
-    }
-
-    /// Goes on with a place in line that was there before; what could not be used leaves after
-    /// that, so that the home is not forgotten in between.
-    pub(crate) fn again(unused: Pooled<C>, patient: bool, deadline: Deadline) -> Self {
-        let home = Arc::clone(unused.home());
-        let entry = home.enter(Some(unused.turn()), patient, true);
-        drop(unused);
-        Self::entered(&home, entry, patient, deadline)
     }
 
     #[cold]
@@ -101,15 +71,31 @@ impl<C> Checkout<C> {
         Self::entered(home, entry, patient, Deadline::default())
     }
 
+    /// At a home that may be forgotten meanwhile: `None`, and another one has to be asked for.
+    pub(crate) fn at(home: &Arc<Home<C>>, patient: bool) -> Option<Self> {
+        let entry = home.enter(None, patient, false);
+        let found = !matches!(entry, Entry::Refused(Refusal::Forgotten));
+        found.then(|| Self::entered(home, entry, patient, Deadline::default()))
+    }
+
+    /// Goes on with a place in line that was there before; what could not be used leaves after
+    /// that, so that the home is not forgotten in between.
+    #[cold]
+    pub(crate) fn again(unused: Pooled<C>, deadline: Deadline) -> Self {
+        let (home, patient) = (Arc::clone(unused.home()), unused.is_patient());
+        let entry = home.enter(Some(unused.turn()), patient, true);
+        drop(unused);
+        Self::entered(&home, entry, patient, deadline)
+    }
+
     fn entered(home: &Arc<Home<C>>, entry: Entry<C>, patient: bool, deadline: Deadline) -> Self {
         let (lent, state) = match entry {
-            Entry::Lent(pooled) => (Some(pooled), State::Done),
-            Entry::Waits(turn, seat) => (None, waits(home, turn, seat)),
-            Entry::Refused(refusal) => (None, State::Failed(refusal.into())),
+            Entry::Lent(lent) => (lent, State::Done),
+            Entry::Waits(turn, seat) => (Pooled::nothing(), waits(home, turn, patient, seat)),
+            Entry::Refused(refusal) => (Pooled::nothing(), State::Failed(refusal.into())),
         };
         Self {
             lent,
-            patient,
             slow: Some(Box::new(Slow { state, deadline })),
         }
     }
@@ -121,29 +107,30 @@ impl<C> Checkout<C> {
             .map_or_else(Deadline::default, |slow| mem::take(&mut slow.deadline))
     }
 
+    #[inline]
+    fn take_lent(&mut self) -> Pooled<C> {
+        mem::replace(&mut self.lent, Pooled::nothing())
+    }
+
     /// What was lent is dead: goes back where its turn belongs.
     #[cold]
     fn enter_again(&mut self) {
-        if let Some(dead) = self.lent.take() {
-            let deadline = self.take_deadline();
-            *self = Self::again(dead, self.patient, deadline);
-        }
+        let deadline = self.take_deadline();
+        *self = Self::again(self.take_lent(), deadline);
     }
 
     /// What was lent is busy: takes another that is ready, if there is one.
     #[cold]
     fn prefer_ready(&mut self, cx: &mut Context<'_>) {
-        let Some(first) = &self.lent else {
-            return;
-        };
+        let first = &self.lent;
         let mut last = first.key();
         // Kept until there is a choice: what goes back would be lent again at once.
         let mut busy = Vec::new();
-        while let Some(mut other) = first.home().lend_instead(first.turn(), last) {
+        while let Some(mut other) = first.home().lend_instead(first, last) {
             last = other.key();
             match other.poll_usable(cx) {
                 Poll::Ready(true) => {
-                    self.lent = Some(other);
+                    self.lent = other;
                     return;
                 }
                 Poll::Ready(false) => {}
@@ -152,34 +139,31 @@ impl<C> Checkout<C> {
         }
     }
 
-    /// Waits, and gives what has been lent.
-    fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<Result<Pooled<C>, PoolError>> {
-        loop {
-            if let Some(lent) = self.lent.take() {
-                return Poll::Ready(Ok(lent));
+    /// Waits until something is lent.
+    #[cold]
+    fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PoolError>> {
+        let slow = self.slow.as_mut().expect("polled after completion");
+        let waiting = match &mut slow.state {
+            State::Waiting(waiting) => waiting,
+            State::Failed(error) => {
+                let error = error.clone();
+                slow.state = State::Done;
+                return Poll::Ready(Err(error));
             }
-            let slow = self.slow.as_mut().expect("polled after completion");
-            let waiting = match &mut slow.state {
-                State::Waiting(waiting) => waiting,
-                State::Failed(error) => {
-                    let error = error.clone();
-                    slow.state = State::Done;
-                    return Poll::Ready(Err(error));
-                }
-                State::Done => panic!("polled after completion"),
-            };
-            let accepted = ready!(waiting.poll(&mut slow.deadline, cx));
-            slow.state = State::Done;
-            match accepted? {
-                // Waiting => Lent, by hand-off
-                Ok(pooled) => return Poll::Ready(Ok(pooled)),
-                // Waiting => Waiting, as the connection has less room by now
-                Err(excess) => {
-                    let deadline = self.take_deadline();
-                    *self = Self::again(excess, self.patient, deadline);
-                }
+            State::Done => panic!("polled after completion"),
+        };
+        let accepted = ready!(waiting.poll(&mut slow.deadline, cx));
+        slow.state = State::Done;
+        match accepted? {
+            // Waiting => Lent, by hand-off
+            Ok(lent) => self.lent = lent,
+            // Waiting => Waiting or Lent, as the connection has less room by now
+            Err(excess) => {
+                let deadline = self.take_deadline();
+                *self = Self::again(excess, deadline);
             }
         }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -195,7 +179,7 @@ impl<C> Waiting<C> {
         }
         if let Poll::Ready(given) = self.seat.poll_take(cx) {
             self.served = true;
-            return Poll::Ready(given.map(|loan| self.home.accept(loan)));
+            return Poll::Ready(given.map(|loan| self.home.accept(loan, self.patient)));
         }
         let limit = self.home.common.rules.acquire_timeout;
         let waited = ready!(deadline.poll(limit, cx));
@@ -209,11 +193,11 @@ impl<C> Future for Checkout<C> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            let Some(pooled) = &mut self.lent else {
-                self.lent = Some(ready!(self.poll_slow(cx))?);
+            if self.lent.is_nothing() {
+                ready!(self.poll_slow(cx))?;
                 continue;
-            };
-            match pooled.poll_usable(cx) {
+            }
+            match self.lent.poll_usable(cx) {
                 Poll::Ready(true) => {}
                 Poll::Pending => self.prefer_ready(cx),
                 // Lent => Lent or Waiting
@@ -222,10 +206,9 @@ impl<C> Future for Checkout<C> {
                     continue;
                 }
             }
-            if let Some(mut pooled) = self.lent.take() {
-                pooled.reached();
-                return Poll::Ready(Ok(pooled));
-            }
+            let mut lent = self.take_lent();
+            lent.reached();
+            return Poll::Ready(Ok(lent));
         }
     }
 }
@@ -243,18 +226,19 @@ impl<C> Drop for Waiting<C> {
 impl<C> fmt::Debug for Checkout<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Checkout")
-            .field("lent", &self.lent)
+            .field("waits", &self.lent.is_nothing())
             .finish_non_exhaustive()
     }
 }
 
-fn waits<C>(home: &Arc<Home<C>>, turn: Turn, seat: Seat<C>) -> State<C> {
+fn waits<C>(home: &Arc<Home<C>>, turn: Turn, patient: bool, seat: Seat<C>) -> State<C> {
     let Some(owner) = home.owner.upgrade() else {
         home.leave(turn, &seat);
         return State::Failed(PoolError::Closed);
     };
     State::Waiting(Waiting {
         turn,
+        patient,
         seat,
         home: Arc::clone(home),
         owner,

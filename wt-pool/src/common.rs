@@ -1,10 +1,8 @@
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::home::Home;
 use crate::room::Room;
 use crate::rules::Rules;
 
@@ -21,7 +19,7 @@ pub(crate) struct Common<C> {
 /// What the pool asks of connections, in its callers' code: none of it runs under a lock.
 pub(crate) struct Calls<C> {
     /// Ready with `true`: usable; with `false`: gone.
-    pub(crate) poll_ready: fn(&mut C, &mut Context<'_>) -> Poll<bool>,
+    pub(crate) poll_ready: PollReady<C>,
     /// There if connections are shared.
     pub(crate) share: Option<MakeShared<C>>,
     pub(crate) closed: Option<Watch<C, ()>>,
@@ -29,50 +27,17 @@ pub(crate) struct Calls<C> {
     pub(crate) backoff: Arc<dyn Fn() -> Delays + Send + Sync>,
 }
 
-pub(crate) type MakeShared<C> = Arc<dyn Fn(C, Arc<Home<C>>) -> Arc<dyn Shared<C>> + Send + Sync>;
+pub(crate) type PollReady<C> = fn(&mut C, &mut Context<'_>) -> Poll<bool>;
+pub(crate) type MakeShared<C> = Arc<dyn Fn(C) -> Arc<dyn Shared<C>> + Send + Sync>;
 pub(crate) type Watch<C, R> = Arc<dyn Fn(&C) -> BoxFuture<R> + Send + Sync>;
 
 /// A connection with many borrowers.
 pub(crate) trait Shared<C>: Send + Sync {
     fn connection(&self) -> &C;
-    /// One handle more, and how many there may be now.
-    fn lend(&self) -> (C, usize);
+    /// Makes one handle more, and tells how many there may be now.
+    fn lend(&self, handle: &mut Option<C>) -> usize;
     /// How many may use it at once, now.
     fn capacity(&self) -> usize;
-    /// Where it is at home. The home has it in stock, and lets go of it when it closes.
-    fn home(&self) -> &Arc<Home<C>>;
-}
-
-/// A connection in stock.
-pub(crate) enum Item<C> {
-    Exclusive(C),
-    Shared(Arc<dyn Shared<C>>),
-}
-
-impl<C> Item<C> {
-    pub(crate) fn connection(&self) -> &C {
-        match self {
-            Self::Exclusive(connection) => connection,
-            Self::Shared(shared) => shared.connection(),
-        }
-    }
-
-    /// How many may use it at once, now.
-    pub(crate) fn capacity(&self) -> usize {
-        match self {
-            Self::Exclusive(_) => 1,
-            Self::Shared(shared) => shared.capacity(),
-        }
-    }
-}
-
-impl<C> crate::stock::Share for Item<C> {
-    fn share(&self) -> Option<Self> {
-        match self {
-            Self::Exclusive(_) => None,
-            Self::Shared(shared) => Some(Self::Shared(Arc::clone(shared))),
-        }
-    }
 }
 
 impl<C> Clone for Calls<C> {
@@ -84,11 +49,5 @@ impl<C> Clone for Calls<C> {
             validate: self.validate.clone(),
             backoff: Arc::clone(&self.backoff),
         }
-    }
-}
-
-impl<C> fmt::Debug for Item<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Item")
     }
 }

@@ -182,7 +182,7 @@ where
 
 fn again<C>(state: State<C>) -> State<C> {
     match state {
-        State::Lent(dead, deadline) => State::Waiting(Checkout::again(dead, true, deadline)),
+        State::Lent(dead, deadline) => State::Waiting(Checkout::again(dead, deadline)),
         other => other,
     }
 }

@@ -5,12 +5,13 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::caught::caught;
-use crate::common::{Common, Item};
+use crate::common::Common;
 use crate::error::PoolError;
 use crate::hand_off::HandOff;
+use crate::lease::Item;
 use crate::line::{Turn, Waiter};
 use crate::lock::Lock;
-use crate::pooled::{Base, Pooled};
+use crate::pooled::Pooled;
 use crate::slots::Key;
 use crate::stats::{Reason, TargetStats};
 use crate::stock::{Gone, Loan, Phase, Refusal, Return, Stock};
@@ -78,7 +79,7 @@ impl<C> Home<C> {
             match stock.lend(turn) {
                 Ok(loan) => {
                     drop(stock);
-                    match self.accept(loan) {
+                    match self.accept(loan, patient) {
                         Ok(pooled) => return Entry::Lent(pooled),
                         Err(excess) => {
                             turn = Some(excess.turn());
@@ -114,65 +115,48 @@ impl<C> Home<C> {
 
     /// Lends a connection if that is nothing special.
     #[inline(always)]
-    pub(crate) fn lend(self: &Arc<Self>) -> Option<Accepted<C>> {
+    pub(crate) fn lend(self: &Arc<Self>, patient: bool) -> Option<Accepted<C>> {
         let loan = self.stock.lock().lend_at_once();
-        Some(self.accept(loan?))
+        Some(self.accept(loan?, patient))
     }
 
     /// Another connection for one who has found this one busy.
-    pub(crate) fn lend_instead(self: &Arc<Self>, turn: Turn, busy: Key) -> Option<Pooled<C>> {
-        let loan = self.stock.lock().lend_instead(turn, busy)?;
-        self.accept(loan).ok()
+    pub(crate) fn lend_instead(self: &Arc<Self>, busy: &Pooled<C>, last: Key) -> Option<Pooled<C>> {
+        let loan = self.stock.lock().lend_instead(busy.turn(), last)?;
+        self.accept(loan, busy.is_patient()).ok()
     }
 
     /// Makes of a loan what a borrower holds; an error if the connection has less room by now, with
     /// what is not to be used.
     #[inline(always)]
-    pub(crate) fn accept(self: &Arc<Self>, loan: Loan<Item<C>>) -> Accepted<C> {
-        let (key, turn) = (loan.key, loan.turn);
+    pub(crate) fn accept(self: &Arc<Self>, loan: Loan<Item<C>>, patient: bool) -> Accepted<C> {
         if self.common.rules.min_idle > 0 {
             self.rouse.notify_one();
         }
-        match loan.item {
-            Item::Exclusive(connection) => {
-                let base = Base::Home(Arc::clone(self));
-                Ok(Pooled::new(connection, key, turn, base))
-            }
-            Item::Shared(shared) => {
-                let (connection, capacity) = shared.lend();
-                if capacity != loan.capacity {
-                    self.change(|stock| stock.set_capacity(key, capacity));
-                }
-                // Made where it is returned: to move it costs more than all the rest.
-                if loan.lent > capacity {
-                    return Err(Pooled::new(connection, key, turn, Base::Shared(shared)));
-                }
-                Ok(Pooled::new(connection, key, turn, Base::Shared(shared)))
-            }
+        let (known, lent, key) = (loan.capacity, loan.lent, loan.key);
+        // Somebody's code: what is lent comes back if that panics.
+        let mut pooled = Pooled::new(loan, patient, self);
+        let Some(capacity) = pooled.draw() else {
+            return Ok(pooled);
+        };
+        if capacity != known {
+            self.change(|stock| stock.set_capacity(key, capacity));
         }
+        if lent > capacity {
+            return Err(pooled);
+        }
+        Ok(pooled)
     }
 
-    /// An exclusive connection that has been used comes back.
+    /// What has been used comes back.
     #[inline]
-    pub(crate) fn take_back(&self, key: Key, connection: C) {
-        let now = Instant::now();
-        let item = Item::Exclusive(connection);
-        let taken = self.stock.lock().take_back_at_once(key, item, now);
+    pub(crate) fn take_back(&self, key: Key, lease: Item<C>) {
+        // Nobody needs to know to the moment since when a shared connection is idle.
+        let now = (!lease.is_shared()).then(Instant::now);
+        let taken = self.stock.lock().take_back_at_once(key, lease, now);
         match taken {
             Ok(()) => self.offer_room(),
-            Err(item) => self.give_back(key, Return::Used(Some(item))),
-        }
-    }
-
-    /// A slot of a shared connection that has been used comes back; nobody needs to know to the
-    /// moment since when it is idle.
-    #[inline]
-    pub(crate) fn take_share_back(&self, key: Key) {
-        let taken = self.stock.lock().take_share_back_at_once(key);
-        if taken {
-            self.offer_room();
-        } else {
-            self.give_back(key, Return::Used(None));
+            Err(lease) => self.give_back(key, Return::Used(Some(lease))),
         }
     }
 
@@ -253,7 +237,10 @@ impl<C> Home<C> {
             };
             // One that cannot be told is none.
             let capacity = caught(|| item.capacity()).unwrap_or(0);
-            self.change(|stock| stock.set_capacity(key, capacity));
+            bury(self.change(|stock| {
+                stock.set_capacity(key, capacity);
+                stock.check_in(key, item)
+            }));
             after = Some(key);
         }
     }

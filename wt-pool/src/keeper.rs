@@ -10,9 +10,10 @@ use tower::BoxError;
 use crate::backoff::LONGEST;
 use crate::caught::caught;
 use crate::checked::Checked;
-use crate::common::{BoxFuture, Delays, Item};
+use crate::common::{BoxFuture, Calls, Delays};
 use crate::error::PoolError;
 use crate::home::{Home, bury, fail};
+use crate::lease::{Item, Lease};
 use crate::room::Permit;
 use crate::stats::Reason;
 use crate::stock::{Guards, Phase};
@@ -121,11 +122,11 @@ where
 
     fn begin_connect(&mut self, permit: Option<Permit>) {
         let connect = (self.connect)();
-        let home = Arc::clone(&self.home);
+        let common = Arc::clone(&self.home.common);
         self.home.stock.lock().connect_begun();
         self.connects.spawn(async move {
             let connection = connect.await.map_err(Into::into)?;
-            Ok(Made::new(connection, &home, permit))
+            Ok(Made::new(connection, &common.calls, permit))
         });
     }
 
@@ -240,12 +241,11 @@ where
 
 impl<C> Made<C> {
     /// Somebody's code, which runs in the task of the connect.
-    fn new(connection: C, home: &Arc<Home<C>>, permit: Option<Permit>) -> Self {
-        let calls = &home.common.calls;
+    fn new(connection: C, calls: &Calls<C>, permit: Option<Permit>) -> Self {
         let closed = calls.closed.as_ref().map(|closed| closed(&connection));
         let item = match &calls.share {
-            Some(share) => Item::Shared(share(connection, Arc::clone(home))),
-            None => Item::Exclusive(connection),
+            Some(share) => Lease::shared(share(connection), calls.poll_ready),
+            None => Lease::exclusive(connection, calls.poll_ready),
         };
         Self {
             capacity: item.capacity(),

@@ -11,7 +11,6 @@ use tower_service::Service;
 
 use crate::backoff::Exponential;
 use crate::common::{BoxFuture, Calls, Common, Delays, MakeShared, Shared, Watch};
-use crate::home::Home;
 use crate::owner::Owned;
 use crate::room::Room;
 use crate::rules::Rules;
@@ -80,12 +79,11 @@ impl<T, Req, C, Tc> PoolLayer<T, Req, C, Tc> {
     {
         let capacity = Arc::new(capacity);
         self.rules.shared = true;
-        self.share = Some(Arc::new(move |connection, home| {
+        self.share = Some(Arc::new(move |connection| {
             let capacity = Arc::clone(&capacity);
             Arc::new(Lent {
                 connection,
                 capacity,
-                home,
             })
         }));
         self
@@ -350,7 +348,6 @@ impl<T, Req, C, Tc> fmt::Debug for PoolLayer<T, Req, C, Tc> {
 struct Lent<C, F> {
     connection: C,
     capacity: Arc<F>,
-    home: Arc<Home<C>>,
 }
 
 impl<C, F> Shared<C> for Lent<C, F>
@@ -362,16 +359,13 @@ where
         &self.connection
     }
 
-    fn lend(&self) -> (C, usize) {
-        (self.connection.clone(), self.capacity())
+    fn lend(&self, handle: &mut Option<C>) -> usize {
+        *handle = Some(self.connection.clone());
+        self.capacity()
     }
 
     fn capacity(&self) -> usize {
         (self.capacity)(&self.connection)
-    }
-
-    fn home(&self) -> &Arc<Home<C>> {
-        &self.home
     }
 }
 

@@ -196,6 +196,7 @@ mod idle;
 mod idleness;
 mod keeper;
 mod layer;
+mod lease;
 mod line;
 mod lock;
 mod owner;

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
 /// Who came when; nobody is served before an older one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Turn(u64);
 
 /// One who waits for a connection.

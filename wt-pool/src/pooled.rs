@@ -6,12 +6,12 @@ use std::task::{Context, Poll, ready};
 use tower_service::Service;
 
 use crate::answer::Answer;
-use crate::common::{Item, Shared};
 use crate::home::Home;
+use crate::lease::{Item, Lease};
 use crate::line::Turn;
 use crate::slots::Key;
 use crate::stats::Reason;
-use crate::stock::Return;
+use crate::stock::{Loan, Return};
 
 /// A lent connection, or a slot of one that is shared; it comes back by drop, once.
 ///
@@ -22,70 +22,79 @@ use crate::stock::Return;
 /// closes. It keeps its connection and its slot, and nothing else of the pool.
 #[must_use = "the connection comes back when this is dropped"]
 pub struct Pooled<C> {
-    /// `None` only while it is dropped.
-    connection: Option<C>,
-    key: Key,
-    turn: Turn,
-    base: Base<C>,
-    /// Has reached its borrower.
-    lent: bool,
-    end: Option<Reason>,
+    held: Held<C>,
 }
 
-/// The way home; a shared connection knows it, so that a lease has to hold one thing only.
-pub(crate) enum Base<C> {
-    Home(Arc<Home<C>>),
-    Shared(Arc<dyn Shared<C>>),
-}
+/// What is lent, until it comes back.
+struct Held<C>(Option<Item<C>>);
 
 impl<C> Pooled<C> {
-    #[inline(always)]
-    pub(crate) fn new(connection: C, key: Key, turn: Turn, base: Base<C>) -> Self {
+    #[inline]
+    pub(crate) fn new(loan: Loan<Item<C>>, patient: bool, home: &Arc<Home<C>>) -> Self {
+        let mut lease = loan.item;
+        lease.key = loan.key;
+        lease.turn = loan.turn;
+        lease.patient = patient;
+        lease.lent = false;
+        lease.home = Some(Arc::clone(home));
         Self {
-            connection: Some(connection),
-            key,
-            turn,
-            base,
-            lent: false,
-            end: None,
+            held: Held(Some(lease)),
         }
+    }
+
+    /// What is held by one who has nothing yet, or no more.
+    #[inline]
+    pub(crate) fn nothing() -> Self {
+        Self { held: Held(None) }
+    }
+
+    #[inline]
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.held.0.is_none()
     }
 
     /// Gives the connection up: it is not lent again, and closes once nobody uses it.
     ///
     /// Of a shared connection, other borrowers keep their slots until they are done.
     pub fn discard(mut self) {
-        self.end = Some(Reason::Discarded);
+        self.lease_mut().end = Some(Reason::Discarded);
     }
 
     /// Names the connection among all that its target has had in this pool; later ones have greater
     /// numbers.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.key.generation
+        self.key().generation
     }
 
     pub(crate) fn home(&self) -> &Arc<Home<C>> {
-        match &self.base {
-            Base::Home(home) => home,
-            Base::Shared(shared) => shared.home(),
-        }
+        let home = self.lease().home.as_ref();
+        home.expect("what is lent knows its home")
     }
 
     pub(crate) fn key(&self) -> Key {
-        self.key
+        self.lease().key
     }
 
     /// The place in line that it was lent for.
     pub(crate) fn turn(&self) -> Turn {
-        self.turn
+        self.lease().turn
+    }
+
+    pub(crate) fn is_patient(&self) -> bool {
+        self.lease().patient
+    }
+
+    /// Takes a handle of its own if the connection is shared, see [`Lease::draw`].
+    #[inline]
+    pub(crate) fn draw(&mut self) -> Option<usize> {
+        self.lease_mut().draw()
     }
 
     /// Asks whether it can be used, whatever its requests are.
     #[inline]
     pub(crate) fn poll_usable(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let poll_ready = self.home().common.calls.poll_ready;
-        let usable = ready!(poll_ready(&mut *self, cx));
+        let usable = ready!(self.lease_mut().poll_usable(cx));
         if !usable {
             self.bury();
         }
@@ -95,25 +104,26 @@ impl<C> Pooled<C> {
     /// Its borrower has it now.
     #[inline]
     pub(crate) fn reached(&mut self) {
-        self.lent = true;
-    }
-
-    /// Comes back in a way that needs a decision.
-    #[cold]
-    fn give_back(&self, item: Option<Item<C>>) {
-        let back = match self.end {
-            Some(reason) => Return::Done(reason),
-            None => Return::Unused(item),
-        };
-        self.home().give_back(self.key, back);
+        self.lease_mut().lent = true;
     }
 
     /// It has died, and is not lent from here on.
+    #[cold]
     fn bury(&mut self) {
-        if self.end.is_none() {
-            self.end = Some(Reason::Dead);
-            self.home().close(self.key, Reason::Dead);
+        if self.lease().end.is_none() {
+            self.lease_mut().end = Some(Reason::Dead);
+            self.home().close(self.key(), Reason::Dead);
         }
+    }
+
+    #[inline]
+    fn lease(&self) -> &Lease<C> {
+        self.held.0.as_ref().expect("it is there until the drop")
+    }
+
+    #[inline]
+    fn lease_mut(&mut self) -> &mut Lease<C> {
+        self.held.0.as_mut().expect("it is there until the drop")
     }
 }
 
@@ -135,7 +145,7 @@ where
 
     fn call(&mut self, request: Req) -> Self::Future {
         let future = (**self).call(request);
-        Answer::new(future, self.home(), self.key)
+        Answer::new(future, self.home(), self.key())
     }
 }
 
@@ -143,46 +153,45 @@ impl<C> Deref for Pooled<C> {
     type Target = C;
 
     fn deref(&self) -> &C {
-        self.connection
-            .as_ref()
-            .expect("it is there until the drop")
+        let connection = self.lease().connection.as_ref();
+        connection.expect("it is there until the drop")
     }
 }
 
 impl<C> DerefMut for Pooled<C> {
     fn deref_mut(&mut self) -> &mut C {
-        self.connection
-            .as_mut()
-            .expect("it is there until the drop")
+        let connection = self.lease_mut().connection.as_mut();
+        connection.expect("it is there until the drop")
     }
 }
 
 impl<C> Drop for Pooled<C> {
+    /// The connection's own code runs before its slot is free, and may panic.
     #[inline]
     fn drop(&mut self) {
-        let connection = self.connection.take();
-        match &self.base {
-            // The connection's own code runs before its slot is free.
-            Base::Shared(shared) => {
-                drop(connection);
-                if self.lent && self.end.is_none() {
-                    shared.home().take_share_back(self.key);
-                } else {
-                    self.give_back(None);
-                }
-            }
-            Base::Home(home) => match connection {
-                Some(connection) if self.lent && self.end.is_none() => {
-                    home.take_back(self.key, connection);
-                }
-                Some(connection) if self.end.is_none() => {
-                    self.give_back(Some(Item::Exclusive(connection)));
-                }
-                discarded => {
-                    drop(discarded);
-                    self.give_back(None);
-                }
-            },
+        let Some(lease) = &mut self.held.0 else {
+            return;
+        };
+        if lease.end.is_some() || lease.is_shared() {
+            drop(lease.connection.take());
+        }
+    }
+}
+
+impl<C> Drop for Held<C> {
+    #[inline]
+    fn drop(&mut self) {
+        let Some(mut lease) = self.0.take() else {
+            return;
+        };
+        let Some(home) = lease.home.take() else {
+            return;
+        };
+        let key = lease.key;
+        match lease.end {
+            None if lease.lent => home.take_back(key, lease),
+            None => home.give_back(key, Return::Unused(Some(lease))),
+            Some(reason) => home.give_back(key, Return::Done(reason)),
         }
     }
 }

@@ -1,5 +1,5 @@
 /// Names one connection of a target for good: a place that is used again has another generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) generation: u64,
     place: usize,

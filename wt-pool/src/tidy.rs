@@ -6,7 +6,6 @@ use tokio::time::Instant;
 
 use crate::caught::caught;
 use crate::checked::Checked;
-use crate::common::Item;
 use crate::home::{Home, bury};
 use crate::slots::Key;
 use crate::stats::Reason;
@@ -58,14 +57,9 @@ fn ask<C>(home: &Arc<Home<C>>, key: Key) {
         return;
     };
     let mut checked = Checked::new(home, key, item);
-    let poll_ready = home.common.calls.poll_ready;
     // Nobody waits for it: whoever borrows it asks again.
     let mut cx = Context::from_waker(Waker::noop());
-    let usable = match checked.item() {
-        Item::Exclusive(connection) => poll_ready(connection, &mut cx),
-        // A handle that is dropped here keeps nothing reserved.
-        Item::Shared(shared) => poll_ready(&mut shared.lend().0, &mut cx),
-    };
+    let usable = checked.lease().poll_in_passing(&mut cx);
     if usable == Poll::Ready(false) {
         checked.close(Reason::Dead);
     } else {

@@ -6,6 +6,7 @@ mod common;
 use std::convert::Infallible;
 use std::future::{Ready, pending, ready};
 use std::iter;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -182,6 +183,32 @@ async fn a_maker_that_panics_when_it_is_cloned_fails_the_connect() {
     drop(touch(&pool).await);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_borrower_that_panics_leaves_its_slot() {
+    // The slot of one who could not be given a handle stayed lent for good.
+    let fuses = Fuses::default();
+    let (burns, told) = (fuses.capacity.clone(), fuses.clone());
+    let layer = TouchyLayer::new(1).shared(move |_: &Touchy| {
+        burns.burn();
+        1
+    });
+    let pool = layer.layer(told.maker());
+    drop(touch(&pool).await);
+
+    for fuse in [&fuses.clone, &fuses.capacity, &fuses.ready, &fuses.drop] {
+        fuse.light(true);
+        let mut used = task::spawn(async { drop(touch(&pool).await) });
+        let panics = catch_unwind(AssertUnwindSafe(|| used.poll())).is_err();
+        fuse.light(false);
+        drop(used);
+        assert!(panics);
+        assert_eq!(pool.stats().total.lent, 0);
+    }
+
+    drop(touch(&pool).await);
+    assert_eq!(pool.stats().total.opened, 1);
+}
+
 /// Whoever waits is told, and who comes later is served.
 async fn connects_again_once_the_fuse_is_out(server: &Server, fuse: &Fuse, pool: TestPool) {
     fuse.light(true);
@@ -226,6 +253,7 @@ struct Fuses {
     clone: Fuse,
     ready: Fuse,
     drop: Fuse,
+    capacity: Fuse,
 }
 
 impl Fuses {

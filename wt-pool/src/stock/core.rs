@@ -84,20 +84,23 @@ impl<I: Share, W> Stock<I, W> {
     /// What was lent and used comes back, if nobody waits and nothing else is to be decided; the
     /// short way for the usual case, after which `give_back` decides.
     #[inline]
-    pub(crate) fn take_back_at_once(&mut self, key: Key, item: I, now: Instant) -> Result<(), I> {
+    pub(crate) fn take_back_at_once(
+        &mut self,
+        key: Key,
+        item: I,
+        now: Option<Instant>,
+    ) -> Result<(), I> {
         let Some(slot) = self.calm_slot(key) else {
             return Err(item);
         };
-        slot.item = Some(item);
-        slot.idleness.record(now);
-        self.order.push_back(key);
+        slot.put(item);
+        if let Some(now) = now {
+            slot.idleness.record(now);
+        }
+        if !self.rules.shared {
+            self.order.push_back(key);
+        }
         Ok(())
-    }
-
-    /// As `take_back_at_once`, for a slot of a shared connection; says whether it was that easy.
-    #[inline]
-    pub(crate) fn take_share_back_at_once(&mut self, key: Key) -> bool {
-        self.calm_slot(key).is_some()
     }
 
     /// A slot to which something came back, if nothing is to be decided.
@@ -155,8 +158,8 @@ impl<I: Share, W> Stock<I, W> {
             }
             Return::Done(reason) => (None, Some(reason)),
         };
-        if !self.rules.shared {
-            slot.item = item;
+        if let Some(item) = item {
+            slot.put(item);
         }
         if let Some(now) = now {
             slot.idleness.record(now);
@@ -218,10 +221,10 @@ impl<I: Share, W> Stock<I, W> {
     }
 
     /// The next one that is shared, after this one.
-    pub(crate) fn next_shared(&self, after: Option<Key>) -> Option<(Key, I)> {
+    pub(crate) fn next_shared(&mut self, after: Option<Key>) -> Option<(Key, I)> {
         let later = |key: &&Key| after.is_none_or(|after| **key > after);
         let key = *self.order.iter().find(later)?;
-        let item = self.slots.get(key)?.item.as_ref()?.share()?;
+        let item = self.slots.get_mut(key)?.item.as_mut()?.share()?;
         Some((key, item))
     }
 

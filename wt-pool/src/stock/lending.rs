@@ -35,7 +35,7 @@ impl<I: Share, W> Stock<I, W> {
             return None;
         }
         let item = if self.rules.shared {
-            slot.item.as_ref()?.share()?
+            slot.item.as_mut()?.share()?
         } else {
             self.order.pop_back();
             slot.item.take()?
@@ -94,7 +94,7 @@ impl<I: Share, W> Stock<I, W> {
     fn take_at(&mut self, place: usize, turn: Turn) -> Option<Loan<I>> {
         let key = *self.order.get(place)?;
         let slot = self.slots.get_mut(key)?;
-        let item = slot.item.as_ref()?.share();
+        let item = slot.item.as_mut()?.share();
         let item = item.or_else(|| slot.item.take())?;
         self.reused += u64::from(slot.uses > 0);
         slot.lent += 1;

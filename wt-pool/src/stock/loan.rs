@@ -49,6 +49,8 @@ pub(crate) enum Return<I> {
 
 /// What the stock is of.
 pub(crate) trait Share: Sized {
-    /// Another handle on the same connection; `None` if there can be only one.
-    fn share(&self) -> Option<Self>;
+    /// Another lease of the same connection; `None` if there can be only one.
+    fn share(&mut self) -> Option<Self>;
+    /// Takes in a lease that came back, to be used again.
+    fn keep(&mut self, lease: Self);
 }

@@ -16,8 +16,12 @@ use crate::stock::{Loan, Phase, Refusal, Return, Share, Stock};
 struct Item(u64, bool);
 
 impl Share for Item {
-    fn share(&self) -> Option<Self> {
+    fn share(&mut self) -> Option<Self> {
         self.1.then(|| self.clone())
+    }
+
+    fn keep(&mut self, lease: Self) {
+        assert_eq!((&lease, self.1), (&*self, true));
     }
 }
 
@@ -132,25 +136,18 @@ impl World {
             return;
         };
         *self.open.get_mut(&loan.item.0).expect("it is open") -= 1;
-        let item = (!self.shared).then_some(loan.item.clone());
         let easy = self.rng.bool();
         match self.rng.u32(..10) {
             0 => self.back(&loan, Return::Done(Reason::Discarded)),
             1 => self.back(&loan, Return::Unused(Some(loan.item.clone()))),
-            _ if easy && self.shared => {
-                if !self.stock.take_share_back_at_once(loan.key) {
-                    self.back(&loan, Return::Used(None));
-                }
-            }
             _ if easy => {
-                let taken = self
-                    .stock
-                    .take_back_at_once(loan.key, loan.item.clone(), self.now);
-                if let Err(item) = taken {
+                let now = (!self.shared).then_some(self.now);
+                let item = loan.item.clone();
+                if let Err(item) = self.stock.take_back_at_once(loan.key, item, now) {
                     self.back(&loan, Return::Used(Some(item)));
                 }
             }
-            _ => self.back(&loan, Return::Used(item)),
+            _ => self.back(&loan, Return::Used(Some(loan.item.clone()))),
         }
     }
 
@@ -373,8 +370,7 @@ fn drained(world: &mut World) {
     world.waiting.clear();
     while let Some(loan) = world.lent.pop().or_else(|| world.seated.pop()) {
         *world.open.get_mut(&loan.item.0).expect("it is open") -= 1;
-        let item = (!world.shared).then_some(loan.item.clone());
-        world.back(&loan, Return::Used(item));
+        world.back(&loan, Return::Used(Some(loan.item.clone())));
     }
     assert!(world.open.is_empty());
     assert_eq!(world.stock.stats().open, 0);

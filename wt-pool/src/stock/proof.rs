@@ -34,7 +34,7 @@ impl<I: Share, W> Stock<I, W> {
         let keys = std::mem::take(&mut self.suspects);
         let suspects = keys.into_iter().filter_map(|key| {
             let slot = self.slots.get_mut(key).filter(|slot| slot.suspect)?;
-            let item = slot.item.as_ref().and_then(Share::share);
+            let item = slot.item.as_mut().and_then(Share::share);
             let item = item.or_else(|| slot.item.take())?;
             slot.proving = true;
             Some((key, item))
@@ -49,36 +49,31 @@ impl<I: Share, W> Stock<I, W> {
         };
         slot.suspect = false;
         slot.proving = false;
-        if self.rules.shared {
-            return Some(Gone::stale(item));
+        slot.put(item);
+        if !self.rules.shared {
+            slot.idleness.record(now);
+            self.order.push_back(key);
         }
-        slot.item = Some(item);
-        slot.idleness.record(now);
-        self.order.push_back(key);
         None
     }
 
     /// Takes one out to look at it, if nobody uses it; it keeps its place.
     pub(crate) fn check_out(&mut self, key: Key) -> Option<I> {
         let slot = self.slots.get_mut(key).filter(|slot| slot.is_live())?;
-        let shared = slot.item.as_ref()?.share();
+        let shared = slot.item.as_mut()?.share();
         shared.or_else(|| slot.item.take())
     }
 
     pub(crate) fn check_in(&mut self, key: Key, item: I) -> Option<Gone<I>> {
-        match self.slots.get_mut(key) {
-            None => Some(Gone::stale(item)),
-            Some(slot) if !self.rules.shared => {
-                slot.item = Some(item);
-                if slot.suspect {
-                    // It could not prove anything while it was away.
-                    self.suspects.push(key);
-                }
-                None
-            }
-            // It never left; what was looked at is one handle more.
-            Some(_) => Some(Gone::stale(item)),
+        let Some(slot) = self.slots.get_mut(key) else {
+            return Some(Gone::stale(item));
+        };
+        slot.put(item);
+        if slot.suspect && !self.rules.shared {
+            // It could not prove anything while it was away.
+            self.suspects.push(key);
         }
+        None
     }
 
     pub(crate) fn has_suspects(&self) -> bool {

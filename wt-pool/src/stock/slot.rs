@@ -5,6 +5,7 @@ use crate::idleness::Idleness;
 use crate::room::Permit;
 use crate::slots::Key;
 use crate::stats::Reason;
+use crate::stock::Share;
 
 /// One connection, and what is known of it.
 #[derive(Debug)]
@@ -77,6 +78,18 @@ impl<I> Slot<I> {
 
     pub(super) fn is_live(&self) -> bool {
         !matches!(self.state, SlotState::Closing(_))
+    }
+
+    /// Puts it where it was: back in its place, or with what is shared.
+    #[inline]
+    pub(super) fn put(&mut self, item: I)
+    where
+        I: Share,
+    {
+        match &mut self.item {
+            Some(shared) => shared.keep(item),
+            None => self.item = Some(item),
+        }
     }
 
     pub(super) fn has_room(&self) -> bool {
