@@ -179,20 +179,25 @@ impl<C> Drop for Pooled<C> {
 }
 
 impl<C> Drop for Held<C> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        let Some(mut lease) = self.0.take() else {
-            return;
-        };
-        let Some(home) = lease.home.take() else {
-            return;
-        };
-        let key = lease.key;
-        match lease.end {
-            None if lease.lent => home.take_back(key, lease),
-            None => home.give_back(key, Return::Unused(Some(lease))),
-            Some(reason) => home.give_back(key, Return::Done(reason)),
+        if let Some(lease) = self.0.take() {
+            come_back(lease);
         }
+    }
+}
+
+/// Apart from the drop, which has nothing to do where something was passed on.
+#[inline(never)]
+fn come_back<C>(mut lease: Item<C>) {
+    let Some(home) = lease.home.take() else {
+        return;
+    };
+    let key = lease.key;
+    match lease.end {
+        None if lease.lent => home.take_back(key, lease),
+        None => home.give_back(key, Return::Unused(Some(lease))),
+        Some(reason) => home.give_back(key, Return::Done(reason)),
     }
 }
 
