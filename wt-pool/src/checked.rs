@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use crate::caught::caught;
 use crate::home::{Home, bury};
 use crate::lease::{Item, Lease};
 use crate::slots::Key;
@@ -11,6 +12,8 @@ pub(crate) struct Checked<C> {
     home: Arc<Home<C>>,
     key: Key,
     item: Option<Item<C>>,
+    /// Why it is closed, unless it is put back.
+    otherwise: Reason,
 }
 
 impl<C> Checked<C> {
@@ -19,6 +22,7 @@ impl<C> Checked<C> {
             home: Arc::clone(home),
             key,
             item: Some(item),
+            otherwise: Reason::Invalid,
         }
     }
 
@@ -37,10 +41,10 @@ impl<C> Checked<C> {
                 let gone = stock.check_in(self.key, item);
                 (gone, stock.has_suspects())
             });
-            bury(gone);
-            if suspects {
+            if suspects || gone.is_some() {
                 self.home.rouse.notify_one();
             }
+            bury(gone);
             self.home.offer_room();
         }
     }
@@ -57,16 +61,15 @@ impl<C> Checked<C> {
     }
 
     pub(crate) fn close(mut self, reason: Reason) {
-        drop(self.item.take());
-        self.home.close(self.key, reason);
+        self.otherwise = reason;
     }
 }
 
 impl<C> Drop for Checked<C> {
     fn drop(&mut self) {
         if let Some(item) = self.item.take() {
-            drop(item);
-            self.home.close(self.key, Reason::Invalid);
+            caught(|| drop(item));
+            self.home.close_looked_at(self.key, self.otherwise);
         }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) async fn emptied<C>(homes: Vec<Arc<Home<C>>>, deadline: Duration) -> 
         Some(end) => drop(timeout_at(end, all).await),
         None => all.await,
     }
-    homes.iter().map(|home| home.stats().open).sum()
+    homes.iter().map(|home| home.stock.lock().left()).sum()
 }
 
 async fn emptied_one<C>(home: &Home<C>) {

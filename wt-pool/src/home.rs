@@ -198,7 +198,16 @@ impl<C> Home<C> {
 
     /// The connection is closed, now or when it comes back.
     pub(crate) fn close(&self, key: Key, reason: Reason) {
-        let gone = self.change(|stock| stock.close(key, reason));
+        self.closing(|stock| stock.close(key, reason));
+    }
+
+    /// As `close`, for one that is looked at, and does not come back.
+    pub(crate) fn close_looked_at(&self, key: Key, reason: Reason) {
+        self.closing(|stock| stock.close_looked_at(key, reason));
+    }
+
+    fn closing(&self, close: impl FnOnce(&mut HomeStock<C>) -> Option<Gone<Item<C>>>) {
+        let gone = self.change(close);
         self.rouse.notify_one();
         bury(gone);
     }

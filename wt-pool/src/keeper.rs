@@ -91,6 +91,7 @@ where
             let stock = self.home.stock.lock();
             if stock.phase != Phase::Open {
                 self.connects.abort_all();
+                self.validations.abort_all();
             }
             (stock.demand(Instant::now()), !stock.line.is_empty())
         };

@@ -39,8 +39,9 @@ pub struct PoolLayer<T, Req, C, Tc = CompleteOnResponse> {
 impl<T, Req, C> PoolLayer<T, Req, C> {
     /// At most so many connections per target, each lent to one borrower at a time.
     ///
-    /// One that is no longer lent counts until its last slot comes back; but for one that is of no
-    /// use any more, as it is dead or discarded.
+    /// One that is no longer lent counts until its last slot comes back, but for one that is dead.
+    /// Of shared connections that are discarded or replaced while others use them, as many again
+    /// may be open.
     ///
     /// # Panics
     ///

@@ -19,7 +19,8 @@ pub struct PoolStats<T> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TargetStats {
-    /// Connections that are open, in use or not, those that drain among them.
+    /// Connections that are open, in use or not, those that drain among them; but for those that
+    /// are known to be dead.
     pub open: usize,
     /// Connections that nobody uses.
     pub idle: usize,
@@ -84,6 +85,22 @@ pub(crate) enum Reason {
     Drained,
     Evicted,
     PoolClosed,
+}
+
+impl Reason {
+    /// Says whether it is of no use any more, even to those who have it.
+    pub(crate) fn is_death(self) -> bool {
+        matches!(self, Self::Dead | Self::Invalid)
+    }
+
+    /// Says whether it counts, though the connection is being closed for the other one.
+    pub(crate) fn outdoes(self, other: Self) -> bool {
+        match self {
+            Self::Dead => !other.is_death(),
+            Self::Discarded => !other.is_death() && other != self,
+            _ => false,
+        }
+    }
 }
 
 impl ClosedStats {

@@ -4,12 +4,14 @@
 mod common;
 
 use std::panic::catch_unwind;
+use std::task::Poll;
 use std::time::Duration;
 
-use common::{Ask, Layer1, SECOND, Server, TARGET, ask, check_out, lend, refusal, settle};
+use common::{Ask, Broken, Connection, Layer1, SECOND, Server, TARGET, ask, check_out, lend};
+use common::{refusal, settle};
 use tokio::time::{Instant, sleep};
 use tokio_test::{assert_pending, assert_ready_ok, task};
-use tower::Layer;
+use tower::{Layer, Service, ServiceExt};
 use wt_pool::{IdleLayer, PoolError};
 
 #[tokio::test(start_paused = true)]
@@ -258,4 +260,57 @@ fn zero_is_refused_where_it_makes_no_sense() {
     let pool = server.exclusive(1);
     let at_once = std::panic::AssertUnwindSafe(|| drop(pool.warm_all([TARGET]).at_once(0)));
     assert!(catch_unwind(at_once).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_being_validated_counts_whatever_ends_it_meanwhile() {
+    // Its lifetime made room for another, while it went on to prove that it lives.
+    let server = Server::new();
+    let layer = Layer1::new(1)
+        .max_lifetime(Some(10 * SECOND))
+        .validate(|_: &Connection| async {
+            sleep(20 * SECOND).await;
+            Ok::<_, Broken>(())
+        });
+    let pool = layer.layer(server.maker());
+    let mut lent = lend(&pool).await;
+    drop(lent.ready().await.unwrap().call(Ask::Hang));
+    drop(lent);
+    let mut waiter = task::spawn(check_out(&pool));
+    assert_pending!(waiter.poll());
+
+    sleep(15 * SECOND).await;
+    settle().await;
+    assert_pending!(waiter.poll());
+    assert_eq!((server.open(), pool.stats().total.open), (1, 1));
+    sleep(6 * SECOND).await;
+    settle().await;
+
+    assert_eq!(assert_ready_ok!(waiter.poll()).number, 1);
+    assert_eq!(server.most(), 1);
+    assert_eq!(pool.stats().total.closed.lifetime, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn discarded_connections_that_others_use_are_no_more_than_the_limit() {
+    // They did not count at all, however many there were.
+    let server = Server::new();
+    server.set_capacity(2);
+    let pool = server.shared(2);
+    let mut sessions = Vec::new();
+
+    for _ in 0..10 {
+        let mut one = task::spawn(check_out(&pool));
+        let mut two = task::spawn(check_out(&pool));
+        sleep(SECOND).await;
+        if let (Poll::Ready(one), Poll::Ready(two)) = (one.poll(), two.poll()) {
+            one.unwrap().discard();
+            sessions.push(two.unwrap());
+        }
+    }
+    assert_eq!((sessions.len(), server.open()), (4, 4));
+    sessions.truncate(2);
+
+    let _lent = lend(&pool).await;
+    assert!(server.most() <= 4);
 }

@@ -83,7 +83,7 @@ async fn a_borrower_that_finds_it_dead_keeps_others_from_it() {
 
     assert_eq!(lent.ready().await.err(), Some(Broken));
 
-    assert_eq!(pool.stats().total.draining, 1);
+    assert_eq!(pool.stats().total.closed.dead, 1);
     drop((lent, other));
     assert_eq!(lend(&pool).await.number, 1);
 }

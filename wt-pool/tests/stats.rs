@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::{Layer1, SECOND, Server, TARGET, check_out, lend, settle};
-use tokio_test::{assert_pending, task};
-use tower::{Layer, Service};
+use common::{Broken, Connection, Layer1, SECOND, Server, TARGET, check_out, lend, settle};
+use tokio_test::{assert_pending, assert_ready_ok, task};
+use tower::{Layer, Service, ServiceExt};
 
 #[tokio::test(start_paused = true)]
 async fn figures_are_those_of_each_target_and_of_all() {
@@ -61,4 +61,61 @@ async fn each_end_is_counted_by_its_reason() {
     let closed = total.closed;
     assert_eq!((closed.discarded, closed.dead, closed.drained), (1, 1, 1));
     assert_eq!((closed.sum(), total.opened, total.failed), (3, 3, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_death_is_counted_when_it_is_known_whoever_has_the_connection() {
+    // It was counted when the last borrower gave it back, which a session may never do.
+    let server = Server::new();
+    server.set_capacity(5);
+    let pool = server.shared(2);
+    let (mut lent, other) = (lend(&pool).await, lend(&pool).await);
+    server.connection(0).kill();
+
+    assert_eq!(lent.ready().await.err(), Some(Broken));
+
+    let total = pool.stats().total;
+    assert_eq!((total.closed.dead, total.open, total.in_use), (1, 0, 0));
+    assert_eq!((total.draining, total.lent), (0, 2));
+    drop((lent, other));
+    let total = pool.stats().total;
+    assert_eq!(
+        (total.closed.dead, total.closed.sum(), total.lent),
+        (1, 1, 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_dies_while_it_drains_is_dead_and_makes_room() {
+    // It counted as used up, for the figures and for the limit.
+    let server = Server::new();
+    server.set_capacity(5);
+    let layer = server.sharing(Layer1::new(1)).max_uses(Some(1));
+    let pool = layer.closed(Connection::closed).layer(server.maker());
+    let used_up = lend(&pool).await;
+    let mut waiter = task::spawn(check_out(&pool));
+    assert_pending!(waiter.poll());
+    settle().await;
+    assert_pending!(waiter.poll());
+
+    server.connection(0).kill();
+    settle().await;
+
+    assert_eq!(assert_ready_ok!(waiter.poll()).number, 1);
+    drop(used_up);
+    let closed = pool.stats().total.closed;
+    assert_eq!((closed.dead, closed.uses), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_discarded_while_it_drains_is_counted_as_discarded() {
+    let server = Server::new();
+    let pool = server.exclusive(1);
+    let lent = lend(&pool).await;
+
+    drop(pool.drain(&TARGET, SECOND));
+    lent.discard();
+
+    let closed = pool.stats().total.closed;
+    assert_eq!((closed.discarded, closed.drained), (1, 0));
 }

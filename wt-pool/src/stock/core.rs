@@ -33,6 +33,8 @@ pub(crate) struct Stock<I, W> {
     pub(super) retiring: usize,
     /// Those that drain, and count as long as they are lent.
     pub(super) spent: usize,
+    /// Those that are known to be dead, and are still lent.
+    pub(super) dead: usize,
     pub(super) connecting: usize,
     pub(super) warm: Vec<usize>,
     pub(super) suspects: Vec<Key>,
@@ -65,6 +67,7 @@ impl<I: Share, W> Stock<I, W> {
             live: 0,
             retiring: 0,
             spent: 0,
+            dead: 0,
             connecting: 0,
             warm: Vec::new(),
             suspects: Vec::new(),
@@ -255,15 +258,36 @@ impl<I: Share, W> Stock<I, W> {
         self.slots.is_empty() && self.line.is_empty() && self.connecting == 0
     }
 
+    /// How many drain outside of the limit, and are not known to be dead.
+    pub(super) fn outside(&self) -> usize {
+        self.slots.len() - self.live - self.spent - self.dead
+    }
+
+    /// It is lent no more; of several reasons, the worst counts.
     pub(super) fn begin_close(&mut self, key: Key, reason: Reason) {
-        let Some(slot) = self.slots.get_mut(key).filter(|slot| slot.is_live()) else {
+        let shared = self.rules.shared;
+        let Some(slot) = self.slots.get_mut(key) else {
             return;
         };
-        self.flopped |= reason == Reason::Dead && !slot.proven;
-        self.live -= 1;
-        self.spent += usize::from(counts(self.rules.shared, reason));
-        self.retiring -= usize::from(slot.state == SlotState::Retiring);
+        match slot.state {
+            SlotState::Closing(before) if !reason.outdoes(before) => return,
+            SlotState::Closing(before) => self.spent -= usize::from(counts(shared, before)),
+            SlotState::Live | SlotState::Retiring => {
+                self.flopped |= reason == Reason::Dead && !slot.proven;
+                self.live -= 1;
+                self.retiring -= usize::from(slot.state == SlotState::Retiring);
+            }
+        }
         slot.state = SlotState::Closing(reason);
+        self.spent += usize::from(counts(shared, reason));
+        if reason.is_death() {
+            self.dead += 1;
+            self.closed.count(reason);
+        }
+        self.take_from_order(key);
+    }
+
+    fn take_from_order(&mut self, key: Key) {
         let place = if self.order.back() == Some(&key) {
             Some(self.order.len() - 1)
         } else {
@@ -275,7 +299,7 @@ impl<I: Share, W> Stock<I, W> {
     }
 
     /// What becomes of a slot after something came back, or it was closed.
-    fn settle_slot(&mut self, key: Key) -> Option<Gone<I>> {
+    pub(super) fn settle_slot(&mut self, key: Key) -> Option<Gone<I>> {
         let max_uses = self.rules.max_uses;
         let room = self.live + self.connecting < self.rules.max_connections;
         let open = self.phase == Phase::Open && room;
@@ -293,10 +317,14 @@ impl<I: Share, W> Stock<I, W> {
                 self.order.insert(place, key);
                 None
             }
-            SlotState::Closing(reason) if slot.lent == 0 => {
+            SlotState::Closing(reason) if slot.lent == 0 && !slot.away => {
                 let slot = self.slots.remove(key)?;
                 self.spent -= usize::from(counts(self.rules.shared, reason));
-                self.closed.count(reason);
+                if reason.is_death() {
+                    self.dead -= 1;
+                } else {
+                    self.closed.count(reason);
+                }
                 Some(Gone::slot(key, slot, reason))
             }
             SlotState::Closing(_) => None,

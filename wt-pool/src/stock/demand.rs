@@ -94,7 +94,9 @@ impl<I: Share, W> Stock<I, W> {
         // One that is replaced may make room for its successor only when that is there.
         let over = usize::from(self.rules.shared && self.retiring > 0);
         let pending = self.live + self.connecting;
-        let room = (max + over).saturating_sub(pending + self.spent);
+        // Those that drain outside of the limit have one of their own.
+        let drain = self.spent + self.outside().saturating_sub(max);
+        let room = (max + over).saturating_sub(pending + drain);
         let warm = self.warm.iter().copied().max().unwrap_or(0).min(max);
         let used = self.live + self.missing();
         let target = used.max(warm) + self.retiring;

@@ -84,7 +84,7 @@ impl<I: Share, W> Stock<I, W> {
     }
 
     fn retire(&mut self, key: Key, now: Instant) -> Option<Gone<I>> {
-        let draining = self.slots.len() - self.live - self.spent;
+        let draining = self.outside();
         let max = self.rules.max_connections;
         let full = self.live + self.spent + self.connecting >= max;
         let slot = self.slots.get_mut(key)?;

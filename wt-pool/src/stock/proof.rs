@@ -1,6 +1,7 @@
 use tokio::time::Instant;
 
 use crate::slots::Key;
+use crate::stats::Reason;
 use crate::stock::{Gone, Share, Stock};
 
 impl<I: Share, W> Stock<I, W> {
@@ -37,6 +38,7 @@ impl<I: Share, W> Stock<I, W> {
             let item = slot.item.as_mut().and_then(Share::share);
             let item = item.or_else(|| slot.item.take())?;
             slot.proving = true;
+            slot.away = !self.rules.shared;
             Some((key, item))
         });
         suspects.collect()
@@ -49,26 +51,37 @@ impl<I: Share, W> Stock<I, W> {
         };
         slot.suspect = false;
         slot.proving = false;
+        slot.away = false;
         slot.put(item);
         if !self.rules.shared {
             slot.idleness.record(now);
-            self.order.push_back(key);
         }
-        None
+        self.settle_slot(key)
     }
 
     /// Takes one out to look at it, if nobody uses it; it keeps its place.
     pub(crate) fn check_out(&mut self, key: Key) -> Option<I> {
         let slot = self.slots.get_mut(key).filter(|slot| slot.is_live())?;
         let shared = slot.item.as_mut()?.share();
+        slot.away = shared.is_none();
         shared.or_else(|| slot.item.take())
+    }
+
+    /// What was looked at is to be closed, and does not come back.
+    pub(crate) fn close_looked_at(&mut self, key: Key, reason: Reason) -> Option<Gone<I>> {
+        self.slots.get_mut(key)?.away = false;
+        self.close(key, reason)
     }
 
     pub(crate) fn check_in(&mut self, key: Key, item: I) -> Option<Gone<I>> {
         let Some(slot) = self.slots.get_mut(key) else {
             return Some(Gone::stale(item));
         };
+        slot.away = false;
         slot.put(item);
+        if !slot.is_live() {
+            return self.settle_slot(key);
+        }
         if slot.suspect && !self.rules.shared {
             // It could not prove anything while it was away.
             self.suspects.push(key);

@@ -18,6 +18,8 @@ pub(crate) struct Slot<I> {
     pub(super) suspect: bool,
     /// It is proving that.
     pub(super) proving: bool,
+    /// It is looked at, which an exclusive connection is outside of its place.
+    pub(super) away: bool,
     /// It has come back from a borrower at least once.
     pub(super) proven: bool,
     pub(super) lent: usize,
@@ -66,6 +68,7 @@ impl<I> Slot<I> {
             state: SlotState::Live,
             suspect: false,
             proving: false,
+            away: false,
             proven: false,
             lent: 0,
             capacity,
@@ -78,6 +81,10 @@ impl<I> Slot<I> {
 
     pub(super) fn is_live(&self) -> bool {
         !matches!(self.state, SlotState::Closing(_))
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        matches!(self.state, SlotState::Closing(reason) if reason.is_death())
     }
 
     /// Puts it where it was: back in its place, or with what is shared.
