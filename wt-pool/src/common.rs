@@ -1,5 +1,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ pub(crate) struct Common<C> {
     pub(crate) rules: Rules,
     pub(crate) room: Option<Arc<Room>>,
     pub(crate) calls: Calls<C>,
+    /// The generation of the connection that is made next.
+    pub(crate) generations: AtomicU64,
 }
 
 /// What the pool asks of connections, in its callers' code: none of it runs under a lock.
@@ -38,16 +41,4 @@ pub(crate) trait Shared<C>: Send + Sync {
     fn lend(&self, handle: &mut Option<C>) -> usize;
     /// How many may use it at once, now.
     fn capacity(&self) -> usize;
-}
-
-impl<C> Clone for Calls<C> {
-    fn clone(&self) -> Self {
-        Self {
-            poll_ready: self.poll_ready,
-            share: self.share.clone(),
-            closed: self.closed.clone(),
-            validate: self.validate.clone(),
-            backoff: Arc::clone(&self.backoff),
-        }
-    }
 }

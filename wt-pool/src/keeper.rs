@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::task::{JoinError, JoinSet};
@@ -150,12 +151,13 @@ where
         } = made;
         let now = Instant::now();
         let expires = self.home.common.rules.end_of_life(now, fastrand::f64());
+        let generation = self.home.common.generations.fetch_add(1, Ordering::Relaxed);
         let added = self.home.change(|stock| {
             stock.connected();
             if stock.phase != Phase::Open {
                 return Err(item);
             }
-            let key = stock.add(item, capacity, expires, now);
+            let key = stock.add(generation, item, capacity, expires, now);
             Ok((key, stock.replace()))
         });
         let (key, replaced) = match added {

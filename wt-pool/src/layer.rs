@@ -1,6 +1,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -318,6 +319,7 @@ where
                 validate: self.validate.clone(),
                 backoff: Arc::clone(&self.backoff),
             },
+            generations: AtomicU64::new(1),
         };
         Pool::new(Owned::new(maker, common), self.completion.clone())
     }

@@ -60,7 +60,7 @@ impl<C> Pooled<C> {
         self.lease_mut().end = Some(Reason::Discarded);
     }
 
-    /// Names the connection among all that its target has had in this pool; later ones have greater
+    /// Names the connection among all of the pool, as its events do; later ones have greater
     /// numbers.
     #[must_use]
     pub fn generation(&self) -> u64 {

@@ -3,9 +3,11 @@
 
 mod common;
 
+use std::future::pending;
 use std::thread;
 
-use common::{Layer1, MINUTE, SECOND, Server, TARGET, check_out, lend, refusal, settle};
+use common::{Ask, Broken, Connection, Layer1, MINUTE, SECOND, Server, TARGET};
+use common::{check_out, lend, refusal, settle};
 use tokio::runtime::{Builder, Handle};
 use tokio::time::{Instant, sleep};
 use tokio_test::{assert_pending, assert_ready, assert_ready_err, assert_ready_ok, task};
@@ -77,7 +79,7 @@ async fn a_long_session_does_not_keep_a_dropped_pool_alive() {
     let server = Server::new();
     let layer = server
         .sharing(Layer1::new(3))
-        .closed(common::Connection::closed);
+        .closed(Connection::closed);
     let pool = layer.layer(server.maker());
     let session = lend(&pool).await;
     drop(lend(&pool).await);
@@ -213,6 +215,25 @@ async fn a_drain_waits_no_longer_than_its_deadline() {
     settle().await;
     assert_eq!(server.open(), 0);
     assert_eq!(lend(&pool).await.number, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_does_not_wait_for_a_proof_of_life() {
+    let server = Server::new();
+    let layer = Layer1::new(1).validate(|_: &Connection| pending::<Result<(), Broken>>());
+    let pool = layer.layer(server.maker());
+    let mut lent = lend(&pool).await;
+    drop(lent.ready().await.unwrap().call(Ask::Hang));
+    drop(lent);
+    settle().await;
+    assert_eq!(server.open(), 1);
+
+    let mut drained = task::spawn(pool.drain(&TARGET, MINUTE));
+    assert_pending!(drained.poll(), "it is still open");
+    settle().await;
+
+    assert_eq!(assert_ready!(drained.poll()), 0);
+    assert_eq!((server.open(), pool.stats().total.closed.drained), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{Layer1, Refused, SECOND, Server, TARGET, check_out, lend, refusal, settle};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_test::{assert_pending, assert_ready_err, task};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use wt_pool::{Pool, PoolError, PoolLayer};
@@ -143,6 +143,18 @@ async fn delays_are_those_of_the_backoff_and_the_last_one_goes_on() {
         2,
         "it begins anew after a success"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backoff_without_delays_is_no_spin() {
+    let server = Server::new();
+    server.refuse(true);
+    let pool = Layer1::new(1).backoff(iter::empty).layer(server.maker());
+    let mut service = pool.service(TARGET);
+
+    assert!(timeout(10 * SECOND, service.ready()).await.is_err());
+
+    assert_eq!(server.connects(), 20, "500 ms each");
 }
 
 #[tokio::test(start_paused = true)]

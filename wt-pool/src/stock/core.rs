@@ -173,9 +173,10 @@ impl<I: Share, W> Stock<I, W> {
         self.settle_slot(key)
     }
 
-    /// Adds a connection that was made.
+    /// Adds a connection that was made, by a generation greater than all before.
     pub(crate) fn add(
         &mut self,
+        generation: u64,
         item: I,
         capacity: usize,
         expires: Option<Instant>,
@@ -189,7 +190,9 @@ impl<I: Share, W> Stock<I, W> {
         self.next_expiry = [self.next_expiry, expires].into_iter().flatten().min();
         self.opened += 1;
         self.live += 1;
-        let key = self.slots.insert(Slot::new(item, capacity, now, expires));
+        let key = self
+            .slots
+            .insert(generation, Slot::new(item, capacity, now, expires));
         self.order.push_back(key);
         key
     }

@@ -207,7 +207,7 @@ impl World {
                 let expires = self.stock.rules.end_of_life(self.now, self.rng.f64());
                 self.stock.connected();
                 self.open.insert(self.made, 0);
-                self.stock.add(item, capacity, expires, self.now);
+                self.stock.add(self.made, item, capacity, expires, self.now);
                 let replaced = self.stock.replace();
                 self.bury(replaced);
             }
