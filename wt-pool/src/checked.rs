@@ -17,6 +17,12 @@ pub(crate) struct Checked<C> {
 }
 
 impl<C> Checked<C> {
+    /// Takes one out of the stock; `None` if it is gone, or somebody has it.
+    pub(crate) fn out(home: &Arc<Home<C>>, key: Key) -> Option<Self> {
+        let item = home.stock.lock().check_out(key)?;
+        Some(Self::new(home, key, item))
+    }
+
     pub(crate) fn new(home: &Arc<Home<C>>, key: Key, item: Item<C>) -> Self {
         Self {
             home: Arc::clone(home),

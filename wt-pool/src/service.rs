@@ -108,11 +108,9 @@ where
         for entry in self.owned.targets.all() {
             let keys = entry.home.stock.lock().keys();
             for key in keys {
-                let item = entry.home.stock.lock().check_out(key);
-                let Some(item) = item else {
+                let Some(checked) = Checked::out(&entry.home, key) else {
                     continue;
                 };
-                let checked = Checked::new(&entry.home, key, item);
                 if keep(&entry.target, checked.connection()) {
                     checked.put_back();
                 } else {

@@ -53,10 +53,9 @@ async fn sweep<C>(home: &Arc<Home<C>>) {
 
 /// Asks one connection whether it lives.
 fn ask<C>(home: &Arc<Home<C>>, key: Key) {
-    let Some(item) = home.stock.lock().check_out(key) else {
+    let Some(mut checked) = Checked::out(home, key) else {
         return;
     };
-    let mut checked = Checked::new(home, key, item);
     // Nobody waits for it: whoever borrows it asks again.
     let mut cx = Context::from_waker(Waker::noop());
     let usable = checked.lease().poll_in_passing(&mut cx);

@@ -77,9 +77,7 @@ async fn the_last_handle_closes_the_pool_and_ends_its_tasks() {
 #[tokio::test(start_paused = true)]
 async fn a_long_session_does_not_keep_a_dropped_pool_alive() {
     let server = Server::new();
-    let layer = server
-        .sharing(Layer1::new(3))
-        .closed(Connection::closed);
+    let layer = server.sharing(Layer1::new(3)).closed(Connection::closed);
     let pool = layer.layer(server.maker());
     let session = lend(&pool).await;
     drop(lend(&pool).await);

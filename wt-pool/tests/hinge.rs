@@ -5,13 +5,12 @@ mod common;
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Ask, Broken, Layer1, Refused, SECOND, Server, TARGET, ask, check_out, lend, settle};
+use common::{Ask, Broken, Held, Layer1, Refused, SECOND, Server, TARGET};
+use common::{ask, check_out, lend, settle};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_test::{assert_pending, assert_ready_ok, task};
-use tower::load::TrackCompletion;
 use tower::{Layer, Service, ServiceExt};
 use wt_pool::PoolError;
 
@@ -104,7 +103,7 @@ async fn a_slot_is_held_for_as_long_as_the_completion_says() {
     let mut waiting = task::spawn(poll_fn(|cx| service.poll_ready(cx)));
     assert_pending!(waiting.poll());
 
-    held.0.lock().unwrap().clear();
+    held.clear();
 
     assert!(waiting.is_woken());
     assert_ready_ok!(waiting.poll());
@@ -322,17 +321,4 @@ async fn calling_it_unready_panics() {
     let server = Server::new();
 
     drop(server.exclusive(1).service(TARGET).call(Ask::Number));
-}
-
-/// Holds what it is given until it is cleared.
-#[derive(Clone, Default)]
-struct Held(Arc<Mutex<Vec<Box<dyn Send>>>>);
-
-impl<H: Send + 'static> TrackCompletion<H, usize> for Held {
-    type Output = usize;
-
-    fn track_completion(&self, handle: H, response: usize) -> usize {
-        self.0.lock().unwrap().push(Box::new(handle));
-        response
-    }
 }

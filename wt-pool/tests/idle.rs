@@ -1,17 +1,19 @@
 //! Idle tracking by itself.
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
+mod common;
+
 use std::convert::Infallible;
 use std::future::pending;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use common::Held;
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 use tokio_test::{assert_pending, assert_ready_ok, task};
-use tower::load::TrackCompletion;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_test::mock;
 use wt_pool::IdleLayer;
@@ -154,7 +156,7 @@ async fn a_call_is_in_flight_for_as_long_as_the_completion_says() {
 
     service.ready().await.unwrap().call(1).await.unwrap();
     assert_eq!(handle.in_flight(), 1);
-    held.0.lock().unwrap().clear();
+    held.clear();
 
     assert_eq!(handle.in_flight(), 0);
 }
@@ -227,16 +229,4 @@ async fn pass(seconds: u64) {
     sleep(Duration::from_secs(seconds)).await;
     yield_now().await;
     yield_now().await;
-}
-
-#[derive(Clone, Default)]
-struct Held(Arc<Mutex<Vec<Box<dyn Send>>>>);
-
-impl<H: Send + 'static> TrackCompletion<H, u32> for Held {
-    type Output = u32;
-
-    fn track_completion(&self, handle: H, response: u32) -> u32 {
-        self.0.lock().unwrap().push(Box::new(handle));
-        response
-    }
 }

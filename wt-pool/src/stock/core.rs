@@ -187,7 +187,7 @@ impl<I: Share, W> Stock<I, W> {
             self.next_look = far(now, self.rules.look_interval());
             self.next_expiry = None;
         }
-        self.next_expiry = [self.next_expiry, expires].into_iter().flatten().min();
+        self.expect_expiry(expires);
         self.opened += 1;
         self.live += 1;
         let key = self
@@ -240,6 +240,8 @@ impl<I: Share, W> Stock<I, W> {
             self.phase = phase;
         }
         let keys: Vec<_> = self.slots.iter().map(|(key, _)| key).collect();
+        // Nobody is let in, so that none has to be looked for in it.
+        self.order.clear();
         let gone = keys.into_iter().filter_map(|key| self.close(key, reason));
         let gone = gone.collect();
         (gone, self.line.take_all())
@@ -259,6 +261,11 @@ impl<I: Share, W> Stock<I, W> {
     /// Says whether there is nothing to be taken care of.
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty() && self.line.is_empty() && self.connecting == 0
+    }
+
+    /// Something is over by then, if not before.
+    pub(super) fn expect_expiry(&mut self, at: Option<Instant>) {
+        self.next_expiry = [self.next_expiry, at].into_iter().flatten().min();
     }
 
     /// How many drain outside of the limit, and are not known to be dead.
@@ -313,7 +320,8 @@ impl<I: Share, W> Stock<I, W> {
             {
                 // The last use did not take place, and no other connection took its room.
                 slot.state = SlotState::Live;
-                self.next_expiry = [self.next_expiry, slot.expires].into_iter().flatten().min();
+                let expires = slot.expires;
+                self.expect_expiry(expires);
                 self.live += 1;
                 self.spent -= 1;
                 let place = self.order.partition_point(|other| *other < key);

@@ -95,7 +95,7 @@ impl<I: Share, W> Stock<I, W> {
         if draining >= max {
             // Those that drain are outside of the limit, and need one of their own.
             let later = far(now, self.rules.sweep_interval);
-            self.next_expiry = Some(self.next_expiry.map_or(later, |next| next.min(later)));
+            self.expect_expiry(Some(later));
             return None;
         }
         slot.state = SlotState::Retiring;

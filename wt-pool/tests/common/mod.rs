@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::sleep;
+use tower::load::TrackCompletion;
 use tower::{Layer, Service, ServiceExt};
 use wt_pool::{Pool, PoolError, PoolLayer, Pooled};
 
@@ -308,6 +309,26 @@ impl Service<Ask> for Connection {
                 Ask::Hang => pending().await,
             }
         })
+    }
+}
+
+/// A completion that keeps what it is given until it is cleared.
+#[derive(Clone, Default)]
+pub(crate) struct Held(Arc<Mutex<Vec<Box<dyn Send>>>>);
+
+impl Held {
+    pub(crate) fn clear(&self) {
+        let held = std::mem::take(&mut *self.0.lock().unwrap());
+        drop(held);
+    }
+}
+
+impl<H: Send + 'static, R> TrackCompletion<H, R> for Held {
+    type Output = R;
+
+    fn track_completion(&self, handle: H, response: R) -> R {
+        self.0.lock().unwrap().push(Box::new(handle));
+        response
     }
 }
 
