@@ -163,6 +163,10 @@
 //! **Clone.** Clones of a [`Pool`] and of a [`PoolService`] share the connections, and no slots. The
 //! pool closes with the last of them; a [`Pooled`] keeps its own connection only.
 //!
+//! **Panics.** Code of yours that panics in a caller's own checkout panics there, and the slot comes
+//! back. In the background it fails the connect, closes the connection that was asked or had to
+//! prove that it lives, or is a capacity of none; the pool goes on.
+//!
 //! **Runtime.** Waiting needs a tokio runtime with its time enabled. Drops need none.
 //!
 //! # Design
