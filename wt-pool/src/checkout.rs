@@ -139,8 +139,35 @@ impl<C> Checkout<C> {
         }
     }
 
-    /// Waits until something is lent.
+    /// Asks what is lent, if anything, whether it can be used.
+    #[inline]
+    fn ask(&mut self, cx: &mut Context<'_>) -> Option<Poll<bool>> {
+        (!self.lent.is_nothing()).then(|| self.lent.poll_usable(cx))
+    }
+
+    /// Goes on until there is one to be had, given what has been said of what is lent.
     #[cold]
+    fn poll_on(
+        &mut self,
+        mut usable: Option<Poll<bool>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), PoolError>> {
+        loop {
+            match usable {
+                Some(Poll::Ready(true)) => return Poll::Ready(Ok(())),
+                Some(Poll::Pending) => {
+                    self.prefer_ready(cx);
+                    return Poll::Ready(Ok(()));
+                }
+                // Lent => Lent or Waiting
+                Some(Poll::Ready(false)) => self.enter_again(),
+                None => ready!(self.poll_slow(cx))?,
+            }
+            usable = self.ask(cx);
+        }
+    }
+
+    /// Waits until something is lent.
     fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PoolError>> {
         let slow = self.slow.as_mut().expect("polled after completion");
         let waiting = match &mut slow.state {
@@ -192,24 +219,13 @@ impl<C> Future for Checkout<C> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            if self.lent.is_nothing() {
-                ready!(self.poll_slow(cx))?;
-                continue;
-            }
-            match self.lent.poll_usable(cx) {
-                Poll::Ready(true) => {}
-                Poll::Pending => self.prefer_ready(cx),
-                // Lent => Lent or Waiting
-                Poll::Ready(false) => {
-                    self.enter_again();
-                    continue;
-                }
-            }
-            let mut lent = self.take_lent();
-            lent.reached();
-            return Poll::Ready(Ok(lent));
+        let usable = self.ask(cx);
+        if usable != Some(Poll::Ready(true)) {
+            ready!(self.poll_on(usable, cx))?;
         }
+        let mut lent = self.take_lent();
+        lent.reached();
+        Poll::Ready(Ok(lent))
     }
 }
 
