@@ -156,7 +156,7 @@ impl<C> Home<C> {
         let taken = self.stock.lock().take_back_at_once(key, lease, now);
         match taken {
             Ok(()) => self.offer_room(),
-            Err(lease) => self.give_back(key, Return::Used(Some(lease))),
+            Err(lease) => self.give_back(key, Return::Used(lease)),
         }
     }
 
@@ -228,7 +228,7 @@ impl<C> Home<C> {
     /// Somebody who waited goes away, and passes on what it was given.
     pub(crate) fn leave(&self, turn: Turn, seat: &Seat<C>) {
         if let Some(Ok(loan)) = seat.abandon() {
-            self.give_back(loan.key, Return::Unused(Some(loan.item)));
+            self.give_back(loan.key, Return::Unused(loan.item));
             return;
         }
         let waiter = self.stock.lock().line.leave(turn);
@@ -314,7 +314,7 @@ fn serve<C>(stock: &mut HomeStock<C>, wakes: &mut Wakes) -> Vec<Gone<Item<C>>> {
             // Its owner is about to leave the line.
             Err(given) => {
                 if let Ok(loan) = given {
-                    gone.extend(stock.give_back(loan.key, Return::Unused(Some(loan.item)), None));
+                    gone.extend(stock.give_back(loan.key, Return::Unused(loan.item), None));
                 }
             }
         }

@@ -190,15 +190,32 @@ impl<C> Drop for Held<C> {
 /// Apart from the drop, which has nothing to do where something was passed on.
 #[inline(never)]
 fn come_back<C>(mut lease: Item<C>) {
+    if lease.lent
+        && lease.end.is_none()
+        && let Some(home) = lease.home.take()
+    {
+        home.take_back(lease.key, lease);
+    } else {
+        come_back_unused(lease);
+    }
+}
+
+/// Of no use, or not used.
+#[cold]
+fn come_back_unused<C>(mut lease: Item<C>) {
     let Some(home) = lease.home.take() else {
         return;
     };
     let key = lease.key;
-    match lease.end {
-        None if lease.lent => home.take_back(key, lease),
-        None => home.give_back(key, Return::Unused(Some(lease))),
-        Some(reason) => home.give_back(key, Return::Done(reason)),
-    }
+    let back = match lease.end {
+        None => Return::Unused(lease),
+        Some(reason) => {
+            // What is shared leaves with its slot, and no handle on it is left.
+            drop(lease);
+            Return::Done(reason)
+        }
+    };
+    home.give_back(key, back);
 }
 
 impl<C> fmt::Debug for Pooled<C> {

@@ -141,7 +141,7 @@ impl<I: Share, W> Stock<I, W> {
     ) -> Option<Gone<I>> {
         let Some(slot) = self.slots.get_mut(key) else {
             return match back {
-                Return::Used(item) | Return::Unused(item) => item.map(Gone::stale),
+                Return::Used(item) | Return::Unused(item) => Some(Gone::stale(item)),
                 Return::Done(_) => None,
             };
         };
@@ -152,12 +152,12 @@ impl<I: Share, W> Stock<I, W> {
                 self.proven = true;
                 slot.proven = true;
                 let used_up = self.rules.max_uses.is_some_and(|max| slot.uses >= max);
-                (item, used_up.then_some(Reason::Uses))
+                (Some(item), used_up.then_some(Reason::Uses))
             }
             Return::Unused(item) => {
                 slot.uses -= 1;
                 self.reused -= u64::from(slot.uses > 0);
-                (item, None)
+                (Some(item), None)
             }
             Return::Done(reason) => (None, Some(reason)),
         };

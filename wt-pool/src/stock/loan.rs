@@ -40,9 +40,9 @@ impl From<Refusal> for PoolError {
 #[derive(Debug)]
 pub(crate) enum Return<I> {
     /// Used.
-    Used(Option<I>),
+    Used(I),
     /// Never reached its borrower.
-    Unused(Option<I>),
+    Unused(I),
     /// Not to be lent again.
     Done(Reason),
 }

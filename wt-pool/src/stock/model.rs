@@ -139,15 +139,15 @@ impl World {
         let easy = self.rng.bool();
         match self.rng.u32(..10) {
             0 => self.back(&loan, Return::Done(Reason::Discarded)),
-            1 => self.back(&loan, Return::Unused(Some(loan.item.clone()))),
+            1 => self.back(&loan, Return::Unused(loan.item.clone())),
             _ if easy => {
                 let now = (!self.shared).then_some(self.now);
                 let item = loan.item.clone();
                 if let Err(item) = self.stock.take_back_at_once(loan.key, item, now) {
-                    self.back(&loan, Return::Used(Some(item)));
+                    self.back(&loan, Return::Used(item));
                 }
             }
-            _ => self.back(&loan, Return::Used(Some(loan.item.clone()))),
+            _ => self.back(&loan, Return::Used(loan.item.clone())),
         }
     }
 
@@ -168,7 +168,7 @@ impl World {
             && let Some(loan) = self.seated.pop()
         {
             *self.open.get_mut(&loan.item.0).expect("it is open") -= 1;
-            return self.back(&loan, Return::Unused(Some(loan.item.clone())));
+            return self.back(&loan, Return::Unused(loan.item.clone()));
         }
         let place = self.rng.usize(..self.waiting.len().max(1));
         if let Some(turn) = self.waiting.keys().nth(place).copied() {
@@ -374,7 +374,7 @@ fn drained(world: &mut World) {
     world.waiting.clear();
     while let Some(loan) = world.lent.pop().or_else(|| world.seated.pop()) {
         *world.open.get_mut(&loan.item.0).expect("it is open") -= 1;
-        world.back(&loan, Return::Used(Some(loan.item.clone())));
+        world.back(&loan, Return::Used(loan.item.clone()));
     }
     assert!(world.open.is_empty());
     assert_eq!(world.stock.stats().open, 0);
