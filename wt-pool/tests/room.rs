@@ -3,10 +3,19 @@
 
 mod common;
 
+use std::future::{Ready, ready};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::thread;
+
 use common::{Ask, Broken, Connection, Layer1, SECOND, Server, lend, settle};
+use tokio::runtime::Builder;
 use tokio::time::sleep;
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
 use tower::{Layer, Service, ServiceExt};
+use wt_pool::PoolLayer;
 
 #[tokio::test(start_paused = true)]
 async fn all_targets_together_stay_within_the_limit_on_all() {
@@ -118,7 +127,7 @@ fn a_target_whose_runtime_has_ended_keeps_no_turn_for_room() {
     let server = Server::new();
     let mut pool = Layer1::new(2).max_total(2).layer(server.maker());
     let runtime = || {
-        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let mut builder = Builder::new_current_thread();
         builder.enable_all().start_paused(true).build().unwrap()
     };
     let first = runtime();
@@ -178,4 +187,88 @@ async fn a_shared_connection_makes_room_when_its_last_borrower_is_done() {
     settle().await;
 
     let _lent = assert_ready_ok!(waiter.poll());
+}
+
+#[test]
+fn a_shared_connection_that_is_discarded_keeps_its_room_until_it_is_closed() {
+    // Its room was another's while the lease that came back still held it.
+    let (closing, closes) = channel();
+    let (go, goes) = channel();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let made = Arc::new(AtomicUsize::new(0));
+    let maker = SlowToClose {
+        made: Arc::clone(&made),
+        closing: Arc::new(Mutex::new(Some((closing, goes)))),
+    };
+    let layer = PoolLayer::new(1).shared(|_: &Slow| 2).max_total(1);
+    let mut pool = layer.layer(maker);
+    let lent = runtime.block_on(pool.clone().oneshot(1)).unwrap();
+
+    let discards = thread::spawn(move || lent.discard());
+    closes.recv().unwrap();
+    let mut other = task::spawn(pool.call(2));
+    runtime.block_on(async {
+        assert_pending!(other.poll());
+        settle().await;
+    });
+    assert_eq!(made.load(Ordering::SeqCst), 1);
+
+    go.send(()).unwrap();
+    discards.join().unwrap();
+    runtime.block_on(settle());
+    assert_eq!(made.load(Ordering::SeqCst), 2);
+    drop(assert_ready_ok!(other.poll()));
+}
+
+type Closing = (Sender<()>, Receiver<()>);
+
+/// Makes connections of which the first takes its time to close.
+#[derive(Clone)]
+struct SlowToClose {
+    made: Arc<AtomicUsize>,
+    closing: Arc<Mutex<Option<Closing>>>,
+}
+
+#[derive(Clone)]
+struct Slow(#[expect(dead_code, reason = "it is dropped with the last handle")] Arc<Last>);
+
+struct Last(Mutex<Option<Closing>>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        if let Some((closing, goes)) = self.0.get_mut().unwrap().take() {
+            let _ = closing.send(());
+            let _ = goes.recv_timeout(60 * SECOND);
+        }
+    }
+}
+
+impl Service<u16> for SlowToClose {
+    type Response = Slow;
+    type Error = Broken;
+    type Future = Ready<Result<Slow, Broken>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: u16) -> Self::Future {
+        self.made.fetch_add(1, Ordering::SeqCst);
+        let closing = self.closing.lock().unwrap().take();
+        ready(Ok(Slow(Arc::new(Last(Mutex::new(closing))))))
+    }
+}
+
+impl Service<()> for Slow {
+    type Response = ();
+    type Error = Broken;
+    type Future = Ready<Result<(), Broken>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, (): ()) -> Self::Future {
+        ready(Ok(()))
+    }
 }
