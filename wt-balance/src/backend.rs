@@ -46,7 +46,7 @@ impl<K, S> Backend<K, S> {
 
     /// Whether its service has failed for good, or has been replaced.
     pub(crate) fn is_gone(&self) -> bool {
-        !self.stats.is_current(self.generation)
+        !self.stats.generation.is_current(self.generation)
     }
 }
 

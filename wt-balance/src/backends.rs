@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,14 +11,17 @@ use tokio_util::sync::CancellationToken;
 use tower::discover::Change;
 
 use crate::backend::Backend;
+use crate::candidate::Candidate;
 use crate::census;
-use crate::clock::Nanos;
-use crate::common::Common;
+use crate::clock::{Nanos, nanos};
+use crate::common::{CENSUS, Common};
 use crate::hash::hash_of;
 use crate::lock::Lock;
 use crate::members::Members;
+use crate::mend::{self, Mender};
 use crate::settings::Settings;
 use crate::stats::{About, Stats};
+use crate::targets::List;
 
 /// The backends that the handles of one balancer share; each change is published as a whole.
 pub(crate) struct Backends<K, S> {
@@ -30,9 +33,7 @@ pub(crate) struct Backends<K, S> {
     /// Makes a backend's service anew; without it, that is left to discovery.
     pub(crate) maker: Option<Maker<K, S>>,
     bring_back: Option<BringBack<K, S>>,
-    next_id: AtomicU64,
-    /// When the next census is due.
-    census_at: AtomicU64,
+    pub(crate) mender: Mender,
     /// Those that have left with calls under way.
     leaving: Lock<Vec<Weak<Stats>>>,
     /// Ends the tasks.
@@ -42,8 +43,8 @@ pub(crate) struct Backends<K, S> {
 
 pub(crate) type Maker<K, S> = Box<dyn Fn(&K) -> S + Send + Sync>;
 
-/// Sees to it that a backend that is gone has another service in the end.
-pub(crate) type BringBack<K, S> = fn(&Backends<K, S>, &Arc<Stats>);
+/// Sees to it that backends that are gone have other services in the end.
+pub(crate) type BringBack<K, S> = fn(&Backends<K, S>);
 
 /// The handles' share in the backends: with the last one, the tasks end.
 pub(crate) struct Owned<K, S>(pub(crate) Arc<Backends<K, S>>);
@@ -68,8 +69,7 @@ impl<K, S> Backends<K, S> {
             settings,
             maker,
             bring_back,
-            next_id: AtomicU64::new(1),
-            census_at: AtomicU64::new(0),
+            mender: Mender::default(),
             leaving: Lock::default(),
             gone: CancellationToken::new(),
             this: Weak::clone(this),
@@ -88,7 +88,7 @@ impl<K, S> Backends<K, S> {
     /// Looks at all backends if that is due.
     #[inline]
     pub(crate) fn take_census(&self, now: Nanos) {
-        let due = self.census_at.load(Ordering::Relaxed);
+        let due = self.common.census_at.load(Ordering::Relaxed);
         if now.0 >= due {
             self.census(due, now);
         }
@@ -97,56 +97,84 @@ impl<K, S> Backends<K, S> {
     #[cold]
     fn census(&self, due: u64, now: Nanos) {
         let next = now.0.saturating_add(CENSUS);
-        let turn = self
-            .census_at
-            .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed);
+        let turn =
+            self.common
+                .census_at
+                .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed);
         if turn.is_ok() {
             let questions = self.settings.questions;
             if !census::take(&self.members(), &self.common, questions, now) {
                 // Soon again: the first answers make a difference.
-                self.census_at.store(0, Ordering::Relaxed);
+                self.common.census_at.store(0, Ordering::Relaxed);
+            }
+            self.bring_back();
+        }
+    }
+
+    /// Notes that these services have failed for good, and leaves their backends out until they have
+    /// others.
+    #[cold]
+    pub(crate) fn lose(&self, lost: &[Candidate<K, S>]) {
+        let mut any = false;
+        for candidate in lost.iter().filter(|candidate| candidate.retire()) {
+            any = true;
+            let stats = &candidate.stats;
+            tracing::debug!(backend = &*stats.name, "backend gone");
+            if self.bring_back.is_some() {
+                let times = stats.remade.fetch_add(1, Ordering::Relaxed);
+                self.mender.add(stats.id, times, self.common.now());
             }
         }
+        if any {
+            self.publish(|before| Some(before.known.clone()));
+            self.bring_back();
+        }
     }
 
-    /// Notes that the service of a backend has failed for good, and leaves it out until there is
-    /// another.
-    #[cold]
-    pub(crate) fn lose(&self, stats: &Arc<Stats>, generation: u64) {
-        if !stats.retire(generation) {
-            return;
-        }
-        tracing::debug!(backend = &*stats.name, "backend gone");
-        self.publish(|known| Some(known.to_vec()));
+    /// Has the services of those who are gone made anew, as they are due.
+    pub(crate) fn bring_back(&self) {
         if let Some(bring_back) = self.bring_back {
-            bring_back(self, stats);
+            bring_back(self);
         }
     }
 
-    /// Has the service of a backend that is gone made anew, if that is known still.
-    pub(crate) fn renew(&self, id: u64) {
+    /// Makes the services of these backends anew that are gone, and known still.
+    pub(crate) fn renew(&self, ids: &[u64]) {
         let Some(maker) = &self.maker else {
             return;
         };
-        let place = |known: &[Arc<Backend<K, S>>]| {
-            known.binary_search_by_key(&id, |known| known.stats.id).ok()
-        };
+        let mut renewed = BTreeMap::new();
         let members = self.members.load_full();
-        let gone = place(&members.known).map(|place| &members.known[place]);
-        let Some(gone) = gone.filter(|backend| backend.is_gone()) else {
+        for id in ids {
+            let gone = members.known(*id).filter(|known| known.is_gone());
+            let Some(gone) = gone else {
+                self.mender.remove(*id);
+                continue;
+            };
+            match mend::make(|| maker(&gone.key)) {
+                Some(service) => {
+                    // If it is gone again as soon as it is there, that is noted anew.
+                    self.mender.remove(*id);
+                    renewed.insert(*id, (gone, Arc::new(gone.with_service(service))));
+                }
+                None => {
+                    let times = gone.stats.remade.fetch_add(1, Ordering::Relaxed);
+                    self.mender.add(*id, times, self.common.now());
+                }
+            }
+        }
+        if renewed.is_empty() {
             return;
-        };
-        let new = Arc::new(gone.with_service(maker(&gone.key)));
-        let renewed = self.publish(|known| {
-            let place = place(known)?;
-            let mut known = known.to_vec();
-            // Another may have done the same meanwhile.
-            Arc::ptr_eq(&known[place], gone).then(|| {
-                known[place] = Arc::clone(&new);
-                known
-            })
+        }
+        self.publish(|before| {
+            let renew = |known: &Arc<Backend<K, S>>| match renewed.get(&known.stats.id) {
+                // Another may have done the same meanwhile.
+                Some((gone, new)) if Arc::ptr_eq(known, gone) => Arc::clone(new),
+                _ => Arc::clone(known),
+            };
+            Some(before.known.iter().map(renew).collect())
         });
-        if renewed {
+        for (_, new) in renewed.values().filter(|(_, new)| !new.is_gone()) {
             tracing::debug!(backend = &*new.stats.name, "backend made anew");
         }
     }
@@ -170,7 +198,7 @@ impl<K, S> Backends<K, S> {
         all.extend(
             self.leaving()
                 .into_iter()
-                .filter(|stats| stats.is_removed()),
+                .filter(|stats| stats.generation.is_removed()),
         );
         let calls = all.iter().map(|stats| stats.calls.in_flight() as usize);
         calls.sum()
@@ -185,13 +213,21 @@ impl<K, S> Backends<K, S> {
     /// whether it was something.
     ///
     /// It is called again if somebody else was faster. Nothing is locked meanwhile.
-    pub(crate) fn publish<F>(&self, mut change: F) -> bool
+    pub(crate) fn publish<F>(&self, change: F) -> bool
     where
-        F: FnMut(&[Arc<Backend<K, S>>]) -> Option<Vec<Arc<Backend<K, S>>>>,
+        F: FnMut(&Members<K, S>) -> Option<Vec<Arc<Backend<K, S>>>>,
+    {
+        self.publish_list(0, change)
+    }
+
+    /// As [`publish`](Self::publish), by this version of a list: after a later one, nothing.
+    fn publish_list<F>(&self, list: u64, mut change: F) -> bool
+    where
+        F: FnMut(&Members<K, S>) -> Option<Vec<Arc<Backend<K, S>>>>,
     {
         loop {
             let before = self.members.load_full();
-            let Some(known) = change(&before.known) else {
+            let Some(known) = change(&before) else {
                 return false;
             };
             // Nobody comes back after the end.
@@ -200,7 +236,11 @@ impl<K, S> Backends<K, S> {
             } else {
                 known
             };
-            let after = Arc::new(Members::new(known, self.settings.subset));
+            let mut after = Members::new(known, self.settings.subset);
+            after.list = list.max(before.list);
+            after.take_over(&before);
+            census::count(&after, self.settings.questions, self.common.now());
+            let after = Arc::new(after);
             let found = self.members.compare_and_swap(&before, Arc::clone(&after));
             if Arc::ptr_eq(&found, &before) {
                 self.retire(&before, &after);
@@ -219,9 +259,9 @@ impl<K, S> Backends<K, S> {
             while staying.next_if(|next| next.stats.id < id).is_some() {}
             match staying.peek().filter(|next| next.stats.id == id) {
                 Some(next) if Arc::ptr_eq(next, backend) => {}
-                Some(_) => drop(backend.stats.retire(backend.generation)),
+                Some(_) => drop(backend.stats.generation.retire(backend.generation)),
                 None => {
-                    backend.stats.remove();
+                    backend.stats.generation.remove();
                     tracing::debug!(backend = &*backend.stats.name, "backend removed");
                     self.leave(&backend.stats);
                 }
@@ -251,7 +291,7 @@ where
 {
     /// Makes several changes at once. A backend that is known keeps its figures.
     pub(crate) fn apply(&self, changes: Vec<Change<K, S>>) {
-        let first = self.members().known.is_empty();
+        let set_born = self.members().born();
         // The last word on each key.
         let mut changed = HashMap::new();
         for change in changes {
@@ -259,58 +299,67 @@ where
                 Change::Insert(key, service) => (Arc::new(key), Some(service)),
                 Change::Remove(key) => (Arc::new(key), None),
             };
-            let new = service.map(|service| self.backend(Arc::clone(&key), service, first));
+            let new = service.map(|service| self.backend(Arc::clone(&key), service, set_born));
             changed.insert(key, new.map(Arc::new));
         }
-        self.publish(|known| Some(merge(known, &changed)));
+        self.publish(|before| Some(merge(&before.known, &changed)));
     }
 
-    /// Knows these and no others, where `make` makes the service of a new one.
-    pub(crate) fn reconcile(&self, wanted: &[K], make: impl Fn(&K) -> S)
+    /// Knows those of this list and no others, where `make` makes the service of a new one; not if
+    /// it knows a later list.
+    pub(crate) fn reconcile(&self, list: &List<K>, make: impl Fn(&K) -> S)
     where
         K: Clone,
     {
         // Each is made once, even if somebody else makes a change meanwhile.
         let mut made = HashMap::new();
-        self.publish(|known| {
-            let first = known.is_empty();
-            let staying: HashSet<&K> = known.iter().map(|known| &*known.key).collect();
+        self.publish_list(list.version, |before| {
+            if before.list >= list.version || self.common.is_closing() {
+                return None;
+            }
+            let staying: HashSet<&K> = before.known.iter().map(|known| &*known.key).collect();
             let mut changed = HashMap::new();
-            for key in wanted.iter().filter(|key| !staying.contains(key)) {
+            for key in list.targets.iter().filter(|key| !staying.contains(key)) {
                 let new = made.entry(key).or_insert_with(|| {
-                    Arc::new(self.backend(Arc::new(key.clone()), make(key), first))
+                    let key = Arc::new(key.clone());
+                    let service = make(&key);
+                    Arc::new(self.backend(key, service, before.born()))
                 });
                 changed.insert(Arc::clone(&new.key), Some(Arc::clone(new)));
             }
-            let wanted: HashSet<&K> = wanted.iter().collect();
-            for leaving in known.iter().filter(|known| !wanted.contains(&*known.key)) {
+            let wanted: HashSet<&K> = list.targets.iter().collect();
+            let known = before.known.iter();
+            for leaving in known.filter(|known| !wanted.contains(&*known.key)) {
                 changed.insert(Arc::clone(&leaving.key), None);
             }
-            (!changed.is_empty()).then(|| merge(known, &changed))
+            Some(merge(&before.known, &changed))
         });
     }
 
     /// Says whether the key is known.
     pub(crate) fn set_weight(&self, key: &K, weight: u32) -> bool {
-        self.publish(|known| {
-            let backend = known.iter().find(|known| *known.key == *key)?;
+        self.publish(|before| {
+            let backend = before.known.iter().find(|known| *known.key == *key)?;
             backend.stats.set_weight(weight);
             tracing::debug!(backend = &*backend.stats.name, weight, "weight set");
-            Some(known.to_vec())
+            Some(before.known.clone())
         })
     }
 
-    fn backend(&self, key: Arc<K>, service: S, first: bool) -> Backend<K, S> {
+    /// `set_born` is when the first of those came that are known, if any are.
+    fn backend(&self, key: Arc<K>, service: S, set_born: Option<Nanos>) -> Backend<K, S> {
         let settings = &self.settings;
         let now = self.common.now();
-        // The first ones have nobody to be slower than.
-        let warm_at = if first || settings.slow_start.is_zero() {
+        // The others have had as long as they have been there: that is enough for this one, too.
+        let age = set_born.map_or(0, |born| now.since(born));
+        let warm = nanos(settings.slow_start).min(age);
+        let warm_at = if warm == 0 {
             0
         } else {
-            now.after(settings.slow_start).0
+            now.0.saturating_add(warm)
         };
         let about = About {
-            id: self.next_id.fetch_add(1, Ordering::Relaxed),
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             hash: hash_of(&*key),
             name: format!("{key:?}").into(),
             weight: settings.weight.as_ref().map_or(1, |weight| weight(&key)),
@@ -357,5 +406,5 @@ where
     after
 }
 
-/// The time between two looks at all backends: 10 ms.
-const CENSUS: u64 = 10_000_000;
+/// No two backends of a process have the same number.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use crate::backends::Backends;
+use crate::clock::Nanos;
+use crate::in_flight::InFlight;
 use crate::members::Members;
 use crate::stats::Stats;
 
@@ -12,6 +13,13 @@ pub(crate) struct Candidate<K, S> {
     /// Where it was when it was picked.
     pub(crate) place: u32,
     /// If anybody is to be told.
+    pub(crate) key: Option<Arc<K>>,
+}
+
+/// A call that counts, and is to be made.
+pub(crate) struct Begun<K, S> {
+    pub(crate) in_flight: InFlight,
+    pub(crate) service: S,
     pub(crate) key: Option<Arc<K>>,
 }
 
@@ -33,10 +41,21 @@ impl<K, S> Candidate<K, S> {
     /// Whether the service has failed for good or been replaced, or the backend removed.
     #[inline]
     pub(crate) fn is_gone(&self) -> bool {
-        !self.stats.is_current(self.generation)
+        !self.stats.generation.is_current(self.generation)
     }
 
-    pub(crate) fn lose(&self, backends: &Backends<K, S>) {
-        backends.lose(&self.stats, self.generation);
+    /// Begins a call; `None` if the backend has been removed.
+    #[inline]
+    pub(crate) fn begin(self, now: Nanos) -> Option<Begun<K, S>> {
+        Some(Begun {
+            in_flight: InFlight::begin(self.stats, now)?,
+            service: self.service,
+            key: self.key,
+        })
+    }
+
+    /// Its service has failed for good. Says whether that is new.
+    pub(crate) fn retire(&self) -> bool {
+        self.stats.generation.retire(self.generation)
     }
 }

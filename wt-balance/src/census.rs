@@ -22,9 +22,9 @@ pub(crate) fn take<K, S>(
     now: Nanos,
 ) -> bool {
     let typical = median(&members.slots);
-    if let Some(typical) = typical {
-        common.set_typical(typical);
-        for slot in sample(&members.slots) {
+    if let Some((level, latency)) = typical {
+        common.set_typical(level, latency);
+        for slot in sample(&members.slots, SAMPLE) {
             slot.stats.refresh(slot.stats.calls.in_flight());
         }
     }
@@ -32,24 +32,29 @@ pub(crate) fn take<K, S>(
     if warm_until != 0 && warm_until <= now.0 {
         members.warm_until.store(0, Ordering::Relaxed);
     }
-    if members.tiers.len() > 1 || questions.panic_threshold > 0.0 {
-        count(members, questions, now);
-    }
+    count(members, questions, now);
     typical.is_some()
 }
 
-/// Counts who is sound, and has each tier know what follows.
-fn count<K, S>(members: &Members<K, S>, questions: Questions, now: Nanos) {
+/// Counts who is sound, if that is of interest, and has each tier know what follows.
+pub(crate) fn count<K, S>(members: &Members<K, S>, questions: Questions, now: Nanos) {
+    if members.tiers.len() < 2 && questions.panic_threshold == 0.0 {
+        return;
+    }
     let mut left = ALL;
     for tier in &members.tiers {
-        let slots = &members.slots[tier.range.clone()];
-        let sound = slots.iter().filter(|slot| is_sound(slot, now)).count();
-        let share = share(sound, slots.len()).min(left);
+        let slots = sample(&members.slots[tier.range.clone()], COUNTED);
+        let (mut sound, mut of) = (0, 0);
+        for slot in slots {
+            sound += usize::from(is_sound(slot, now));
+            of += 1;
+        }
+        let share = share(sound, of).min(left);
         tier.set_share(share);
         left -= share;
-        let panics = (sound as f64) < questions.panic_threshold * slots.len() as f64;
+        let panics = (sound as f64) < questions.panic_threshold * of as f64;
         if tier.set_panics(panics) {
-            tracing::debug!(panics, sound, of = slots.len(), "backends fail together");
+            tracing::debug!(panics, sound, of, "backends fail together");
         }
     }
     if left > 0
@@ -66,7 +71,7 @@ fn shares<K, S>(members: &Members<K, S>) -> u32 {
 
 /// It does not fail, and was ready when it was asked last.
 fn is_sound(slot: &Slot, now: Nanos) -> bool {
-    slot.stats.resting() <= now.0 && !slot.stats.is_failing(now)
+    slot.stats.rest.until() <= now.0 && !slot.stats.is_failing(now)
 }
 
 /// How much of the calls a tier takes: all, while no more than two of seven are unsound.
@@ -76,31 +81,33 @@ fn share(sound: usize, of: usize) -> u32 {
     (share.min(1.0) * f64::from(ALL)) as u32
 }
 
-/// The median of what is known of some of them.
-fn median(slots: &[Slot]) -> Option<Level> {
-    let mut levels = [Level::UNKNOWN; SAMPLE];
+/// The median of what is known of some of them, and the latency as it was measured.
+fn median(slots: &[Slot]) -> Option<(Level, f64)> {
+    let mut levels = [(Level::UNKNOWN, 0.0); SAMPLE];
     let mut known = 0;
-    for slot in sample(slots) {
+    for slot in sample(slots, SAMPLE) {
         let level = slot.stats.level();
         if level > Level::UNKNOWN {
-            levels[known] = level;
+            levels[known] = (level, slot.stats.raw_latency());
             known += 1;
         }
     }
     let known = levels.get_mut(..known).filter(|known| !known.is_empty())?;
     let middle = known.len() / 2;
-    let (_, median, _) = known.select_nth_unstable(middle);
+    let (_, median, _) = known.select_nth_unstable_by_key(middle, |(level, _)| *level);
     Some(*median)
 }
 
-/// All, or some that are chosen by chance if they are many.
-fn sample(slots: &[Slot]) -> impl Iterator<Item = &Slot> {
-    let step = slots.len().div_ceil(SAMPLE).max(1);
+/// All, or so many that are chosen by chance if there are more.
+fn sample(slots: &[Slot], most: usize) -> impl Iterator<Item = &Slot> {
+    let step = slots.len().div_ceil(most).max(1);
     let start = if step > 1 { fastrand::usize(..step) } else { 0 };
     slots.iter().skip(start).step_by(step)
 }
 
 /// How many backends the median is taken of.
 const SAMPLE: usize = 64;
+/// How many of each tier are counted: a call waits for that, now and then.
+const COUNTED: usize = 1024;
 /// A tier can take this times what it takes when all of it is sound.
 const ROOM: f64 = 1.4;

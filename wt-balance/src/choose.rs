@@ -41,7 +41,7 @@ where
             }
         }
         if !spared {
-            return Pick::Nobody;
+            return of_nobody(query, members, skip);
         }
         // Those that rest first: they may be ready after all. Then whom the caller avoids.
         if skip.resting {
@@ -80,6 +80,26 @@ where
             *spared |= view.has_spared();
             Pick::Nobody
         }
+    }
+}
+
+/// Without any backend, the policy is asked all the same whether it takes the request.
+#[cold]
+fn of_nobody<K, S, P, Req>(
+    query: &Query<'_, K, S, P, Req>,
+    members: &Members<K, S>,
+    skip: Skip<'_>,
+) -> Pick
+where
+    P: Policy<Req>,
+{
+    if query.request.is_some() || !members.tiers.is_empty() {
+        return Pick::Nobody;
+    }
+    let view = View::new(&[], &query.backends.common, skip, Mood::default());
+    match query.policy.pick(&view, None) {
+        Pick::NeedsRequest => Pick::NeedsRequest,
+        _ => Pick::Nobody,
     }
 }
 

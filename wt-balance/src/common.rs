@@ -1,5 +1,5 @@
 use std::hint::select_unpredictable;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -17,6 +17,10 @@ pub(crate) struct Common {
     pub(crate) overdue: Option<Duration>,
     /// The median of the levels.
     typical: AtomicI64,
+    /// The latency that this stands for, as it was measured: nothing of it has worn off.
+    usual: AtomicU64,
+    /// When the next census is due.
+    pub(crate) census_at: AtomicU64,
     /// Set for good when the set is shut down.
     closing: AtomicBool,
     /// Told when the last call of a backend that was removed has ended.
@@ -30,13 +34,22 @@ impl Common {
             decay: Decay::new(decay),
             overdue,
             typical: AtomicI64::new(UNKNOWN.0),
+            usual: AtomicU64::new(UNKNOWN.log2().exp2().to_bits()),
+            census_at: AtomicU64::new(0),
             closing: AtomicBool::new(false),
             idle: Notify::new(),
         }
     }
 
-    pub(crate) fn set_typical(&self, level: Level) {
+    pub(crate) fn set_typical(&self, level: Level, latency: f64) {
         self.typical.store(level.0, Ordering::Relaxed);
+        self.usual.store(latency.to_bits(), Ordering::Relaxed);
+    }
+
+    /// What a call takes, in nanoseconds, by the median of what is known of the backends; or what
+    /// one is taken for of whose kind nothing is known.
+    pub(crate) fn usual(&self) -> f64 {
+        f64::from_bits(self.usual.load(Ordering::Relaxed))
     }
 
     /// The median of the levels, or what a backend is taken for of whose kind nothing is known.
@@ -68,7 +81,17 @@ impl Common {
     pub(crate) fn now(&self) -> Nanos {
         self.clock.now()
     }
+
+    /// A time that has gone by, not long ago if there are calls; without a look at the clock.
+    #[inline]
+    pub(crate) fn past(&self) -> Nanos {
+        let due = self.census_at.load(Ordering::Relaxed);
+        Nanos(due.saturating_sub(CENSUS))
+    }
 }
+
+/// The time between two looks at all backends: 10 ms.
+pub(crate) const CENSUS: u64 = 10_000_000;
 
 /// A thirty-second of what is typical.
 const FASTEST: Level = Level(5 * Level::ONE);

@@ -8,11 +8,10 @@ use tower::load::TrackCompletion;
 use tower_service::Service;
 
 use crate::answering::Answering;
-use crate::backends::{Backends, Owned};
-use crate::candidate::Candidate;
+use crate::backends::Owned;
+use crate::candidate::{Begun, Candidate};
 use crate::choose::{Query, choose};
 use crate::classify::Classify;
-use crate::clock::Nanos;
 use crate::error::Unavailable;
 use crate::in_flight::InFlight;
 use crate::last::Last;
@@ -52,13 +51,11 @@ enum State<K, S, Req, P, F> {
 impl<K, S: Service<Req>, Req, P, C, Tc, A> ResponseFuture<K, S, Req, P, C, Tc, A> {
     #[inline]
     pub(crate) fn calling(
-        backends: &Backends<K, S>,
-        candidate: Candidate<K, S>,
+        begun: Begun<K, S>,
         request: Req,
-        now: Nanos,
         answering: Answering<C, Tc, A>,
     ) -> Self {
-        let state = call(backends, candidate, request, now);
+        let state = call(begun, request);
         Self { state, answering }
     }
 
@@ -74,22 +71,15 @@ impl<K, S: Service<Req>, Req, P, C, Tc, A> ResponseFuture<K, S, Req, P, C, Tc, A
 }
 
 #[inline]
-fn call<K, S, Req, P>(
-    backends: &Backends<K, S>,
-    candidate: Candidate<K, S>,
-    request: Req,
-    now: Nanos,
-) -> State<K, S, Req, P, S::Future>
+fn call<K, S, Req, P>(begun: Begun<K, S>, request: Req) -> State<K, S, Req, P, S::Future>
 where
     S: Service<Req>,
 {
-    let mut service = candidate.service;
-    backends.take_census(now);
-    let in_flight = InFlight::begin(candidate.stats, now);
+    let mut service = begun.service;
     State::Calling {
         future: service.call(request),
-        in_flight: Some(in_flight),
-        key: candidate.key,
+        in_flight: Some(begun.in_flight),
+        key: begun.key,
     }
 }
 
@@ -113,16 +103,20 @@ where
                 Project::Seeking(slot) => {
                     let seek = slot.as_mut().expect("a search that has ended is replaced");
                     let found = ready!(seek.poll(A::TELLS, cx));
-                    let seek = slot.take();
-                    let next = match (found, seek) {
-                        (Found::Ready(candidate), Some(Seek { owned, request, .. })) => {
-                            call(&owned.0, candidate, request, owned.0.common.now())
+                    let next = match found {
+                        Found::Ready(candidate) => {
+                            let Some(begun) = seek.begin(candidate) else {
+                                // It has left meanwhile.
+                                continue;
+                            };
+                            slot.take().map(|seek| call(begun, seek.request))
                         }
-                        (Found::Nobody(nobody), _) => State::Refused(nobody),
+                        Found::Nobody(nobody) => Some(State::Refused(nobody)),
                         // With a request, none is needed.
-                        _ => State::Refused(Unavailable::Busy),
+                        Found::NeedsRequest => None,
                     };
-                    this.state.set(next);
+                    this.state
+                        .set(next.unwrap_or(State::Refused(Unavailable::Busy)));
                 }
                 Project::Calling {
                     future,
@@ -175,10 +169,18 @@ impl<K, S, Req, P> Seek<K, S, Req, P> {
         let members = owned.0.members();
         if let Pick::One(place) = choose(&seek.query(A::TELLS), &members, &[]) {
             let candidate = Candidate::new(&members, place, A::TELLS);
-            seek.last = Last::new(&candidate, owned.0.common.now());
+            seek.last = Last::new(&candidate);
             seek.search = Search::with(candidate);
         }
         seek
+    }
+
+    /// Begins a call; `None` if the backend has been removed.
+    fn begin(&self, candidate: Candidate<K, S>) -> Option<Begun<K, S>> {
+        let backends = &self.owned.0;
+        let now = backends.common.now();
+        backends.take_census(now);
+        candidate.begin(now)
     }
 
     /// Whom it has picked first.

@@ -17,14 +17,17 @@ pub struct InFlight {
 }
 
 impl InFlight {
+    /// `None` if the backend has been removed: whoever waits for the end of its calls is not to miss
+    /// one.
     #[inline]
-    pub(crate) fn begin(stats: Arc<Stats>, now: Nanos) -> Self {
-        stats.begin();
-        Self {
+    pub(crate) fn begin(stats: Arc<Stats>, now: Nanos) -> Option<Self> {
+        let there = stats.begin();
+        let begun = Self {
             stats,
             since: now,
-            answered: false,
-        }
+            answered: !there,
+        };
+        there.then_some(begun)
     }
 
     /// The backend has answered.
@@ -40,7 +43,7 @@ impl InFlight {
                 let now = self.stats.common.now();
                 self.stats.failed(now.since(self.since), retry_after, now);
             }
-            Outcome::Ignore => self.stats.end_rest(),
+            Outcome::Ignore => self.stats.rest.end(),
         }
     }
 }

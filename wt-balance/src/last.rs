@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use crate::candidate::Candidate;
-use crate::clock::Nanos;
 use crate::common::Common;
 use crate::members::Members;
 
@@ -10,7 +9,6 @@ use crate::members::Members;
 pub(crate) struct Last {
     /// 0 is nobody.
     id: u64,
-    at: Nanos,
     failures: u32,
     /// Where it was then.
     place: u32,
@@ -19,16 +17,14 @@ pub(crate) struct Last {
 impl Last {
     pub(crate) const NOBODY: Self = Self {
         id: 0,
-        at: Nanos(0),
         failures: 0,
         place: 0,
     };
 
     #[inline]
-    pub(crate) fn new<K, S>(candidate: &Candidate<K, S>, now: Nanos) -> Self {
+    pub(crate) fn new<K, S>(candidate: &Candidate<K, S>) -> Self {
         Self {
             id: candidate.stats.id,
-            at: now,
             failures: candidate.stats.failures() as u32,
             place: candidate.place,
         }
@@ -49,9 +45,12 @@ impl Last {
     /// As [`failed_since`](Self::failed_since), wherever it is now.
     #[cold]
     fn look<K, S>(self, members: &Members<K, S>, common: &Common) -> u64 {
-        let slot = members.slot(self.id);
-        let failed = slot.is_some_and(|slot| slot.stats.failures() as u32 != self.failures);
-        if failed && common.now() < self.at.after(AVOIDED) {
+        let Some(slot) = members.slot(self.id) else {
+            return 0;
+        };
+        let failed = slot.stats.failures() as u32 != self.failures;
+        let until = slot.stats.failed_at().after(AVOIDED);
+        if failed && common.past() < until && common.now() < until {
             self.id
         } else {
             0
@@ -59,6 +58,6 @@ impl Last {
     }
 }
 
-/// How long a backend is avoided that has failed: longer than a call takes that is tried again, and
-/// not for ever, as a handle may be cloned for each call and never be called itself.
-const AVOIDED: Duration = Duration::from_secs(60);
+/// How long a backend is avoided after it has failed: longer than a retry waits, and not for ever, as
+/// a handle may be cloned for each call and never be called itself.
+const AVOIDED: Duration = Duration::from_secs(5);

@@ -58,7 +58,7 @@ impl<T: Clone + Eq + Hash> BalanceLayer<T> {
     /// Fails if there are none.
     pub fn try_new(targets: impl IntoIterator<Item = T>) -> Result<Self, NoTargets> {
         let targets = Targets::new(targets);
-        if targets.list().is_empty() {
+        if targets.list().targets.is_empty() {
             return Err(NoTargets);
         }
         Ok(Self::with(targets))
@@ -168,6 +168,9 @@ impl<T, P, C, Tc, A> BalanceLayer<T, P, C, Tc, A> {
 
     /// How long a backend that comes to others takes to get its whole share of calls, under
     /// [`Adaptive`] and [`LeastLatency`](crate::LeastLatency). Default: 10 s; at once with zero.
+    ///
+    /// No longer than the first of the others has been there: those that come together, or one after
+    /// the other at the start, are all new.
     #[must_use]
     pub fn slow_start(mut self, slow_start: Duration) -> Self {
         self.settings.slow_start = slow_start;
@@ -318,8 +321,8 @@ where
         loop {
             let list = targets.list();
             self.reconcile(&list, maker);
-            // Who changed it meanwhile may have been overtaken by this.
-            if Arc::ptr_eq(&list, &targets.list()) {
+            // Who changed it meanwhile may have come before this.
+            if list.version == targets.list().version {
                 return;
             }
         }

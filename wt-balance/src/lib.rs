@@ -64,7 +64,7 @@
 //!   [`BalanceLayer::follow`] with settings.
 //! - A name: `Dns`, with the feature `dns`.
 //!
-//! A backend that comes again under the same key keeps its figures; one that is removed finishes
+//! A backend that is inserted again while it is known keeps its figures; one that is removed finishes
 //! the calls that it has, and its service is dropped.
 //!
 //! # Semantics
@@ -81,12 +81,16 @@
 //! and up to 10 s if that happens again and again.
 //!
 //! **Failures.** What a failure is, a [`Classify`] says, by default any error but tower's
-//! `Overloaded`. An instance avoids the backend that has failed since its last call, so that a
-//! retry goes elsewhere, by whatever retries; a clone remembers, too. Retry layers stand above.
+//! `Overloaded`. An instance avoids the backend that has failed since its last call, for 5 s after
+//! that, so that a retry goes elsewhere, by whatever retries; a clone remembers, too. Retry layers
+//! stand above. Where a policy needs the request, that is whom it picked at first, and not who stood
+//! in for it.
 //!
 //! **Errors.** A `BoxError`: the backend's own error, unchanged, or [`Unavailable`] to downcast to.
 //!
-//! **Cancellation.** Dropping a balancer that is ready, or waits, gives back what was reserved.
+//! **Cancellation.** Dropping a balancer that is ready, or waits, gives back what was reserved; one
+//! that is neither dropped nor asked again keeps its places in line, so that whoever gives up a wait
+//! drops the clone that waited. If it is asked again after its patience has ended, it waits anew.
 //! Dropping the future of a call says nothing of the backend, or that it is slower than it was
 //! thought, never better; [`BalanceLayer::overdue`] makes it a failure after so long.
 //!
@@ -132,6 +136,7 @@ mod error;
 mod exclusive;
 mod future;
 mod gauge;
+mod generation;
 mod hash;
 mod in_flight;
 mod last;
@@ -142,6 +147,7 @@ mod members;
 mod mend;
 mod peak_ewma;
 mod policy;
+mod rest;
 mod search;
 mod service;
 mod settings;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::backend::Backend;
+use crate::clock::Nanos;
 use crate::hash::mix;
 use crate::stats::Stats;
 
@@ -31,6 +32,8 @@ pub(crate) struct Members<K, S> {
     pub(crate) version: u64,
     /// Until when one of them warms up; 0 if none does.
     pub(crate) warm_until: AtomicU64,
+    /// The version of the list that they are of; 0 if of none.
+    pub(crate) list: u64,
 }
 
 /// What a policy sees of a backend. Nothing but a pointer, so that many are near to each other.
@@ -42,6 +45,7 @@ pub(crate) struct Slot {
 /// The backends of one priority.
 #[derive(Debug)]
 pub(crate) struct Tier {
+    priority: u8,
     pub(crate) range: Range<usize>,
     /// Its share of the calls, in 2^-16; by how many of its backends are sound.
     share: AtomicU32,
@@ -51,13 +55,10 @@ pub(crate) struct Tier {
 
 impl<K, S> Members<K, S> {
     pub(crate) fn new(known: Vec<Arc<Backend<K, S>>>, subset: Option<Subset>) -> Self {
-        let mut used = used(&known, subset);
+        // All alike if nobody is to have anything, whoever is there just now.
+        let equal = known.iter().all(|backend| backend.stats.weight() == 0);
+        let mut used = used(&known, equal, subset);
         used.sort_by_key(|backend| (backend.stats.priority, backend.stats.id));
-        // All alike if nobody is to have anything.
-        let equal = used.iter().all(|backend| backend.stats.weight() == 0);
-        if !equal {
-            used.retain(|backend| backend.stats.weight() > 0);
-        }
         let slots: Vec<_> = used.iter().map(|backend| Slot::new(backend)).collect();
         let warm_until = slots.iter().map(|slot| slot.stats.warm_at).max();
         Self {
@@ -67,7 +68,32 @@ impl<K, S> Members<K, S> {
             slots,
             backends: used,
             warm_until: AtomicU64::new(warm_until.unwrap_or(0)),
+            list: 0,
         }
+    }
+
+    /// What was found of each tier before.
+    pub(crate) fn take_over(&mut self, before: &Self) {
+        for tier in &mut self.tiers {
+            let same = before
+                .tiers
+                .iter()
+                .find(|known| known.priority == tier.priority);
+            if let Some(same) = same {
+                tier.set_panics(same.panics());
+            }
+        }
+    }
+
+    /// When the first of those came that are known.
+    pub(crate) fn born(&self) -> Option<Nanos> {
+        self.known.first().map(|known| known.stats.born)
+    }
+
+    /// The backend with this number, used or not.
+    pub(crate) fn known(&self, id: u64) -> Option<&Arc<Backend<K, S>>> {
+        let place = self.known.binary_search_by_key(&id, |known| known.stats.id);
+        self.known.get(place.ok()?)
     }
 
     /// The tier that a call asks first, by a number from 0 to 2^16.
@@ -134,12 +160,18 @@ impl Tier {
     }
 }
 
-/// Those that are there, and of these, in each tier, the ones that are this client's.
+/// Those that are there and have a weight, or whose weights are `equal`, and of these, in each tier,
+/// the ones that are this client's.
 ///
 /// By the highest random number that client and backend make together: whoever comes or goes
 /// changes one place at most.
-fn used<K, S>(known: &[Arc<Backend<K, S>>], subset: Option<Subset>) -> Vec<Arc<Backend<K, S>>> {
+fn used<K, S>(
+    known: &[Arc<Backend<K, S>>],
+    equal: bool,
+    subset: Option<Subset>,
+) -> Vec<Arc<Backend<K, S>>> {
     let there = known.iter().filter(|backend| !backend.is_gone());
+    let there = there.filter(|backend| equal || backend.stats.weight() > 0);
     let mut used: Vec<_> = there.map(Arc::clone).collect();
     if let Some(subset) = subset {
         used.sort_by_cached_key(|backend| {
@@ -166,6 +198,7 @@ fn tiers(slots: &[Slot]) -> Vec<Tier> {
             let range = start..start + chunk.len();
             start = range.end;
             Tier {
+                priority: chunk[0].stats.priority,
                 share: AtomicU32::new(if range.start == 0 { ALL } else { 0 }),
                 panics: AtomicU32::new(0),
                 range,

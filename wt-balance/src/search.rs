@@ -90,10 +90,10 @@ impl<K, S: Clone> Search<K, S> {
         };
         match candidate.service.poll_ready(cx) {
             Poll::Ready(Ok(())) => {
-                candidate.stats.end_rest();
+                candidate.stats.rest.end();
                 return Some(Found::Ready(candidate));
             }
-            Poll::Ready(Err(_)) => candidate.lose(query.backends),
+            Poll::Ready(Err(_)) => query.backends.lose(&[candidate]),
             Poll::Pending => {
                 let wait = self.wait.get_or_insert_default();
                 wait.wait_for(candidate, query.backends);

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -185,16 +185,23 @@ where
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         let state = self.state.get_mut();
-        if let State::Ready(candidate) = state {
-            // Whoever asks twice is told what holds now.
-            match candidate.service.poll_ready(cx) {
-                Poll::Ready(Ok(())) if !candidate.is_gone() => return Poll::Ready(Ok(())),
-                Poll::Ready(Err(_)) => candidate.lose(&self.owned.0),
-                _ => {}
+        // Whoever asks twice is told what holds now.
+        let nobody = match state {
+            State::Searching(_) => None,
+            State::Ready(_) => {
+                if state.is_ready_still::<Req>(&self.owned.0, cx) {
+                    return Poll::Ready(Ok(()));
+                }
+                None
             }
-            // Ready => Searching, with its place in line, unless it is gone
-            state.search_on();
-        }
+            State::NeedsRequest => return Poll::Ready(Ok(())),
+            // Nobody => Searching, and back if that would be a wait
+            State::Nobody(nobody) => {
+                let nobody = *nobody;
+                *state = State::new();
+                Some(nobody)
+            }
+        };
         let State::Searching(search) = state else {
             return Poll::Ready(Ok(()));
         };
@@ -205,12 +212,17 @@ where
             last: self.last,
             tells: A::TELLS,
         };
-        *state = match ready!(search.poll(&query, cx)) {
-            Found::Ready(candidate) => State::Ready(candidate),
-            Found::NeedsRequest => State::NeedsRequest,
+        *state = match (search.poll(&query, cx), nobody) {
+            (Poll::Ready(Found::Ready(candidate)), _) => State::Ready(candidate),
+            (Poll::Ready(Found::NeedsRequest), _) => State::NeedsRequest,
             // It stays so: it is of no use any more.
-            Found::Nobody(closed @ Unavailable::Closed) => return Poll::Ready(Err(closed.into())),
-            Found::Nobody(nobody) => State::Nobody(nobody),
+            (Poll::Ready(Found::Nobody(closed @ Unavailable::Closed)), _) => {
+                return Poll::Ready(Err(closed.into()));
+            }
+            (Poll::Ready(Found::Nobody(nobody)), _) | (Poll::Pending, Some(nobody)) => {
+                State::Nobody(nobody)
+            }
+            (Poll::Pending, None) => return Poll::Pending,
         };
         Poll::Ready(Ok(()))
     }
@@ -222,21 +234,25 @@ where
     /// If it is not ready.
     fn call(&mut self, request: Req) -> Self::Future {
         let state = std::mem::replace(self.state.get_mut(), State::new());
+        let answering = self.answering.clone();
         match state {
             State::Ready(candidate) if !candidate.is_gone() => {
                 let backends = &self.owned.0;
                 let now = backends.common.now();
-                self.last = Last::new(&candidate, now);
-                ResponseFuture::calling(backends, candidate, request, now, self.answering.clone())
+                let last = Last::new(&candidate);
+                backends.take_census(now);
+                if let Some(begun) = candidate.begin(now) {
+                    self.last = last;
+                    return ResponseFuture::calling(begun, request, answering);
+                }
             }
-            State::Ready(_) | State::NeedsRequest => {
-                let seek = Seek::new::<A>(&self.owned, &self.policy, request, self.last);
-                self.last = seek.last();
-                ResponseFuture::seeking(seek, self.answering.clone())
-            }
-            State::Nobody(nobody) => ResponseFuture::refused(nobody, self.answering.clone()),
+            State::Ready(_) | State::NeedsRequest => {}
+            State::Nobody(nobody) => return ResponseFuture::refused(nobody, answering),
             State::Searching(_) => panic!("called without being ready"),
         }
+        let seek = Seek::new::<A>(&self.owned, &self.policy, request, self.last);
+        self.last = seek.last();
+        ResponseFuture::seeking(seek, answering)
     }
 }
 
@@ -245,12 +261,32 @@ impl<K, S> State<K, S> {
         Self::Searching(Search::new())
     }
 
-    fn search_on(&mut self) {
-        if let Self::Ready(candidate) = std::mem::replace(self, Self::new())
-            && !candidate.is_gone()
-        {
-            *self = Self::Searching(Search::with(candidate));
+    #[cold]
+    fn is_ready_still<Req>(&mut self, backends: &Backends<K, S>, cx: &mut Context<'_>) -> bool
+    where
+        S: Service<Req>,
+    {
+        let Self::Ready(mut candidate) = std::mem::replace(self, Self::new()) else {
+            return false;
+        };
+        let is_ready = match candidate.service.poll_ready(cx) {
+            Poll::Ready(Err(_)) => {
+                backends.lose(&[candidate]);
+                return false;
+            }
+            Poll::Ready(Ok(())) => true,
+            Poll::Pending => false,
+        };
+        if candidate.is_gone() {
+            return false;
         }
+        *self = if is_ready {
+            Self::Ready(candidate)
+        } else {
+            // Ready => Searching, with its place in line
+            Self::Searching(Search::with(candidate))
+        };
+        is_ready
     }
 }
 

@@ -75,7 +75,7 @@ impl<K: Clone> Snapshot<K> {
                     calls: stats.calls.calls(),
                     failures: stats.failures(),
                     share: 0.0,
-                    ready: !gone && stats.resting() <= now.0,
+                    ready: !gone && stats.rest.is_over(now.0),
                     failing: stats.is_failing(now),
                     gone,
                     used: members.slot(stats.id).is_some(),

@@ -6,8 +6,10 @@ use std::time::Duration;
 use crate::clock::Nanos;
 use crate::common::Common;
 use crate::gauge::Gauge;
+use crate::generation::Generation;
 use crate::level::{Level, log2};
 use crate::peak_ewma::PeakEwma;
+use crate::rest::Rest;
 
 /// The figures of one backend: written by its calls, read by picks.
 ///
@@ -23,9 +25,8 @@ pub(crate) struct Stats {
     load: AtomicI64,
     /// The level that counts in a pick: of the latency, and of the failures.
     cost: AtomicI64,
-    /// Until when it is passed over if there are others; 0 if it is not. The lowest bit says that
-    /// it asked for that itself.
-    rest: AtomicU64,
+    /// Until when it is passed over if there are others.
+    pub(crate) rest: Rest,
     /// The level of the latency alone.
     level: AtomicI64,
     latency: AtomicU64,
@@ -35,8 +36,9 @@ pub(crate) struct Stats {
     weight: AtomicU32,
     log_weight: AtomicI64,
     failures: AtomicU64,
-    /// Services from this one on are of use; none are after it has been removed.
-    generation: AtomicU64,
+    pub(crate) generation: Generation,
+    /// When it failed last; 0 if it never has.
+    failed_at: AtomicU64,
     /// In the order of arrival; never used again.
     pub(crate) id: u64,
     /// Of the key.
@@ -72,7 +74,7 @@ impl Stats {
             calls: Gauge::new(),
             load: AtomicI64::new(0),
             cost: nothing(),
-            rest: AtomicU64::new(0),
+            rest: Rest::new(),
             level: nothing(),
             latency: AtomicU64::new(0),
             changed: AtomicU64::new(0),
@@ -81,7 +83,8 @@ impl Stats {
             weight: AtomicU32::new(about.weight),
             log_weight: AtomicI64::new(log2(about.weight).0),
             failures: AtomicU64::new(0),
-            generation: AtomicU64::new(0),
+            generation: Generation::new(),
+            failed_at: AtomicU64::new(0),
             remade: AtomicU32::new(0),
             id: about.id,
             hash: about.hash,
@@ -95,10 +98,12 @@ impl Stats {
         stats
     }
 
+    /// Says whether it may: not if it has been removed. It is to end in any case.
     #[inline]
-    pub(crate) fn begin(&self) {
-        let in_flight = self.calls.begin();
+    pub(crate) fn begin(&self) -> bool {
+        let (in_flight, there) = self.calls.begin();
         self.refresh(in_flight);
+        there
     }
 
     /// Says whether it was the last one, and that is waited for.
@@ -126,23 +131,21 @@ impl Stats {
         if in_a_row >= SEVERAL {
             tracing::debug!(backend = &*self.name, "backend recovered");
         }
-        if self.rest.load(Ordering::Relaxed) != 0 {
-            self.end_rest();
-        }
+        self.rest.end_by(now.0);
         if self.remade.load(Ordering::Relaxed) != 0 {
             self.remade.store(0, Ordering::Relaxed);
         }
     }
 
     pub(crate) fn failed(&self, took: u64, hint: Option<Duration>, now: Nanos) {
+        self.failed_at.store(now.0, Ordering::Relaxed);
         self.failures.fetch_add(1, Ordering::Relaxed);
         let mut ewma = self.ewma();
         ewma.failure(self.common.decay, took, now);
         self.store(ewma, now);
-        self.end_rest();
+        self.rest.end();
         if let Some(hint) = hint.filter(|hint| !hint.is_zero()) {
-            let until = now.after(hint.min(LONGEST_HINT)).0 | ASKED;
-            self.rest.fetch_max(until, Ordering::Relaxed);
+            self.rest.ask(now.after(hint.min(LONGEST_HINT)).0);
         }
         if ewma.in_a_row == SEVERAL {
             tracing::debug!(backend = &*self.name, "backend fails");
@@ -158,58 +161,24 @@ impl Stats {
         let mut ewma = self.ewma();
         if ewma.latency == 0.0 {
             // It has not answered yet: as slow as it was given time for, or as any.
-            let typical = self.common.decay.latency(self.common.typical(), now);
-            ewma.latency = typical.clamp(1.0, 1e18);
+            ewma.latency = self.common.usual().clamp(1.0, 1e18);
             ewma.changed = now.0;
         }
         if ewma.cancelled(self.common.decay, after, now) {
             self.store(ewma, now);
         }
-        self.end_rest();
+        self.rest.end();
     }
 
     /// It was not ready just now.
-    pub(crate) fn rest(&self, now: Nanos) {
-        let until = now.after(REST).0 & !ASKED;
-        self.rest.fetch_max(until, Ordering::Relaxed);
-    }
-
-    /// It is ready, or has room for another call.
-    #[inline]
-    pub(crate) fn end_rest(&self) {
-        let rest = self.rest.load(Ordering::Relaxed);
-        if rest != 0 && rest & ASKED == 0 {
-            // If another has changed it meanwhile, that is newer.
-            let _ = self
-                .rest
-                .compare_exchange(rest, 0, Ordering::Relaxed, Ordering::Relaxed);
-        }
+    pub(crate) fn begin_rest(&self, now: Nanos) {
+        self.rest.begin(now.after(REST).0);
     }
 
     pub(crate) fn set_weight(&self, weight: u32) {
         self.weight.store(weight, Ordering::Relaxed);
         self.log_weight.store(log2(weight).0, Ordering::Relaxed);
         self.refresh(self.calls.in_flight());
-    }
-
-    /// The service of this generation is of no use any more. Says whether it was until now.
-    pub(crate) fn retire(&self, generation: u64) -> bool {
-        let next = generation.saturating_add(1);
-        self.generation.fetch_max(next, Ordering::AcqRel) <= generation
-    }
-
-    pub(crate) fn remove(&self) {
-        self.generation.store(u64::MAX, Ordering::Release);
-    }
-
-    pub(crate) fn is_removed(&self) -> bool {
-        !self.is_current(u64::MAX - 1)
-    }
-
-    /// Whether the service of this generation is of use.
-    #[inline]
-    pub(crate) fn is_current(&self, generation: u64) -> bool {
-        generation >= self.generation.load(Ordering::Acquire)
     }
 
     #[inline]
@@ -228,10 +197,9 @@ impl Stats {
         self.failures.load(Ordering::Relaxed)
     }
 
-    /// Until when it rests; 0 if it does not.
-    #[inline]
-    pub(crate) fn resting(&self) -> u64 {
-        self.rest.load(Ordering::Relaxed)
+    /// When it failed last; 0 if it never has.
+    pub(crate) fn failed_at(&self) -> Nanos {
+        Nanos(self.failed_at.load(Ordering::Relaxed))
     }
 
     /// What a call costs, with those under way.
@@ -274,9 +242,14 @@ impl Stats {
         (level > Level::UNKNOWN).then(|| Duration::from_nanos(latency as u64))
     }
 
+    /// Its latency when it was last changed, in nanoseconds; 0 if it is not known yet.
+    pub(crate) fn raw_latency(&self) -> f64 {
+        f64::from_bits(self.latency.load(Ordering::Relaxed))
+    }
+
     fn ewma(&self) -> PeakEwma {
         PeakEwma {
-            latency: f64::from_bits(self.latency.load(Ordering::Relaxed)),
+            latency: self.raw_latency(),
             failing: f64::from_bits(self.failing.load(Ordering::Relaxed)),
             in_a_row: self.in_a_row.load(Ordering::Relaxed),
             changed: self.changed.load(Ordering::Relaxed),
@@ -301,7 +274,7 @@ impl Stats {
             0.0 => level,
             // Also of one that was very fast until it failed.
             penalty => level
-                .max(self.common.typical())
+                .max(decay.level(self.common.usual(), now))
                 .plus(Level::of_log2(penalty)),
         };
         // The load follows when the call ends, which most often is now.
@@ -325,5 +298,3 @@ const SEVERAL: u32 = 3;
 pub(crate) const REST: Duration = Duration::from_millis(100);
 /// The longest hint that is followed: a mistake of the server's must not be for ever.
 const LONGEST_HINT: Duration = Duration::from_secs(300);
-/// Marks a rest that the backend asked for.
-const ASKED: u64 = 1;

@@ -21,9 +21,17 @@ pub struct Targets<T> {
 }
 
 struct Inner<T> {
-    /// No target twice.
-    list: ArcSwap<Vec<T>>,
+    list: ArcSwap<List<T>>,
     followers: Lock<Vec<Weak<dyn Follow<T>>>>,
+}
+
+/// A list as it is between two changes.
+#[derive(Debug)]
+pub(crate) struct List<T> {
+    /// Greater than those of all lists before it; never 0.
+    pub(crate) version: u64,
+    /// None twice.
+    pub(crate) targets: Vec<T>,
 }
 
 /// Somebody who is to know of each change of a list.
@@ -33,9 +41,12 @@ pub(crate) trait Follow<T>: Send + Sync {
 
 impl<T> Targets<T> {
     /// No target is in the list twice.
-    pub(crate) fn of(list: Vec<T>) -> Self {
+    pub(crate) fn of(targets: Vec<T>) -> Self {
         let inner = Inner {
-            list: ArcSwap::from_pointee(list),
+            list: ArcSwap::from_pointee(List {
+                version: 1,
+                targets,
+            }),
             followers: Lock::default(),
         };
         Self {
@@ -43,7 +54,7 @@ impl<T> Targets<T> {
         }
     }
 
-    pub(crate) fn list(&self) -> Arc<Vec<T>> {
+    pub(crate) fn list(&self) -> Arc<List<T>> {
         self.inner.list.load_full()
     }
 
@@ -105,9 +116,10 @@ impl<T: Clone + Eq + Hash> Targets<T> {
     /// Nothing is locked: it is done again if somebody else was faster.
     fn change(&self, mut change: impl FnMut(&mut Vec<T>)) {
         self.inner.list.rcu(|list| {
-            let mut list = Vec::clone(list);
-            change(&mut list);
-            list
+            let mut targets = list.targets.clone();
+            change(&mut targets);
+            let version = list.version + u64::from(targets != list.targets);
+            List { version, targets }
         });
         self.tell();
     }
@@ -132,6 +144,8 @@ impl<T> Clone for Targets<T> {
 
 impl<T: fmt::Debug> fmt::Debug for Targets<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Targets").field(&self.list()).finish()
+        f.debug_tuple("Targets")
+            .field(&self.list().targets)
+            .finish()
     }
 }

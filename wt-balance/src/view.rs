@@ -1,6 +1,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::hint::select_unpredictable;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Nanos;
@@ -10,7 +11,7 @@ use crate::level::{Level, log2};
 use crate::members::Slot;
 
 /// What a [`Policy`](crate::Policy) sees of the backends: those of one priority, by their places
-/// from 0 to [`len`](Self::len), in the order of arrival.
+/// from 0 to [`len`](Self::len), in the order of arrival; none at all if there are none.
 ///
 /// Places are good for this pick only; [`id`](Self::id) outlasts it. Not all backends may be picked:
 /// see [`is_usable`](Self::is_usable).
@@ -20,7 +21,7 @@ use crate::members::Slot;
 /// The methods that take a place panic if it is not below [`len`](Self::len).
 pub struct View<'a> {
     slots: &'a [Slot],
-    common: &'a Common,
+    common: &'a Arc<Common>,
     skip: Skip<'a>,
     mood: Mood,
     now: Cell<Option<Nanos>>,
@@ -52,7 +53,12 @@ pub(crate) struct Mood {
 
 impl<'a> View<'a> {
     #[inline]
-    pub(crate) fn new(slots: &'a [Slot], common: &'a Common, skip: Skip<'a>, mood: Mood) -> Self {
+    pub(crate) fn new(
+        slots: &'a [Slot],
+        common: &'a Arc<Common>,
+        skip: Skip<'a>,
+        mood: Mood,
+    ) -> Self {
         Self {
             slots,
             common,
@@ -106,7 +112,8 @@ impl<'a> View<'a> {
         self.slots.first().map_or(0, |slot| slot.stats.priority)
     }
 
-    /// The number of a backend: in the order of arrival, kept while it is known, never used again.
+    /// The number of a backend: in the order of arrival, kept while it is known, and never that of
+    /// another, of this balancer or any.
     #[inline]
     #[must_use]
     pub fn id(&self, place: usize) -> u64 {
@@ -170,8 +177,8 @@ impl<'a> View<'a> {
     }
 
     /// The usable backend for which `cost` is least, among all of them up to `scan`, or else among
-    /// `choices` that are drawn by chance; the first look is at one drawn by chance, which wins
-    /// among equals.
+    /// `choices` that are drawn by chance; the first look is at one drawn by chance, which wins if all
+    /// are equal.
     ///
     /// A cost that is no number is never the least. `None` only if no backend is usable.
     pub fn least_by(
@@ -217,33 +224,26 @@ impl<'a> View<'a> {
     }
 
     /// The usable backend with the least load, if nothing but the figures counts and they are at
-    /// most [`FEW`]; one drawn by chance among equals, evenly
-    /// where their number is a power of two.
+    /// most [`FEW`]; one drawn by chance among equals.
     #[inline]
     pub(crate) fn least_loaded(&self) -> Option<usize> {
-        // The lowest bits of a load, which nobody would miss, make way for the place, in an order
-        // of this pick: one number is to be kept, and no branch to be predicted.
-        let order = (fastrand::u64(..) % FEW as u64) as i64;
-        let mask = FEW as i64 - 1;
-        let numbered = |place: usize, slot: &Slot| {
-            (slot.stats.load().0 & !mask) | ((place as i64 ^ order) & mask)
+        let len = self.len();
+        let drawn = fastrand::u64(..);
+        let start = part(drawn, len);
+        // Counted from the start, up or down: of any two, each comes first as often as the other.
+        let flip = if drawn & 1 == 0 { 0 } else { MASK };
+        let (before, after) = self.slots.split_at(start);
+        let least = i64::min(
+            least_numbered(after, 0, flip),
+            least_numbered(before, after.len() as i64, flip),
+        );
+        let number = ((least & MASK) ^ flip) as usize;
+        let place = if number < after.len() {
+            start + number
+        } else {
+            number - after.len()
         };
-        let mut lanes = [i64::MAX; 4];
-        let (fours, rest) = self.slots.as_chunks::<4>();
-        let mut place = 0;
-        for four in fours {
-            for (lane, slot) in lanes.iter_mut().zip(four) {
-                *lane = numbered(place, slot).min(*lane);
-                place += 1;
-            }
-        }
-        let mut least = lanes[0].min(lanes[1]).min(lanes[2]).min(lanes[3]);
-        for slot in rest {
-            least = numbered(place, slot).min(least);
-            place += 1;
-        }
-        let place = ((least ^ order) & mask) as usize;
-        (place < self.len() && self.is_usable(place)).then_some(place)
+        (place < len && self.is_usable(place)).then_some(place)
     }
 
     /// Of so many that are drawn by chance.
@@ -328,6 +328,12 @@ impl<'a> View<'a> {
         !self.mood.panics && !self.mood.warming
     }
 
+    /// What the backends of a set share, and no others do.
+    #[inline]
+    pub(crate) fn set(&self) -> &Arc<Common> {
+        self.common
+    }
+
     /// The same while the same backends have the same weights.
     pub(crate) fn version(&self) -> u64 {
         self.mood.version
@@ -340,7 +346,7 @@ impl<'a> View<'a> {
 
     #[inline]
     fn rests(&self, slot: &Slot) -> bool {
-        let until = slot.stats.resting();
+        let until = slot.stats.rest.until();
         until != 0 && self.skip.resting && self.now().0 < until
     }
 
@@ -373,6 +379,30 @@ impl<'a> View<'a> {
 fn part(drawn: u64, len: usize) -> usize {
     // There are no four thousand million backends.
     (((drawn >> 32) * (len as u64 & 0xffff_ffff)) >> 32) as usize
+}
+
+/// The least load of these slots, the first of which has this number.
+///
+/// The lowest bits of a load, which nobody would miss, make way for the number: one word is to be
+/// kept, and no branch to be predicted.
+#[inline]
+fn least_numbered(slots: &[Slot], first: i64, flip: i64) -> i64 {
+    let mut number = first;
+    let mut numbered = |slot: &Slot| {
+        let load = (slot.stats.load().0 & !MASK) | (number ^ flip);
+        number += 1;
+        load
+    };
+    // Four at a time, none of which waits for another's outcome.
+    let mut lanes = [i64::MAX; 4];
+    let (fours, rest) = slots.as_chunks::<4>();
+    for four in fours {
+        for (lane, slot) in lanes.iter_mut().zip(four) {
+            *lane = numbered(slot).min(*lane);
+        }
+    }
+    let least = lanes[0].min(lanes[1]).min(lanes[2].min(lanes[3]));
+    rest.iter().map(numbered).fold(least, i64::min)
 }
 
 /// The least of these slots, the first of which has this place; of several, any.
@@ -420,6 +450,7 @@ impl fmt::Debug for View<'_> {
 
 /// What fits into the lowest bits of a load: a power of two.
 pub(crate) const FEW: usize = 64;
+const MASK: i64 = FEW as i64 - 1;
 /// How many are drawn at once.
 const TOGETHER: usize = 8;
 /// The share of the others' calls that a backend gets which has just come.

@@ -4,7 +4,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::sync::futures::OwnedNotified;
-use tokio::time::{Sleep, sleep};
+use tokio::task::coop::{has_budget_remaining, poll_proceed};
+use tokio::time::{Instant, Sleep, sleep};
 use tower_service::Service;
 
 use crate::backends::Backends;
@@ -41,17 +42,25 @@ impl<K, S: Clone> Wait<K, S> {
             if query.backends.common.is_closing() {
                 return Poll::Ready(Found::Nobody(Unavailable::Closed));
             }
-            if let Some(ready) = self.poll_waiting::<Req>(query.backends, cx) {
+            query.backends.bring_back();
+            let members = query.backends.members();
+            if let Some(ready) = self.poll_waiting::<Req>(query.backends, &members, cx) {
                 return Poll::Ready(Found::Ready(ready));
             }
-            let members = query.backends.members();
+            // Whom a task asks that has had its turn, he cannot tell.
+            ready!(poll_turn(cx));
             match self.poll_others(query, &members, cx) {
                 Others::Found(found) => return Poll::Ready(found),
-                Others::Gone => continue,
+                Others::More => {
+                    // One turn of the task must not look at a set again and again that falls apart.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Others::Nobody => {}
             }
-            let all = members.slots.len();
+            ready!(poll_turn(cx));
             drop(members);
+            let all = query.backends.members().slots.len();
             if self.poll_patience(query.backends.patience(), cx).is_ready() {
                 let nobody = if all == 0 {
                     Unavailable::Empty
@@ -72,20 +81,24 @@ impl<K, S: Clone> Wait<K, S> {
     fn poll_waiting<Req>(
         &mut self,
         backends: &Backends<K, S>,
+        members: &Members<K, S>,
         cx: &mut Context<'_>,
     ) -> Option<Candidate<K, S>>
     where
         S: Service<Req>,
     {
-        self.waiting.retain(|candidate| !candidate.is_gone());
+        // Nor is one waited for that has no weight any more, or is another client's.
+        let used = |id| members.slot(id).is_some();
+        self.waiting
+            .retain(|candidate| !candidate.is_gone() && used(candidate.stats.id));
         let mut place = 0;
         while let Some(candidate) = self.waiting.get_mut(place) {
             match candidate.service.poll_ready(cx) {
                 Poll::Ready(Ok(())) => {
-                    candidate.stats.end_rest();
+                    candidate.stats.rest.end();
                     return Some(self.waiting.swap_remove(place));
                 }
-                Poll::Ready(Err(_)) => self.waiting.remove(place).lose(backends),
+                Poll::Ready(Err(_)) => backends.lose(&[self.waiting.remove(place)]),
                 Poll::Pending => place += 1,
             }
         }
@@ -104,36 +117,51 @@ impl<K, S: Clone> Wait<K, S> {
         P: Policy<Req>,
     {
         let mut tried: Vec<_> = self.waiting.iter().map(|known| known.stats.id).collect();
+        let mut lost = Vec::new();
+        let mut others = Others::More;
         for _ in 0..AT_ONCE {
             let mut candidate = match choose(query, members, &tried) {
                 Pick::One(place) => Candidate::new(members, place, query.tells),
-                Pick::NeedsRequest => return Others::Found(Found::NeedsRequest),
-                Pick::Nobody => return Others::Nobody,
+                Pick::NeedsRequest => {
+                    others = Others::Found(Found::NeedsRequest);
+                    break;
+                }
+                Pick::Nobody => {
+                    others = Others::Nobody;
+                    break;
+                }
             };
+            tried.push(candidate.stats.id);
             match candidate.service.poll_ready(cx) {
                 Poll::Ready(Ok(())) => {
-                    candidate.stats.end_rest();
-                    return Others::Found(Found::Ready(candidate));
+                    candidate.stats.rest.end();
+                    others = Others::Found(Found::Ready(candidate));
+                    break;
                 }
-                Poll::Ready(Err(_)) => {
-                    candidate.lose(query.backends);
-                    return Others::Gone;
-                }
+                Poll::Ready(Err(_)) => lost.push(candidate),
                 Poll::Pending => {
-                    tried.push(candidate.stats.id);
                     self.wait_for(candidate, query.backends);
+                    if !has_budget_remaining() {
+                        break;
+                    }
                 }
             }
         }
-        // The newest places are kept: each lasts until the others are asked again at least.
-        let surplus = self.waiting.len().saturating_sub(AT_ONCE);
-        self.waiting.drain(..surplus);
-        Others::Nobody
+        // The oldest places are kept, for good: the others are asked again from time to time.
+        self.waiting.truncate(AT_ONCE);
+        if lost.is_empty() && matches!(others, Others::More) {
+            return Others::Nobody;
+        }
+        query.backends.lose(&lost);
+        others
     }
 
     pub(crate) fn wait_for(&mut self, candidate: Candidate<K, S>, backends: &Backends<K, S>) {
-        tracing::trace!(backend = &*candidate.stats.name, "backend busy");
-        candidate.stats.rest(backends.common.now());
+        // It may be the task that is not to go on, and not the backend.
+        if has_budget_remaining() {
+            tracing::trace!(backend = &*candidate.stats.name, "backend busy");
+            candidate.stats.begin_rest(backends.common.now());
+        }
         self.waiting.push(candidate);
     }
 
@@ -144,7 +172,14 @@ impl<K, S: Clone> Wait<K, S> {
         let deadline = self
             .deadline
             .get_or_insert_with(|| Box::pin(sleep(patience)));
-        deadline.as_mut().poll(cx)
+        ready!(deadline.as_mut().poll(cx));
+        let now = Instant::now();
+        if deadline.deadline() + REST < now {
+            // Nobody waited when it was over: whoever asks now has just begun to.
+            deadline.set(sleep(patience));
+            return deadline.as_mut().poll(cx);
+        }
+        Poll::Ready(())
     }
 
     /// Ready once the set has changed since it was last looked at, so that no change is missed.
@@ -186,9 +221,18 @@ impl<K, S> Default for Wait<K, S> {
 /// What came of asking the others.
 enum Others<K, S> {
     Found(Found<K, S>),
-    /// One of them has left: it is another set now.
-    Gone,
+    /// So many have left that there are others to be asked.
+    More,
     Nobody,
+}
+
+/// Pending if the task has done enough for one turn, in which tokio's types are never ready; it is
+/// woken then.
+fn poll_turn(cx: &mut Context<'_>) -> Poll<()> {
+    if has_budget_remaining() {
+        return Poll::Ready(());
+    }
+    poll_proceed(cx).map(drop)
 }
 
 /// How many backends are asked at once, and waited for.

@@ -376,7 +376,7 @@ async fn a_fresh_backend_starts_slowly() {
     }
     let layer = BalanceLayer::new(["a", "b", "c"]).slow_start(10 * SECOND);
     let balance = layer.layer(world.maker());
-    traffic(&balance, 40, SECOND).await;
+    traffic(&balance, 40, 10 * SECOND).await;
     layer.targets().insert("d");
 
     let mut shares = Vec::new();
@@ -391,26 +391,85 @@ async fn a_fresh_backend_starts_slowly() {
     assert!((0.2..0.3).contains(&shares[5]), "{shares:?}");
 }
 
+/// Backends that come one after the other at the start are all new: the first one used to get all
+/// that the others were spared.
+#[tokio::test(start_paused = true)]
+async fn a_set_that_trickles_in_does_not_start_slowly() {
+    let world = World::default();
+    for key in ["a", "b", "c", "d"] {
+        world.act(key, Act::After(20 * MILLISECOND));
+    }
+    let layer = BalanceLayer::new(["a"]);
+    let balance = layer.layer(world.maker());
+    for key in ["b", "c", "d"] {
+        traffic(&balance, 40, 100 * MILLISECOND).await;
+        layer.targets().insert(key);
+    }
+    traffic(&balance, 40, SECOND).await;
+
+    let before = world.calls("a");
+    let (good, _) = traffic(&balance, 40, SECOND).await;
+
+    let share = (world.calls("a") - before) as f64 / good as f64;
+    assert!((0.2..0.3).contains(&share), "{share}");
+}
+
+/// What the others take had not been measured for a minute, and had worn off: a failure counted
+/// for little beside it.
+#[tokio::test(start_paused = true)]
+async fn a_failure_after_a_pause_counts_as_much_as_any() {
+    let world = World::default();
+    answering(&world);
+    let balance = world.balance(KEYS);
+    traffic(&balance, 20, 10 * SECOND).await;
+
+    sleep(60 * SECOND).await;
+    world.act("3", Act::Fail);
+    let (_, bad) = traffic(&balance, 20, 10 * SECOND).await;
+
+    assert!((1..=20).contains(&bad), "{bad}");
+}
+
+/// A look projects what is known to the moment, and leaves it as it was: of two balancers with the
+/// same past, one is looked at all the time.
 #[tokio::test(start_paused = true)]
 async fn reading_changes_nothing() {
     let world = World::default();
     answering(&world);
-    let mut balance = world.balance(KEYS);
-    ask_times(&mut balance, 20).await;
-
-    let once = balance.snapshot();
+    world.act("3", Act::FailAfter(20 * MILLISECOND));
+    let mut both = [world.balance(KEYS), world.balance(KEYS)];
+    for balance in &both {
+        let mut in_turn = balance.clone().policy(wt_balance::RoundRobin::new());
+        for _ in 0..20 {
+            let _ = ask(&mut in_turn).await;
+        }
+    }
+    let [looked_at, left] = &mut both;
     for _ in 0..1000 {
-        let mut ready = balance.clone();
+        let mut ready = looked_at.clone();
         ready.ready().await.unwrap();
-        drop(balance.snapshot());
+        drop(looked_at.snapshot());
+        sleep(10 * MILLISECOND).await;
     }
 
-    let again = balance.snapshot();
-    let latencies = |snapshot: wt_balance::Snapshot<Key>| {
+    let figures = |snapshot: wt_balance::Snapshot<Key>| {
         let backends = snapshot.backends.into_iter();
-        backends.map(|backend| backend.latency).collect::<Vec<_>>()
+        let figures = backends.map(|backend| (backend.latency, backend.failing, backend.calls));
+        figures.collect::<Vec<_>>()
     };
-    assert_eq!(latencies(once), latencies(again));
+    // The one had its calls a little later.
+    let (looked_at, left) = (figures(looked_at.snapshot()), figures(left.snapshot()));
+    for (looked_at, left) in looked_at.iter().zip(&left) {
+        assert_eq!(looked_at.0.is_some(), left.0.is_some());
+        if let (Some(a), Some(b)) = (looked_at.0, left.0) {
+            assert!(
+                (a.as_secs_f64() / b.as_secs_f64() - 1.0).abs() < 0.05,
+                "{a:?} {b:?}"
+            );
+            assert!(a < 8 * MILLISECOND, "it has worn off");
+        }
+        assert_eq!((looked_at.1, looked_at.2), (left.1, left.2));
+    }
 }
 
 /// All that are few are compared; of many, some.
@@ -438,5 +497,7 @@ async fn up_to_64_all_are_compared_and_above_some() {
     }
 
     assert_eq!(slow(10).await, 0);
+    assert_eq!(slow(64).await, 0);
+    assert!(slow(65).await > 0);
     assert!(slow(200).await > 0);
 }

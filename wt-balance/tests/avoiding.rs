@@ -119,9 +119,42 @@ async fn a_backend_is_not_avoided_for_ever() {
     world.act("a", Act::Answer);
     assert_eq!(ask(&mut handle.clone()).await.unwrap(), "b");
 
-    tokio::time::sleep(61 * SECOND).await;
+    tokio::time::sleep(4 * SECOND).await;
+    assert_eq!(ask(&mut handle.clone()).await.unwrap(), "b");
+    tokio::time::sleep(2 * SECOND).await;
 
     assert_eq!(ask(&mut handle.clone()).await.unwrap(), "a");
+}
+
+/// It is the failure that counts, not when the call began.
+#[tokio::test(start_paused = true)]
+async fn a_retry_goes_elsewhere_however_long_the_failure_took() {
+    let world = World::default();
+    world.act("a", Act::FailAfter(300 * SECOND));
+    let mut balance = BalanceLayer::new(["a", "b"])
+        .policy(Lowest)
+        .layer(world.maker());
+
+    assert!(ask(&mut balance).await.is_err());
+
+    assert_eq!(ask(&mut balance).await.unwrap(), "b");
+}
+
+/// Nor does it matter whether others have had an answer of it meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_retry_goes_elsewhere_though_others_succeed() {
+    let world = World::default();
+    world.act("a", Act::Fail);
+    let balance = BalanceLayer::new(["a", "b"])
+        .policy(Lowest)
+        .layer(world.maker());
+    let mut failed = balance.clone();
+    assert!(ask(&mut failed).await.is_err());
+
+    world.act("a", Act::Answer);
+    assert_eq!(ask(&mut balance.clone()).await.unwrap(), "a");
+
+    assert_eq!(ask(&mut failed).await.unwrap(), "b");
 }
 
 #[tokio::test]

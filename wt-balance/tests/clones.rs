@@ -6,7 +6,7 @@ mod common;
 use std::collections::HashMap;
 
 use common::{Act, Key, World, ask, ask_times, count, settle};
-use tower::Layer;
+use tower::{Layer, Service, ServiceExt};
 use wt_balance::{Adaptive, BalanceLayer, LeastRequests, Policy, Random, RoundRobin, Weighted};
 
 const KEYS: [Key; 8] = ["0", "1", "2", "3", "4", "5", "6", "7"];
@@ -88,4 +88,60 @@ async fn clones_at_once_spread_over_all() {
 
     let spread: HashMap<_, _> = KEYS.iter().map(|key| (key, world.under_way(key))).collect();
     assert!(spread.values().all(|calls| *calls == 10), "{spread:?}");
+}
+
+/// Of backends that are alike in all, each comes first as often: ties used to be broken evenly only
+/// where their number is a power of two.
+#[tokio::test(start_paused = true)]
+async fn each_of_those_that_are_alike_is_picked_as_often() {
+    async fn check<P: Policy<u32> + Clone>(policy: P, n: usize) {
+        let world = World::default();
+        let keys: Vec<Key> = (0..n)
+            .map(|n| &*Box::leak(n.to_string().into_boxed_str()))
+            .collect();
+        let balance = BalanceLayer::new(keys.clone())
+            .policy(policy)
+            .layer(world.maker());
+        // They stay alike: a call that is dropped at once tells nothing.
+        let mut ready = balance.clone();
+        for _ in 0..400 * n {
+            drop(ready.ready().await.unwrap().call(0));
+        }
+        for key in keys {
+            // 400, give or take five times the standard deviation.
+            assert!(
+                (300..500).contains(&world.calls(key)),
+                "{n}: {}",
+                world.calls(key)
+            );
+        }
+    }
+
+    fastrand::seed(11);
+    for n in [3, 5, 10, 33, 64] {
+        check(Adaptive::new(), n).await;
+        check(LeastRequests::default(), n).await;
+    }
+}
+
+/// Two that are alike, among others that are worse, share alike wherever they stand.
+#[tokio::test(start_paused = true)]
+async fn of_two_that_are_alike_neither_comes_first_by_its_place() {
+    let world = World::default();
+    let balance = BalanceLayer::new(KEYS).layer(world.maker());
+    for key in &KEYS[2..] {
+        world.act(key, Act::Fail);
+    }
+    let mut in_turn = balance.clone().policy(RoundRobin::new());
+    for _ in 0..10 * KEYS.len() {
+        drop(ask(&mut in_turn).await);
+    }
+    let mut ready = balance.clone();
+    let before = world.calls("0");
+    for _ in 0..1000 {
+        drop(ready.ready().await.unwrap().call(0));
+    }
+
+    let first = world.calls("0") - before;
+    assert!((400..600).contains(&first), "{first}");
 }

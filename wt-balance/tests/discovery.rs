@@ -237,6 +237,113 @@ async fn what_is_gone_leaves_the_set_until_its_maker_brings_it_back() {
     assert_eq!(balance.snapshot().gone, 0);
 }
 
+/// A maker that panics, and a runtime that ends before its time has come: it used to be gone for
+/// good.
+#[test]
+fn what_is_gone_comes_back_though_its_maker_panics_and_the_runtime_ends() {
+    fn run<F: Future>(future: F) -> F::Output {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(future)
+    }
+    let world = World::default();
+    let (made, maker) = (Arc::new(AtomicUsize::new(0)), world.maker());
+    let count = Arc::clone(&made);
+    let layer = BalanceLayer::new(["a", "b"]).policy(PickFirst::default());
+    let mut balance = layer.layer(move |key| {
+        // The first two are the first ones.
+        let panics = count.fetch_add(1, Ordering::Relaxed) == 2;
+        assert!(!panics, "a panic on purpose");
+        maker(key)
+    });
+    world.is("a", Is::Gone);
+    run(async { assert_eq!(ask(&mut balance).await.unwrap(), "b") });
+    world.is("a", Is::Ready);
+    assert_eq!(made.load(Ordering::Relaxed), 2, "it was too early");
+
+    run(async {
+        for _ in 0..200 {
+            ask(&mut balance).await.unwrap();
+            sleep(10 * MILLISECOND).await;
+        }
+    });
+
+    assert!(world.calls("a") > 0);
+    assert_eq!(balance.snapshot().gone, 0);
+    assert_eq!(made.load(Ordering::Relaxed), 4);
+}
+
+/// All at once, though they were lost one by one.
+#[tokio::test(start_paused = true)]
+async fn those_that_are_gone_come_back_together() {
+    let world = World::default();
+    const ALL: [Key; 8] = ["0", "1", "2", "3", "4", "5", "6", "7"];
+    ALL.iter().for_each(|key| world.is(key, Is::Gone));
+    let mut balance = BalanceLayer::new(ALL).layer(world.maker());
+    let call = tokio::spawn({
+        let mut balance = balance.clone();
+        async move { ask(&mut balance).await }
+    });
+    settle().await;
+    assert_eq!(balance.snapshot().gone, 8);
+
+    ALL.iter().for_each(|key| world.is(key, Is::Ready));
+    call.await.unwrap().unwrap();
+
+    assert_eq!(balance.snapshot().gone, 0);
+    ask_times(&mut balance, 8).await;
+}
+
+/// After the end, nobody makes a service.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_made_after_a_shutdown() {
+    let world = World::default();
+    let (made, maker) = (Arc::new(AtomicUsize::new(0)), world.maker());
+    let count = Arc::clone(&made);
+    let layer = BalanceLayer::new(["a", "b"]).policy(PickFirst::default());
+    let mut balance = layer.layer(move |key| {
+        count.fetch_add(1, Ordering::Relaxed);
+        maker(key)
+    });
+    world.is("a", Is::Gone);
+    ask(&mut balance).await.unwrap();
+
+    assert_eq!(balance.shutdown(SECOND).await, 0);
+    layer.targets().insert("c");
+    sleep(60 * SECOND).await;
+
+    assert_eq!(made.load(Ordering::Relaxed), 2);
+}
+
+/// A list that has been changed again while it is followed is not followed to its end: what the
+/// change brought would be dropped, and be made again.
+#[tokio::test]
+async fn a_list_that_is_overtaken_undoes_nothing() {
+    let world = World::default();
+    let layer = BalanceLayer::new(["a"]);
+    let targets = layer.targets();
+    let (made, maker) = (Arc::new(std::sync::Mutex::new(Vec::new())), world.maker());
+    let log = Arc::clone(&made);
+    let balance = layer.layer(move |key| {
+        let first = {
+            let mut log = log.lock().unwrap();
+            log.push(key);
+            log.len() == 2
+        };
+        if first {
+            // While "b" is made.
+            targets.insert("c");
+        }
+        maker(key)
+    });
+
+    layer.targets().insert("b");
+
+    assert_eq!(keys(&balance).len(), 3);
+    let made = made.lock().unwrap();
+    assert_eq!(count(&made, "c"), 1, "{made:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_gone_again_and_again_is_made_less_and_less_often() {
     let world = World::default();

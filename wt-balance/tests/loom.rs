@@ -5,12 +5,23 @@ use loom::sync::Arc;
 use loom::sync::atomic;
 use loom::thread;
 
-// The crate's own file, over loom's atomics in place of std's.
+// The crate's own files, over loom's atomics in place of std's.
 #[path = "../src/gauge.rs"]
 #[allow(dead_code, reason = "not all of it is tested here")]
 mod gauge;
+#[path = "../src/generation.rs"]
+#[allow(dead_code, reason = "not all of it is tested here")]
+mod generation;
+#[path = "../src/rest.rs"]
+#[allow(dead_code, reason = "not all of it is tested here")]
+mod rest;
+#[path = "../src/policy/turn.rs"]
+mod turn;
 
 use gauge::Gauge;
+use generation::Generation;
+use rest::Rest;
+use turn::Turn;
 
 #[test]
 fn no_call_is_lost_and_none_is_left() {
@@ -32,6 +43,22 @@ fn no_call_is_lost_and_none_is_left() {
     });
 }
 
+/// Its upper bits are full, and two calls begin.
+#[test]
+fn calls_are_counted_on_when_the_word_is_full() {
+    loom::model(|| {
+        let before = (1 << 39) - 1;
+        let gauge = Arc::new(Gauge::of(before));
+        let other = Arc::clone(&gauge);
+
+        let thread = thread::spawn(move || other.begin());
+        gauge.begin();
+        thread.join().unwrap();
+
+        assert_eq!((gauge.in_flight(), gauge.calls()), (2, before + 2));
+    });
+}
+
 /// Who shuts down sees that a call is under way, or hears of its end.
 #[test]
 fn the_last_end_is_seen_or_told() {
@@ -46,5 +73,97 @@ fn the_last_end_is_seen_or_told() {
         let told = call.join().unwrap();
 
         assert!(idle || told);
+    });
+}
+
+/// Who shuts down sees a call that begins, or it may not.
+#[test]
+fn no_call_begins_unseen_after_the_end() {
+    loom::model(|| {
+        let gauge = Arc::new(Gauge::new());
+        let beginning = Arc::clone(&gauge);
+
+        let call = thread::spawn(move || {
+            let may = beginning.begin().1;
+            if !may {
+                beginning.end();
+            }
+            may
+        });
+        gauge.await_end();
+        let idle = gauge.is_idle();
+        let began = call.join().unwrap();
+
+        assert!(!(idle && began));
+        assert_eq!(gauge.is_idle(), !began);
+    });
+}
+
+/// Two find out at once that a service is of no use: one of them sees to it.
+#[test]
+fn a_service_is_retired_by_one_alone_and_never_comes_back() {
+    loom::model(|| {
+        let generation = Arc::new(Generation::new());
+        let other = Arc::clone(&generation);
+
+        let thread = thread::spawn(move || other.retire(0));
+        let one = generation.retire(0);
+
+        assert!(one ^ thread.join().unwrap());
+        assert!(!generation.is_current(0) && generation.is_current(1));
+    });
+}
+
+#[test]
+fn a_service_that_is_retired_late_does_not_bring_back_who_was_removed() {
+    loom::model(|| {
+        let generation = Arc::new(Generation::new());
+        let other = Arc::clone(&generation);
+
+        let thread = thread::spawn(move || other.retire(0));
+        generation.remove();
+        thread.join().unwrap();
+
+        assert!(generation.is_removed());
+    });
+}
+
+/// A call that ends just now must not undo what the backend has asked for.
+#[test]
+fn what_a_backend_asked_for_outlasts_the_end_of_a_rest() {
+    loom::model(|| {
+        let rest = Arc::new(Rest::new());
+        rest.begin(100);
+        let other = Arc::clone(&rest);
+
+        let thread = thread::spawn(move || other.ask(1000));
+        rest.end();
+        rest.end_by(50);
+        thread.join().unwrap();
+
+        assert!(rest.until() >= 1000 && !rest.is_over(999));
+        rest.end_by(2000);
+        assert_eq!(rest.until(), 0);
+    });
+}
+
+/// Of three, two at once take the turns of two, and the third one's is next.
+#[test]
+fn no_turn_is_taken_twice_and_none_is_left_out() {
+    loom::model(|| {
+        let turn = Arc::new(Turn::default());
+        let other = Arc::clone(&turn);
+        let take = |turn: &Turn| {
+            let taken = turn.take(|last| Some(last as usize % 3), |place| place as u64 + 1);
+            taken.unwrap()
+        };
+
+        let thread = thread::spawn(move || take(&other));
+        let one = take(&turn);
+        let two = thread.join().unwrap();
+
+        assert_eq!(one + two, 1);
+        assert_ne!(one, two);
+        assert_eq!(take(&turn), 2);
     });
 }

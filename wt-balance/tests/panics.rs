@@ -3,9 +3,10 @@
 
 mod common;
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
 use std::task::{Context, Poll};
 
 use common::{Backend, Failed, Key, World, ask, ask_times, discovery, settle};
@@ -29,10 +30,20 @@ impl Fuse {
 
 /// Runs what panics, without the noise.
 fn panics(act: impl FnOnce()) -> bool {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| ()));
+    thread_local!(static QUIET: Cell<bool> = const { Cell::new(false) });
+    static HOOK: Once = Once::new();
+    // Once, and for this thread alone: other tests run at the same time.
+    HOOK.call_once(|| {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                hook(info);
+            }
+        }));
+    });
+    QUIET.set(true);
     let result = catch_unwind(AssertUnwindSafe(act));
-    std::panic::set_hook(hook);
+    QUIET.set(false);
     result.is_err()
 }
 

@@ -216,9 +216,7 @@ async fn a_clone_is_not_ready_by_its_original() {
 #[tokio::test(start_paused = true)]
 async fn one_that_becomes_ready_among_many_that_are_not_is_found() {
     let world = World::default();
-    let keys: Vec<_> = (0..300)
-        .map(|n| &*Box::leak(format!("{n}").into_boxed_str()))
-        .collect();
+    let keys = many(300);
     keys.iter().for_each(|key| world.is(key, Is::Busy));
     let layer = BalanceLayer::new(keys.clone()).patience(60 * SECOND);
     let mut balance = layer.layer(world.maker());
@@ -228,4 +226,129 @@ async fn one_that_becomes_ready_among_many_that_are_not_is_found() {
     world.is(keys[217], Is::Ready);
 
     assert_eq!(call.await.unwrap(), "217");
+}
+
+/// A task that has done much in one turn is told by tokio's types that they are not ready, and is
+/// woken at once: that used to count as a busy backend, and to end all patience.
+#[tokio::test]
+async fn many_calls_in_one_turn_of_a_task_find_no_backend_busy() {
+    let world = World::default();
+    let maker = world.maker();
+    let limited = move |key| ConcurrencyLimit::new(maker(key), 10);
+    let layer = BalanceLayer::new(["a", "b"]).patience(std::time::Duration::ZERO);
+    let mut balance = layer.policy(PickFirst::default()).layer(limited);
+
+    for _ in 0..1000 {
+        assert_eq!(ask(&mut balance).await.unwrap(), "a");
+        assert_eq!(balance.snapshot().ready, 2);
+    }
+}
+
+fn many(keys: usize) -> Vec<common::Key> {
+    let keys = 0..keys;
+    keys.map(|n| &*Box::leak(format!("{n}").into_boxed_str()))
+        .collect()
+}
+
+/// Whoever waits for many used to give up its oldest places for new ones, and never came first.
+#[tokio::test(start_paused = true)]
+async fn places_in_line_are_kept_among_many() {
+    let world = World::default();
+    let keys = many(200);
+    keys.iter().for_each(|key| world.is(key, Is::Busy));
+    let layer = BalanceLayer::new(keys.clone()).patience(60 * SECOND);
+    let mut balance = task::spawn(layer.layer(world.maker()));
+    let waits = || {
+        let held = keys.iter().filter(|key| world.services(key) > 1);
+        held.copied().collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_pending!(poll_ready(&mut balance));
+    let first = waits();
+    assert_eq!(first.len(), 64);
+
+    for _ in 0..50 {
+        tokio::time::sleep(100 * common::MILLISECOND).await;
+        assert_pending!(poll_ready(&mut balance));
+    }
+
+    assert_eq!(waits(), first);
+    let asked = keys.iter().map(|key| world.asked(key));
+    assert!(asked.min().unwrap() > 1, "the others are asked, too");
+}
+
+/// A thousand that fail for good used to be published one by one, all in one turn of a task.
+#[tokio::test(start_paused = true)]
+async fn a_set_that_falls_apart_is_looked_at_in_several_turns() {
+    let world = World::default();
+    let keys = many(1000);
+    keys.iter().for_each(|key| world.is(key, Is::Gone));
+    let mut balance = task::spawn(BalanceLayer::new(keys.clone()).layer(world.maker()));
+
+    let asked = || keys.iter().map(|key| world.asked(key)).sum::<usize>();
+    let mut before = 0;
+    let mut turns = 0;
+    while balance.snapshot().gone < 1000 {
+        assert_pending!(poll_ready(&mut balance));
+        assert!(asked() - before <= 65, "{}", asked() - before);
+        before = asked();
+        turns += 1;
+        assert!(turns <= 16);
+        assert!(balance.is_woken() || balance.snapshot().gone == 1000);
+    }
+
+    assert_eq!(asked(), 1000, "each once");
+}
+
+/// It used to be taken if it became ready, since it had been asked before.
+#[tokio::test]
+async fn one_that_has_lost_its_weight_is_not_waited_for_any_more() {
+    let world = World::default();
+    for key in ["a", "b"] {
+        world.is(key, Is::Busy);
+    }
+    let mut balance = task::spawn(world.balance(["a", "b"]));
+    assert_pending!(poll_ready(&mut balance));
+
+    balance.set_weight(&"a", 0);
+    world.is("a", Is::Ready);
+    assert_pending!(poll_ready(&mut balance));
+    world.is("b", Is::Ready);
+    assert_ready_ok!(poll_ready(&mut balance));
+
+    assert_eq!(balance.call(0).await.unwrap(), "b");
+}
+
+/// Somebody asked, went away, and comes back long after patience has ended: that is a new wait.
+#[tokio::test(start_paused = true)]
+async fn whoever_comes_back_late_has_patience_again() {
+    let world = World::default();
+    world.is("a", Is::Busy);
+    let layer = BalanceLayer::new(["a"]).patience(SECOND);
+    let mut balance = task::spawn(layer.layer(world.maker()));
+    assert_pending!(poll_ready(&mut balance));
+
+    tokio::time::sleep(60 * SECOND).await;
+    assert_pending!(poll_ready(&mut balance));
+    tokio::time::sleep(SECOND / 2).await;
+    world.is("a", Is::Ready);
+    assert_ready_ok!(poll_ready(&mut balance));
+
+    assert_eq!(balance.call(0).await.unwrap(), "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waited_in_vain_and_asks_again_is_told_what_holds_now() {
+    let world = World::default();
+    world.is("a", Is::Busy);
+    let layer = BalanceLayer::new(["a"]).patience(SECOND);
+    let mut balance = layer.layer(world.maker());
+    balance.ready().await.unwrap();
+
+    // Still in vain, and no second wait.
+    let mut balance = task::spawn(balance);
+    assert_ready_ok!(poll_ready(&mut balance));
+    world.is("a", Is::Ready);
+    assert_ready_ok!(poll_ready(&mut balance));
+
+    assert_eq!(balance.call(0).await.unwrap(), "a");
 }

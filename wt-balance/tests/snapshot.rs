@@ -62,6 +62,9 @@ async fn each_backend_has_its_figures_and_all_have_their_sum() {
     assert!(b.ready && b.failing);
     assert_eq!((c.calls, c.weight, c.latency), (0, 5, None));
     assert!(!c.ready && !c.failing);
+    // It has not been asked since.
+    sleep(60 * SECOND).await;
+    assert!(!balance.snapshot().backends[2].ready);
 }
 
 #[test]

@@ -91,14 +91,62 @@ async fn without_a_backend_anywhere_the_first_priority_is_as_good_as_any() {
     let layer = BalanceLayer::new(ALL)
         .priority(far)
         .policy(RoundRobin::new());
-    let mut balance = layer.layer(world.maker());
+    let balance = layer.layer(world.maker());
+    // Until all are known to fail.
+    let mut in_turn = balance.clone();
     for _ in 0..500 {
+        let _ = ask(&mut in_turn).await;
+        sleep(MILLISECOND).await;
+    }
+    assert_eq!(balance.snapshot().failing, ALL.len());
+    let before = world.calls("f0") + world.calls("f1");
+    for _ in 0..100 {
+        assert!(ask(&mut balance.clone()).await.is_err());
+        sleep(MILLISECOND).await;
+    }
+
+    assert_eq!(world.calls("f0") + world.calls("f1"), before);
+}
+
+/// A change of the set used to send all calls to the first priority until the next look at it.
+#[tokio::test(start_paused = true)]
+async fn a_change_of_the_set_does_not_undo_the_overflow() {
+    let world = World::default();
+    NEAR.iter().for_each(|key| world.act(key, Act::Fail));
+    let layer = BalanceLayer::new(ALL)
+        .priority(far)
+        .policy(RoundRobin::new());
+    let mut balance = layer.layer(world.maker());
+    for _ in 0..1000 {
         let _ = ask(&mut balance).await;
         sleep(MILLISECOND).await;
     }
-    ALL.iter().for_each(|key| world.act(key, Act::Answer));
+    assert_eq!(far_of(&mut balance, 100).await, 100);
 
-    assert_eq!(ask_times(&mut balance, 10).await.len(), 10);
+    for _ in 0..20 {
+        layer.targets().insert("f2");
+        layer.targets().remove(&"f2");
+        let key = ask(&mut balance.clone()).await.unwrap();
+        assert_eq!(far(&key), 1);
+    }
+}
+
+/// Priorities whose numbers leave the same remainder used to share their turns.
+#[tokio::test(start_paused = true)]
+async fn far_priorities_have_turns_of_their_own_too() {
+    let world = World::default();
+    let layer = BalanceLayer::new(ALL)
+        .priority(|key| 8 * far(key))
+        .policy(RoundRobin::new());
+    let mut balance = layer.layer(world.maker());
+    for key in ["n0", "n1", "n2"] {
+        world.is(key, Is::Busy);
+    }
+
+    far_of(&mut balance, 2000).await;
+
+    assert!(world.calls("n3").abs_diff(world.calls("n4")) <= 1);
+    assert!(world.calls("f0").abs_diff(world.calls("f1")) <= 1);
 }
 
 /// Turns in one priority used to begin anew with each call to another.

@@ -78,6 +78,22 @@ async fn a_keyed_policy_has_patience_too() {
     assert_eq!(since.elapsed(), 5 * SECOND);
 }
 
+/// Its backends come and go; it is ready all the same, and waits in the future of the call.
+#[tokio::test(start_paused = true)]
+async fn a_keyed_policy_is_ready_without_backends_too() {
+    let world = World::default();
+    let layer = BalanceLayer::default().policy(Ring::new(|request: &u32| *request));
+    let mut balance = layer.layer(world.maker());
+
+    let ready = tokio_test::task::spawn(balance.ready()).poll().is_ready();
+    assert!(ready);
+    let call = tokio::spawn(balance.call(0));
+    settle().await;
+    layer.targets().insert("a");
+
+    assert_eq!(call.await.unwrap().unwrap(), "a");
+}
+
 /// The first backend arrives while somebody is about to wait for it.
 #[tokio::test(start_paused = true)]
 async fn the_first_backend_wakes_whoever_waits() {
@@ -109,14 +125,23 @@ fn no_order_of_arrival_and_wait_loses_the_wake_up() {
         let layer = BalanceLayer::<Key>::default().patience(10 * SECOND);
         let balance = layer.layer(World::default().maker());
         let targets = layer.targets();
-        let arrival = std::thread::spawn(move || targets.insert("a"));
+        let together = std::sync::Arc::new(std::sync::Barrier::new(2));
+        let ready = std::sync::Arc::clone(&together);
+        let arrival = std::thread::spawn(move || {
+            ready.wait();
+            targets.insert("a")
+        });
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .unwrap();
 
         let since = Instant::now();
-        let key = runtime.block_on(ask(&mut balance.clone())).unwrap();
+        let mut balance = balance.clone();
+        let key = runtime.block_on(async {
+            together.wait();
+            ask(&mut balance).await.unwrap()
+        });
 
         assert_eq!(key, "a");
         assert!(since.elapsed() < 5 * SECOND);

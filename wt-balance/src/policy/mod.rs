@@ -5,10 +5,12 @@ use crate::view::View;
 mod adaptive;
 mod least_latency;
 mod least_requests;
+mod memory;
 mod pick_first;
 mod random;
 mod ring;
 mod round_robin;
+mod turn;
 mod weighted;
 
 pub use adaptive::Adaptive;
@@ -24,8 +26,9 @@ pub use weighted::Weighted;
 ///
 /// It is asked once for most calls; again, with the busy ones left out, until one is picked that is
 /// ready. What it has to remember, it keeps in itself, behind atomics or a lock of its own; clones
-/// are to share that, or the clones of a [`Balance`](crate::Balance) pick in step. A pick that
-/// panics reaches the caller, and harms nobody else.
+/// are to share that, or the clones of a [`Balance`](crate::Balance) pick in step; a layer that makes
+/// several balancers gives a clone to each, whose backends have [numbers](View::id) of their own. A
+/// pick that panics reaches the caller, and harms nobody else.
 ///
 /// ```
 /// use wt_balance::{Pick, Policy, View};

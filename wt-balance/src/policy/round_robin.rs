@@ -1,6 +1,5 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use crate::policy::memory::Memory;
+use crate::policy::turn::Turn;
 use crate::policy::{Pick, Policy};
 use crate::view::View;
 
@@ -11,9 +10,7 @@ use crate::view::View;
 /// together.
 #[derive(Clone, Debug, Default)]
 pub struct RoundRobin {
-    /// The number of the backend that was picked last; 0 at first. One for each priority, by the
-    /// remainder.
-    last: Arc<[AtomicU64; 8]>,
+    turn: Memory<Turn>,
 }
 
 impl RoundRobin {
@@ -26,23 +23,10 @@ impl RoundRobin {
 
 impl<Req> Policy<Req> for RoundRobin {
     fn pick(&self, view: &View<'_>, _: Option<&Req>) -> Pick {
-        let turn = &self.last[usize::from(view.priority()) % self.last.len()];
-        let mut last = turn.load(Ordering::Relaxed);
-        loop {
-            let Some(place) = next(view, last) else {
-                return Pick::Nobody;
-            };
-            // Another that has been served meanwhile moves this one on.
-            match turn.compare_exchange_weak(
-                last,
-                view.id(place),
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return Pick::One(place),
-                Err(newer) => last = newer,
-            }
-        }
+        let next = |last| next(view, last);
+        self.turn
+            .with(view, |turn| turn.take(next, |place| view.id(place)))
+            .into()
     }
 }
 

@@ -1,8 +1,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::sync::Arc;
 
 use crate::lock::Lock;
+use crate::policy::memory::Memory;
 use crate::policy::{Pick, Policy};
 use crate::view::View;
 
@@ -14,12 +14,11 @@ use crate::view::View;
 /// take turns together, behind a lock.
 #[derive(Clone, Debug, Default)]
 pub struct Weighted {
-    /// Of each priority.
-    turns: Arc<Lock<BTreeMap<u8, Turns>>>,
+    turns: Memory<Lock<Turns>>,
 }
 
 impl Weighted {
-    /// One that begins with the heaviest.
+    /// One that nobody has had a turn of.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -28,8 +27,9 @@ impl Weighted {
 
 impl<Req> Policy<Req> for Weighted {
     fn pick(&self, view: &View<'_>, _: Option<&Req>) -> Pick {
-        let mut turns = self.turns.lock();
-        turns.entry(view.priority()).or_default().next(view).into()
+        self.turns
+            .with(view, |turns| turns.lock().next(view))
+            .into()
     }
 }
 
@@ -87,15 +87,24 @@ impl Turns {
             .map(|turn| (turn.0.id, turn.0.at))
             .collect();
         let weights = std::mem::take(&mut self.weights);
+        let mut new: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
         for place in 0..view.len() {
             let (id, weight) = (view.id(place), view.weight(place));
-            let at = match known.get(&id) {
-                Some(at) if weights.get(&id) == Some(&weight) => *at,
-                // In the middle of its stride: not with all the others that have just come.
-                _ => self.now + stride(weight) / 2,
-            };
-            self.queue.push(Reverse(Turn { at, id }));
+            match known.get(&id) {
+                Some(at) if weights.get(&id) == Some(&weight) => {
+                    self.queue.push(Reverse(Turn { at: *at, id }));
+                }
+                _ => new.entry(weight).or_default().push(id),
+            }
             self.weights.insert(id, weight);
+        }
+        // Those that weigh the same are spread over their stride: they do not come all at once.
+        for (weight, ids) in new {
+            let step = stride(weight) / (2 * ids.len() as u128);
+            for (n, id) in ids.into_iter().enumerate() {
+                let at = self.now + step * (2 * n as u128 + 1);
+                self.queue.push(Reverse(Turn { at, id }));
+            }
         }
     }
 }
