@@ -27,10 +27,12 @@ impl<K, S: Clone> Candidate<K, S> {
     #[inline(always)]
     pub(crate) fn new(members: &Members<K, S>, place: usize, tells: bool) -> Self {
         let backend = &members.backends[place];
+        // Of the slot, which is at hand already.
+        let stats = Arc::clone(&members.slots[place].stats);
         Self {
             place: place as u32,
             service: backend.service(),
-            stats: Arc::clone(&backend.stats),
+            stats,
             generation: backend.generation,
             key: tells.then(|| Arc::clone(&backend.key)),
         }

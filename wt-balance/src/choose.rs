@@ -25,13 +25,34 @@ pub(crate) fn choose<K, S, P, Req>(
 where
     P: Policy<Req>,
 {
-    let mut skip = Skip {
+    let skip = Skip {
         tried,
         // Who has failed since it was called.
         avoided: query.last.failed_since(members, &query.backends.common),
         resting: true,
     };
     let first = members.first_tier(|| fastrand::u32(..ALL));
+    // Most often, that is all.
+    if let Some(tier) = members.tiers.get(first) {
+        let picked = pick_in(tier, query, members, skip, &mut false);
+        if picked != Pick::Nobody {
+            return picked;
+        }
+    }
+    choose_among(query, members, skip, first)
+}
+
+/// As [`choose`], of all tiers, and of those that are left out at first, too.
+#[inline(never)]
+fn choose_among<K, S, P, Req>(
+    query: &Query<'_, K, S, P, Req>,
+    members: &Members<K, S>,
+    mut skip: Skip<'_>,
+    first: usize,
+) -> Pick
+where
+    P: Policy<Req>,
+{
     loop {
         let mut spared = false;
         for tier in order(first, &members.tiers) {

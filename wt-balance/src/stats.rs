@@ -25,27 +25,28 @@ pub(crate) struct Stats {
     load: AtomicI64,
     /// The level that counts in a pick: of the latency, and of the failures.
     cost: AtomicI64,
+    log_weight: AtomicI64,
     /// Until when it is passed over if there are others.
     pub(crate) rest: Rest,
+    pub(crate) generation: Generation,
+    /// In the order of arrival; never used again.
+    pub(crate) id: u64,
+    failures: AtomicU64,
+    // The second line.
     /// The level of the latency alone.
     level: AtomicI64,
     latency: AtomicU64,
     changed: AtomicU64,
     failing: AtomicU64,
     in_a_row: AtomicU32,
-    weight: AtomicU32,
-    log_weight: AtomicI64,
-    failures: AtomicU64,
-    pub(crate) generation: Generation,
-    /// When it failed last; 0 if it never has.
-    failed_at: AtomicU64,
-    /// In the order of arrival; never used again.
-    pub(crate) id: u64,
-    /// Of the key.
-    pub(crate) hash: u64,
-    pub(crate) common: Arc<Common>,
     /// How often its service has been made anew without success.
     pub(crate) remade: AtomicU32,
+    pub(crate) common: Arc<Common>,
+    /// When it failed last; 0 if it never has.
+    failed_at: AtomicU64,
+    weight: AtomicU32,
+    /// Of the key.
+    pub(crate) hash: u64,
     /// Its key, as it is called in events.
     pub(crate) name: Box<str>,
     pub(crate) priority: u8,
@@ -120,7 +121,7 @@ impl Stats {
         let known = self.common.known(self.cost());
         let weighed = known.minus(self.log_weight());
         let load = weighed.plus(log2(in_flight.saturating_add(1)));
-        self.load.store(load.0, Ordering::Relaxed);
+        self.load.store(load.0 & !NUMBER, Ordering::Relaxed);
     }
 
     pub(crate) fn succeeded(&self, took: u64, now: Nanos) {
@@ -294,6 +295,8 @@ impl fmt::Debug for Stats {
 
 /// So many failures in a row are an event, and the success after them.
 const SEVERAL: u32 = 3;
+/// The lowest bits of a load, which nobody misses: a pick puts a number there.
+pub(crate) const NUMBER: i64 = 63;
 /// How long a backend is not asked again that was not ready, if there are others.
 pub(crate) const REST: Duration = Duration::from_millis(100);
 /// The longest hint that is followed: a mistake of the server's must not be for ever.

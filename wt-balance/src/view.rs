@@ -94,7 +94,8 @@ impl<'a> View<'a> {
         if !self.skip.tried.is_empty() && self.skip.tried.contains(&slot.stats.id) {
             return false;
         }
-        let spared = self.skip.avoided == slot.stats.id || self.rests(slot);
+        let avoided = self.skip.avoided;
+        let spared = (avoided != 0 && avoided == slot.stats.id) || self.rests(slot);
         if spared {
             self.spared.set(true);
         }
@@ -233,15 +234,16 @@ impl<'a> View<'a> {
         // Counted from the start, up or down: of any two, each comes first as often as the other.
         let flip = if drawn & 1 == 0 { 0 } else { MASK };
         let (before, after) = self.slots.split_at(start);
-        let least = i64::min(
-            least_numbered(after, 0, flip),
-            least_numbered(before, after.len() as i64, flip),
-        );
-        let number = ((least & MASK) ^ flip) as usize;
-        let place = if number < after.len() {
-            start + number
+        let (first, second) = (least_numbered(after, flip), least_numbered(before, flip));
+        let comes_second = if flip == 0 {
+            second & !MASK < first & !MASK
         } else {
-            number - after.len()
+            second & !MASK <= first & !MASK
+        };
+        let place = if comes_second {
+            ((second & MASK) ^ flip) as usize
+        } else {
+            start + ((first & MASK) ^ flip) as usize
         };
         (place < len && self.is_usable(place)).then_some(place)
     }
@@ -381,28 +383,35 @@ fn part(drawn: u64, len: usize) -> usize {
     (((drawn >> 32) * (len as u64 & 0xffff_ffff)) >> 32) as usize
 }
 
-/// The least load of these slots, the first of which has this number.
+/// The least load of these slots, with the place of its slot, or with its distance from the last
+/// place that a number has, if that is the `flip`.
 ///
-/// The lowest bits of a load, which nobody would miss, make way for the number: one word is to be
-/// kept, and no branch to be predicted.
+/// The lowest bits of a load are free for that: one word is to be kept, and no branch to be
+/// predicted.
 #[inline]
-fn least_numbered(slots: &[Slot], first: i64, flip: i64) -> i64 {
-    let mut number = first;
-    let mut numbered = |slot: &Slot| {
-        let load = (slot.stats.load().0 & !MASK) | (number ^ flip);
-        number += 1;
-        load
-    };
+fn least_numbered(slots: &[Slot], flip: i64) -> i64 {
     // Four at a time, none of which waits for another's outcome.
     let mut lanes = [i64::MAX; 4];
     let (fours, rest) = slots.as_chunks::<4>();
+    let mut number = 0;
     for four in fours {
         for (lane, slot) in lanes.iter_mut().zip(four) {
-            *lane = numbered(slot).min(*lane);
+            *lane = (slot.stats.load().0 | (number ^ flip)).min(*lane);
         }
+        number += 4;
     }
-    let least = lanes[0].min(lanes[1]).min(lanes[2].min(lanes[3]));
-    rest.iter().map(numbered).fold(least, i64::min)
+    // What all numbers of a lane have in common comes last.
+    let flipped = flip & 3;
+    let lane = |n: usize| {
+        let number = n as i64;
+        (lanes[n] & !3) | (number ^ flipped)
+    };
+    let mut least = lane(0).min(lane(1)).min(lane(2).min(lane(3)));
+    for slot in rest {
+        least = (slot.stats.load().0 | (number ^ flip)).min(least);
+        number += 1;
+    }
+    least
 }
 
 /// The least of these slots, the first of which has this place; of several, any.

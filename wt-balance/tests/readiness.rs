@@ -4,10 +4,11 @@
 mod common;
 
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
-use common::{Act, Is, SECOND, World, ask, ask_times, poll_ready, settle};
+use common::{Act, Backend, Is, SECOND, World, ask, ask_times, poll_ready, settle};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, coop};
 use tokio_test::{assert_pending, assert_ready_ok, task};
 use tower::limit::ConcurrencyLimit;
 use tower::{Layer, Service, ServiceExt};
@@ -228,20 +229,61 @@ async fn one_that_becomes_ready_among_many_that_are_not_is_found() {
     assert_eq!(call.await.unwrap(), "217");
 }
 
+/// As tokio's channels and semaphores do, it is not ready for a task that has used its turn up.
+#[derive(Clone, Debug)]
+struct Cooperative(Backend);
+
+impl Service<u32> for Cooperative {
+    type Response = common::Key;
+    type Error = common::Failed;
+    type Future = <Backend as Service<u32>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let turn = std::task::ready!(coop::poll_proceed(cx));
+        turn.made_progress();
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: u32) -> Self::Future {
+        self.0.call(request)
+    }
+}
+
 /// A task that has done much in one turn is told by tokio's types that they are not ready, and is
 /// woken at once: that used to count as a busy backend, and to end all patience.
 #[tokio::test]
 async fn many_calls_in_one_turn_of_a_task_find_no_backend_busy() {
     let world = World::default();
     let maker = world.maker();
-    let limited = move |key| ConcurrencyLimit::new(maker(key), 10);
     let layer = BalanceLayer::new(["a", "b"]).patience(std::time::Duration::ZERO);
-    let mut balance = layer.policy(PickFirst::default()).layer(limited);
+    let mut balance = layer
+        .policy(PickFirst::default())
+        .layer(move |key| Cooperative(maker(key)));
 
     for _ in 0..1000 {
         assert_eq!(ask(&mut balance).await.unwrap(), "a");
         assert_eq!(balance.snapshot().ready, 2);
     }
+}
+
+/// Nor is it passed over by others.
+#[tokio::test]
+async fn a_task_that_has_used_its_turn_up_tells_nothing_of_a_backend() {
+    let world = World::default();
+    let maker = world.maker();
+    let layer = BalanceLayer::new(["a"]);
+    let mut balance = task::spawn(layer.layer(move |key| Cooperative(maker(key))));
+    let mut cx = Context::from_waker(Waker::noop());
+    while let Poll::Ready(turn) = coop::poll_proceed(&mut cx) {
+        turn.made_progress();
+    }
+
+    assert_pending!(poll_ready(&mut balance));
+
+    assert_eq!(balance.snapshot().ready, 1);
+    tokio::task::yield_now().await;
+    assert!(balance.is_woken());
+    assert_ready_ok!(poll_ready(&mut balance));
 }
 
 fn many(keys: usize) -> Vec<common::Key> {
