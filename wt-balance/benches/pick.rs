@@ -4,8 +4,9 @@
 //! All balance over the same services, which are always ready and answer at once. tower's has
 //! `PeakEwma` for its load, and stands alone or behind tower's `Buffer`, which it takes to be cloned
 //! as ours is; that comparison is made in a runtime of two threads, as the `Buffer`'s worker is a
-//! task. Each figure is the median of alternating rounds. At last, two threads pick while another
-//! makes ten thousand changes.
+//! task. Each figure is the median of alternating rounds. Without an anchor, it shows what it costs to
+//! clone a handle for each call, to call from two threads, and while a backend warms up. At last, two
+//! threads pick while another makes ten thousand changes.
 #![allow(clippy::unwrap_used, reason = "a failure here is the bench's")]
 
 #[path = "pick/anchors.rs"]
@@ -19,6 +20,7 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::hint::black_box;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
@@ -43,6 +45,7 @@ fn main() {
     let alone = FEW.map(|n| beside_p2c(&here, n));
     let buffered = FEW.map(|n| beside_buffer(&threads, n));
     let growth = beside_fewer(&here);
+    otherwise(&here, &threads);
     others(&here);
     let allocations = allocations(&here);
     let churn = churn::measure();
@@ -103,6 +106,31 @@ fn beside_fewer(runtime: &Runtime) -> Measured {
             Subject::new("100 backends", || runtime.block_on(calls(&mut few))),
         ],
     )
+}
+
+/// Not one handle for all calls: a clone for each, as a server does; and two tasks at once, which
+/// share the figures.
+fn otherwise(here: &Runtime, threads: &Runtime) {
+    for n in FEW {
+        let ours = balance(n, Adaptive::default());
+        let mut same = ours.clone();
+        let layer = BalanceLayer::new(0..n).slow_start(Duration::from_secs(3600));
+        let mut warming = layer.layer(|_| Answering);
+        // It warms up for as long as the others have been there: longer than this takes.
+        here.block_on(tokio::time::sleep(Duration::from_secs(3)));
+        layer.targets().insert(n);
+        measure(
+            &format!("ready and call with Adaptive, {n} backends"),
+            &mut [
+                Subject::new("one handle", || here.block_on(calls(&mut same))),
+                Subject::new("a clone for each call", || here.block_on(clones(&ours))),
+                Subject::new("two tasks of two threads", || two(threads, &ours)),
+                Subject::new("one of them warming up", || {
+                    here.block_on(calls(&mut warming))
+                }),
+            ],
+        );
+    }
 }
 
 fn others(runtime: &Runtime) {
@@ -179,6 +207,32 @@ where
         assert_eq!(service.call(black_box(request)).await.unwrap(), request);
     }
     began.elapsed().as_nanos() as f64 / f64::from(CALLS)
+}
+
+/// As [`calls`], with a clone for each.
+async fn clones<S>(service: &S) -> f64
+where
+    S: Service<u64, Response = u64, Error = BoxError> + Clone,
+{
+    let began = Instant::now();
+    for request in 0..u64::from(CALLS) {
+        let answer = service.clone().oneshot(black_box(request)).await;
+        assert_eq!(answer.unwrap(), request);
+    }
+    began.elapsed().as_nanos() as f64 / f64::from(CALLS)
+}
+
+/// Nanoseconds for one call of either, both at once.
+fn two<S>(runtime: &Runtime, service: &S) -> f64
+where
+    S: Service<u64, Response = u64, Error = BoxError, Future: Send> + Clone + Send + 'static,
+{
+    let tasks = [(); 2].map(|()| {
+        let mut service = service.clone();
+        runtime.spawn(async move { calls(&mut service).await })
+    });
+    let took = tasks.map(|task| runtime.block_on(task).unwrap());
+    took.iter().sum::<f64>() / 2.0
 }
 
 fn spawned<S>(runtime: &Runtime, mut service: S) -> f64

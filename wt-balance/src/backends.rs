@@ -19,6 +19,7 @@ use crate::hash::hash_of;
 use crate::lock::Lock;
 use crate::members::Members;
 use crate::mend::{self, Mender};
+use crate::merge::merge;
 use crate::settings::Settings;
 use crate::stats::{About, Stats};
 use crate::targets::List;
@@ -373,37 +374,6 @@ where
         let stats = Arc::new(Stats::new(about, &self.common));
         Backend::new(key, stats, service)
     }
-}
-
-type Changed<K, S> = HashMap<Arc<K>, Option<Arc<Backend<K, S>>>>;
-
-/// Those that are known after these changes, in the order of arrival.
-fn merge<K, S>(known: &[Arc<Backend<K, S>>], changed: &Changed<K, S>) -> Vec<Arc<Backend<K, S>>>
-where
-    K: Eq + Hash,
-    S: Clone,
-{
-    let mut after = Vec::with_capacity(known.len() + changed.len());
-    let mut seen = HashSet::new();
-    for backend in known {
-        let Some((key, change)) = changed.get_key_value(&*backend.key) else {
-            after.push(Arc::clone(backend));
-            continue;
-        };
-        seen.insert(key);
-        if let Some(new) = change {
-            tracing::debug!(backend = &*backend.stats.name, "backend changed");
-            after.push(Arc::new(backend.with_service(new.service())));
-        }
-    }
-    for (key, new) in changed {
-        if let Some(new) = new.as_ref().filter(|_| !seen.contains(key)) {
-            tracing::debug!(backend = &*new.stats.name, "backend added");
-            after.push(Arc::clone(new));
-        }
-    }
-    after.sort_by_key(|backend| backend.stats.id);
-    after
 }
 
 /// No two backends of a process have the same number.

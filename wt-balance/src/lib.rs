@@ -145,6 +145,7 @@ mod level;
 mod lock;
 mod members;
 mod mend;
+mod merge;
 mod peak_ewma;
 mod policy;
 mod rest;

@@ -6,47 +6,17 @@ mod common;
 use std::time::Duration;
 
 use common::{
-    Act, Backend, Failed, Is, Key, MILLISECOND, SECOND, World, ask, ask_times, count, settle,
+    Act, Backend, Failed, Is, Key, MILLISECOND, SECOND, World, ask, ask_times, count, traffic,
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tower::limit::ConcurrencyLimit;
 use tower::timeout::Timeout;
-use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 use wt_balance::{
     Adaptive, Balance, BalanceLayer, LeastLatency, LeastRequests, Outcome, PickFirst, Policy,
 };
 
 const KEYS: [Key; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
-
-/// Many at once, each a call in ten milliseconds or so, for so long.
-async fn traffic<S>(balance: &S, clients: usize, span: Duration) -> (usize, usize)
-where
-    S: Service<u32, Response = Key, Error = BoxError, Future: Send> + Clone + Send + 'static,
-{
-    let end = Instant::now() + span;
-    let mut all = tokio::task::JoinSet::new();
-    for n in 0..clients {
-        let mut balance = balance.clone();
-        all.spawn(async move {
-            // Not in step.
-            sleep(Duration::from_micros(997 * n as u64)).await;
-            let (mut good, mut bad) = (0, 0);
-            while Instant::now() < end {
-                match ask(&mut balance).await {
-                    Ok(_) => good += 1,
-                    Err(_) => bad += 1,
-                }
-                sleep(MILLISECOND).await;
-            }
-            (good, bad)
-        });
-    }
-    let mut sum = (0, 0);
-    for (good, bad) in all.join_all().await {
-        sum = (sum.0 + good, sum.1 + bad);
-    }
-    sum
-}
 
 fn answering(world: &World) {
     for key in KEYS {
@@ -342,76 +312,6 @@ async fn a_response_may_be_a_failure() {
     let keys = ask_times(&mut balance, 100).await;
 
     assert!(count(&keys, "bad") <= 3, "{}", count(&keys, "bad"));
-}
-
-/// Where the others take 20 ms, a backend that has not answered yet counts as 20 ms: it is neither
-/// flooded nor left out.
-#[tokio::test(start_paused = true)]
-async fn a_fresh_backend_starts_at_the_median() {
-    let world = World::default();
-    for key in ["a", "b", "c", "d"] {
-        world.act(key, Act::After(20 * MILLISECOND));
-    }
-    let layer = BalanceLayer::new(["a", "b", "c"]).slow_start(Duration::ZERO);
-    let balance = layer.layer(world.maker());
-    traffic(&balance, 12, SECOND).await;
-
-    world.act("d", Act::Hang);
-    layer.targets().insert("d");
-    for _ in 0..16 {
-        let mut balance = balance.clone();
-        tokio::spawn(async move { ask(&mut balance).await });
-    }
-    settle().await;
-
-    let fresh = world.under_way("d");
-    assert!((3..=5).contains(&fresh), "{fresh} of 16");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_fresh_backend_starts_slowly() {
-    let world = World::default();
-    for key in ["a", "b", "c", "d"] {
-        world.act(key, Act::After(20 * MILLISECOND));
-    }
-    let layer = BalanceLayer::new(["a", "b", "c"]).slow_start(10 * SECOND);
-    let balance = layer.layer(world.maker());
-    traffic(&balance, 40, 10 * SECOND).await;
-    layer.targets().insert("d");
-
-    let mut shares = Vec::new();
-    for _ in 0..6 {
-        let before = world.calls("d");
-        let (good, _) = traffic(&balance, 40, 2 * SECOND).await;
-        shares.push((world.calls("d") - before) as f64 / good as f64);
-    }
-
-    assert!(shares[0] < 0.1, "{shares:?}");
-    assert!(shares[0] < shares[2] && shares[2] < shares[5], "{shares:?}");
-    assert!((0.2..0.3).contains(&shares[5]), "{shares:?}");
-}
-
-/// Backends that come one after the other at the start are all new: the first one used to get all
-/// that the others were spared.
-#[tokio::test(start_paused = true)]
-async fn a_set_that_trickles_in_does_not_start_slowly() {
-    let world = World::default();
-    for key in ["a", "b", "c", "d"] {
-        world.act(key, Act::After(20 * MILLISECOND));
-    }
-    let layer = BalanceLayer::new(["a"]);
-    let balance = layer.layer(world.maker());
-    for key in ["b", "c", "d"] {
-        traffic(&balance, 40, 100 * MILLISECOND).await;
-        layer.targets().insert(key);
-    }
-    traffic(&balance, 40, SECOND).await;
-
-    let before = world.calls("a");
-    let (good, _) = traffic(&balance, 40, SECOND).await;
-
-    let share = (world.calls("a") - before) as f64 / good as f64;
-    assert!((0.2..0.3).contains(&share), "{share}");
 }
 
 /// What the others take had not been measured for a minute, and had worn off: a failure counted

@@ -23,8 +23,13 @@ const SOUND: Scenario = Scenario {
     does: |_, _| Does::Take(10.0),
 };
 
-pub(crate) const ALL: [Scenario; 11] = [
+pub(crate) const ALL: [Scenario; 15] = [
     SOUND,
+    Scenario {
+        name: "all equal, 50 %",
+        load: 0.5,
+        ..SOUND
+    },
     Scenario {
         name: "1 of 10 slow",
         capacity: 9.1,
@@ -76,6 +81,27 @@ pub(crate) const ALL: [Scenario; 11] = [
         name: "4, all equal",
         backends: 4,
         capacity: 4.0,
+        ..SOUND
+    },
+    Scenario {
+        name: "4, all equal, 50 %",
+        backends: 4,
+        capacity: 4.0,
+        load: 0.5,
+        ..SOUND
+    },
+    Scenario {
+        name: "2 of 4 slow, 70 %",
+        backends: 4,
+        capacity: 2.2,
+        does: |place, _| Does::Take(if place < 2 { 100.0 } else { 10.0 }),
+        ..SOUND
+    },
+    Scenario {
+        name: "3 of 10 slow, 5 clients, 70 %",
+        clients: 5,
+        capacity: 7.3,
+        does: |place, _| Does::Take(if place < 3 { 100.0 } else { 10.0 }),
         ..SOUND
     },
     Scenario {

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tower::discover::Change;
 use tower::{BoxError, Layer, Service, ServiceExt};
 use wt_balance::{Balance, BalanceLayer};
@@ -232,6 +232,48 @@ where
         keys.push(ask(balance).await.unwrap());
     }
     keys
+}
+
+/// Many at once, each a call in ten milliseconds or so, for so long.
+pub(crate) async fn traffic<S>(balance: &S, clients: usize, span: Duration) -> (usize, usize)
+where
+    S: Service<u32, Response = Key, Error = BoxError, Future: Send> + Clone + Send + 'static,
+{
+    let end = Instant::now() + span;
+    let mut all = tokio::task::JoinSet::new();
+    for n in 0..clients {
+        let mut balance = balance.clone();
+        all.spawn(async move {
+            // Not in step.
+            sleep(Duration::from_micros(997 * n as u64)).await;
+            let (mut good, mut bad) = (0, 0);
+            while Instant::now() < end {
+                match ask(&mut balance).await {
+                    Ok(_) => good += 1,
+                    Err(_) => bad += 1,
+                }
+                sleep(MILLISECOND).await;
+            }
+            (good, bad)
+        });
+    }
+    let mut sum = (0, 0);
+    for (good, bad) in all.join_all().await {
+        sum = (sum.0 + good, sum.1 + bad);
+    }
+    sum
+}
+
+/// Which backend each of a thousand requests goes to.
+pub(crate) async fn homes(
+    balance: &mut impl Service<u32, Response = Key, Error = BoxError>,
+) -> HashMap<u32, Key> {
+    let mut homes = HashMap::new();
+    for request in 0..1000 {
+        let key = balance.ready().await.unwrap().call(request).await.unwrap();
+        homes.insert(request, key);
+    }
+    homes
 }
 
 pub(crate) fn count(keys: &[Key], key: Key) -> usize {
