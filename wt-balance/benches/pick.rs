@@ -117,7 +117,7 @@ fn otherwise(here: &Runtime, threads: &Runtime) {
         let layer = BalanceLayer::new(0..n).slow_start(Duration::from_secs(3600));
         let mut warming = layer.layer(|_| Answering);
         // It warms up for as long as the others have been there: longer than this takes.
-        here.block_on(tokio::time::sleep(Duration::from_secs(3)));
+        here.block_on(async { tokio::time::sleep(Duration::from_secs(3)).await });
         layer.targets().insert(n);
         measure(
             &format!("ready and call with Adaptive, {n} backends"),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{
-    Act, Is, Key, MILLISECOND, SECOND, World, ask, ask_times, count, discovery, poll_ready, settle,
+    Is, Key, MILLISECOND, SECOND, World, ask, ask_times, count, discovery, poll_ready, settle,
 };
 use tokio::time::sleep;
 use tokio_test::{assert_ready_ok, task};

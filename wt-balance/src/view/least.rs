@@ -44,24 +44,36 @@ impl View<'_> {
     /// most [`FEW`]; one drawn by chance among equals.
     #[inline]
     pub(crate) fn least_loaded(&self) -> Option<usize> {
-        let len = self.len();
         let drawn = fastrand::u64(..);
-        let start = part(drawn, len);
-        // Counted from the start, up or down: of any two, each comes first as often as the other.
-        let flip = if drawn & 1 == 0 { 0 } else { NUMBER };
-        let (before, after) = self.slots.split_at(start);
-        let (first, second) = (least_numbered(after, flip), least_numbered(before, flip));
-        let comes_second = if flip == 0 {
-            second & !NUMBER < first & !NUMBER
+        let start = part(drawn, self.len()) as i64;
+        // Numbered from the start, up or down: of any two, each comes first as often as the other.
+        let (mut next, step) = if drawn & 1 == 0 {
+            (-start, 1)
         } else {
-            second & !NUMBER <= first & !NUMBER
+            (start - 1, -1)
         };
-        let place = if comes_second {
-            ((second & NUMBER) ^ flip) as usize
-        } else {
-            start + ((first & NUMBER) ^ flip) as usize
+        let first = next;
+        // The lowest bits of a load are free for the number: one word is to be kept, and no branch to
+        // be predicted.
+        let mut numbered = |slot: &Slot| {
+            let load = slot.stats.load().0 | (next & NUMBER);
+            next += step;
+            load
         };
-        (place < len && self.is_usable(place)).then_some(place)
+        // Four at a time, none of which waits for another's outcome.
+        let mut lanes = [i64::MAX; 4];
+        let (fours, rest) = self.slots.as_chunks::<4>();
+        for four in fours {
+            for (lane, slot) in lanes.iter_mut().zip(four) {
+                *lane = numbered(slot).min(*lane);
+            }
+        }
+        let mut least = lanes[0].min(lanes[1]).min(lanes[2].min(lanes[3]));
+        for slot in rest {
+            least = numbered(slot).min(least);
+        }
+        let place = (least.wrapping_sub(first).wrapping_mul(step) & NUMBER) as usize;
+        (place < self.len() && self.is_usable(place)).then_some(place)
     }
 
     /// Of so many that are drawn by chance.
@@ -117,37 +129,6 @@ impl View<'_> {
 fn part(drawn: u64, len: usize) -> usize {
     // There are no four thousand million backends.
     (((drawn >> 32) * (len as u64 & 0xffff_ffff)) >> 32) as usize
-}
-
-/// The least load of these slots, with the place of its slot, or with its distance from the last
-/// place that a number has, if that is the `flip`.
-///
-/// The lowest bits of a load are free for that: one word is to be kept, and no branch to be
-/// predicted.
-#[inline]
-fn least_numbered(slots: &[Slot], flip: i64) -> i64 {
-    // Four at a time, none of which waits for another's outcome.
-    let mut lanes = [i64::MAX; 4];
-    let (fours, rest) = slots.as_chunks::<4>();
-    let mut number = 0;
-    for four in fours {
-        for (lane, slot) in lanes.iter_mut().zip(four) {
-            *lane = (slot.stats.load().0 | (number ^ flip)).min(*lane);
-        }
-        number += 4;
-    }
-    // What all numbers of a lane have in common comes last.
-    let flipped = flip & 3;
-    let lane = |n: usize| {
-        let number = n as i64;
-        (lanes[n] & !3) | (number ^ flipped)
-    };
-    let mut least = lane(0).min(lane(1)).min(lane(2).min(lane(3)));
-    for slot in rest {
-        least = (slot.stats.load().0 | (number ^ flip)).min(least);
-        number += 1;
-    }
-    least
 }
 
 /// The least of these slots, the first of which has this place; of several, any.
