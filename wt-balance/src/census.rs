@@ -57,16 +57,6 @@ pub(crate) fn count<K, S>(members: &Members<K, S>, questions: Questions, now: Na
             tracing::debug!(panics, sound, of, "backends fail together");
         }
     }
-    if left > 0
-        && let Some(first) = members.tiers.first()
-    {
-        // Nobody has room for it: the first ones bear it, as they would without the others.
-        first.set_share(ALL - (shares(members) - first.share()));
-    }
-}
-
-fn shares<K, S>(members: &Members<K, S>) -> u32 {
-    members.tiers.iter().map(|tier| tier.share()).sum()
 }
 
 /// It does not fail, and was ready when it was asked last.

@@ -110,6 +110,7 @@ impl<K, S> Members<K, S> {
             }
             left -= share;
         }
+        // Nobody has room for it: the first ones bear it, as they would without the others.
         0
     }
 
