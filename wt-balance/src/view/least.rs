@@ -45,35 +45,31 @@ impl View<'_> {
     #[inline]
     pub(crate) fn least_loaded(&self) -> Option<usize> {
         let drawn = fastrand::u64(..);
-        let start = part(drawn, self.len()) as i64;
+        let len = self.len();
+        let start = part(drawn, len);
         // Numbered from the start, up or down: of any two, each comes first as often as the other.
-        let (mut next, step) = if drawn & 1 == 0 {
-            (-start, 1)
-        } else {
-            (start - 1, -1)
-        };
-        let first = next;
+        let down = drawn & 1;
+        let numbers = NUMBERS[down as usize].get(FEW - start..)?.get(..len)?;
         // The lowest bits of a load are free for the number: one word is to be kept, and no branch to
         // be predicted.
-        let mut numbered = |slot: &Slot| {
-            let load = slot.stats.load().0 | (next & NUMBER);
-            next += step;
-            load
-        };
+        let numbered = |(slot, number): (&Slot, &i64)| slot.stats.load().0 | number;
         // Four at a time, none of which waits for another's outcome.
         let mut lanes = [i64::MAX; 4];
         let (fours, rest) = self.slots.as_chunks::<4>();
-        for four in fours {
-            for (lane, slot) in lanes.iter_mut().zip(four) {
-                *lane = numbered(slot).min(*lane);
+        let (four_numbers, rest_numbers) = numbers.as_chunks::<4>();
+        for (slots, numbers) in fours.iter().zip(four_numbers) {
+            for (lane, next) in lanes.iter_mut().zip(slots.iter().zip(numbers)) {
+                *lane = numbered(next).min(*lane);
             }
         }
         let mut least = lanes[0].min(lanes[1]).min(lanes[2].min(lanes[3]));
-        for slot in rest {
-            least = numbered(slot).min(least);
+        for next in rest.iter().zip(rest_numbers) {
+            least = numbered(next).min(least);
         }
-        let place = (least.wrapping_sub(first).wrapping_mul(step) & NUMBER) as usize;
-        (place < self.len() && self.is_usable(place)).then_some(place)
+        // A number is turned round as it was, without a branch.
+        let number = (least ^ (NUMBER * down as i64)) & NUMBER;
+        let place = (start + number as usize) % FEW;
+        (place < len && self.is_usable(place)).then_some(place)
     }
 
     /// Of so many that are drawn by chance.
@@ -163,6 +159,19 @@ fn lesser<C: PartialOrd + Copy>(a: (C, usize), b: (C, usize)) -> (C, usize) {
     let less = b.0 < a.0;
     let cost = select_unpredictable(less, b.0, a.0);
     (cost, select_unpredictable(less, b.1, a.1))
+}
+
+/// The number of each place by its distance from the start, which is in the middle; up, and down.
+static NUMBERS: [[i64; 2 * FEW]; 2] = [numbers(0), numbers(NUMBER)];
+
+const fn numbers(turned: i64) -> [i64; 2 * FEW] {
+    let mut numbers = [0; 2 * FEW];
+    let mut n = 0;
+    while n < numbers.len() {
+        numbers[n] = (n as i64 & NUMBER) ^ turned;
+        n += 1;
+    }
+    numbers
 }
 
 /// What has a number in the lowest bits of a load.
