@@ -43,12 +43,7 @@ pub(crate) fn count<K, S>(members: &Members<K, S>, questions: Questions, now: Na
     }
     let mut left = ALL;
     for tier in &members.tiers {
-        let slots = sample(&members.slots[tier.range.clone()], COUNTED);
-        let (mut sound, mut of) = (0, 0);
-        for slot in slots {
-            sound += usize::from(is_sound(slot, now));
-            of += 1;
-        }
+        let (sound, of) = sound(&members.slots[tier.range.clone()], now);
         let share = share(sound, of).min(left);
         tier.set_share(share);
         left -= share;
@@ -57,6 +52,16 @@ pub(crate) fn count<K, S>(members: &Members<K, S>, questions: Questions, now: Na
             tracing::debug!(panics, sound, of, "backends fail together");
         }
     }
+}
+
+/// How many are sound, of how many that were looked at.
+fn sound(slots: &[Slot], now: Nanos) -> (usize, usize) {
+    let (mut sound, mut of) = (0, 0);
+    for slot in sample(slots, COUNTED) {
+        sound += usize::from(is_sound(slot, now));
+        of += 1;
+    }
+    (sound, of)
 }
 
 /// It does not fail, and was ready when it was asked last.
@@ -88,11 +93,14 @@ fn median(slots: &[Slot]) -> Option<(Level, f64)> {
     Some(*median)
 }
 
-/// All, or so many that are chosen by chance if there are more.
+/// All, or so many at most if there are more: one of each few neighbours, by chance, as backends may
+/// have come in an order that repeats itself.
 fn sample(slots: &[Slot], most: usize) -> impl Iterator<Item = &Slot> {
-    let step = slots.len().div_ceil(most).max(1);
-    let start = if step > 1 { fastrand::usize(..step) } else { 0 };
-    slots.iter().skip(start).step_by(step)
+    let few = slots.len().div_ceil(most).max(1);
+    slots.chunks(few).map(|few| match few {
+        [only] => only,
+        _ => &few[fastrand::usize(..few.len())],
+    })
 }
 
 /// How many backends the median is taken of.
@@ -101,3 +109,67 @@ const SAMPLE: usize = 64;
 const COUNTED: usize = 1024;
 /// A tier can take this times what it takes when all of it is sound.
 const ROOM: f64 = 1.4;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::backend::Backend;
+    use crate::stats::{About, Stats};
+
+    const NOW: Nanos = Nanos(1_000_000_000);
+
+    /// So many of the first priority, of which every fifth is sound, and one of the next.
+    fn members(n: u64) -> Members<u64, ()> {
+        let common = Arc::new(Common::new(Duration::from_secs(10), None));
+        let backend = |id: u64| {
+            let about = About {
+                id: id + 1,
+                hash: id,
+                name: "".into(),
+                weight: 1,
+                priority: u8::from(id == n),
+                born: NOW,
+                warm_at: 0,
+            };
+            let stats = Arc::new(Stats::new(about, &common));
+            if id % 5 != 0 && id < n {
+                stats.rest.ask(2 * NOW.0);
+            }
+            Arc::new(Backend::new(Arc::new(id), stats, ()))
+        };
+        Members::new((0..=n).map(backend).collect(), None)
+    }
+
+    #[test]
+    fn of_very_many_some_are_counted() {
+        for (n, at_most) in [(1024, 1024), (1025, 1024), (5000, 1024), (100_000, 1024)] {
+            let members = members(n);
+
+            let (_, of) = sound(&members.slots[..n as usize], NOW);
+
+            assert!(of <= at_most && of > at_most / 3, "{of} of {n}");
+        }
+    }
+
+    /// Every fifth was looked at where every fifth was another's: all were sound, or none.
+    #[test]
+    fn what_is_counted_is_typical_whatever_the_order_of_arrival() {
+        let questions = Questions {
+            panic_threshold: 0.5,
+        };
+        for n in [1000, 5000, 10_000] {
+            let members = members(n);
+            for _ in 0..100 {
+                count(&members, questions, NOW);
+
+                // 1.4 times a fifth.
+                let share = f64::from(members.tiers[0].share()) / f64::from(ALL);
+                assert!((share - 0.28).abs() < 0.1, "{share} of {n}");
+                assert!(members.tiers[0].panics());
+            }
+        }
+    }
+}
