@@ -23,6 +23,8 @@ pub(crate) struct Wait<K, S> {
     /// the waker of who searches.
     waiting: Vec<Candidate<K, S>>,
     deadline: Option<Pin<Box<Sleep>>>,
+    /// Whether that is the second one.
+    begun_anew: bool,
     changed: Option<Pin<Box<OwnedNotified>>>,
     /// When those are asked again that are not among the waiting.
     again: Option<Pin<Box<Sleep>>>,
@@ -173,9 +175,10 @@ impl<K, S: Clone> Wait<K, S> {
             .deadline
             .get_or_insert_with(|| Box::pin(sleep(patience)));
         ready!(deadline.as_mut().poll(cx));
-        let now = Instant::now();
-        if deadline.deadline() + REST < now {
-            // Nobody waited when it was over: whoever asks now has just begun to.
+        if !self.begun_anew && deadline.deadline() + REST < Instant::now() {
+            // Nobody waited when it was over: whoever asks now has just begun to. Once: who is always
+            // late must not wait for ever.
+            self.begun_anew = true;
             deadline.set(sleep(patience));
             return deadline.as_mut().poll(cx);
         }
@@ -212,6 +215,7 @@ impl<K, S> Default for Wait<K, S> {
         Self {
             waiting: Vec::new(),
             deadline: None,
+            begun_anew: false,
             changed: None,
             again: None,
         }

@@ -5,8 +5,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Act, Backend, Is, Key, SECOND, World, ask, discovery, settle};
+use common::{Act, Backend, Is, Key, SECOND, World, ask, discovery, poll_ready, settle};
 use tokio::time::{Instant, timeout};
+use tokio_test::{assert_pending, assert_ready_ok, task};
 use tower::discover::Change;
 use tower::{BoxError, Layer, Service, ServiceExt};
 use wt_balance::{Balance, BalanceLayer, Ring, Unavailable};
@@ -85,7 +86,7 @@ async fn a_keyed_policy_is_ready_without_backends_too() {
     let layer = BalanceLayer::default().policy(Ring::new(|request: &u32| *request));
     let mut balance = layer.layer(world.maker());
 
-    let ready = tokio_test::task::spawn(balance.ready()).poll().is_ready();
+    let ready = task::spawn(balance.ready()).poll().is_ready();
     assert!(ready);
     let call = tokio::spawn(balance.call(0));
     settle().await;
@@ -228,4 +229,22 @@ fn without_targets_there_is_no_layer() {
 #[should_panic(expected = "at least one target")]
 fn without_targets_new_panics() {
     let _ = BalanceLayer::<Key>::new([]);
+}
+
+/// Whoever is polled late each time, as by a runtime that is overloaded, was given patience anew each
+/// time.
+#[tokio::test(start_paused = true)]
+async fn whoever_is_always_late_does_not_wait_for_ever() {
+    let world = World::default();
+    world.is("a", Is::Busy);
+    let layer = BalanceLayer::new(["a"]).patience(SECOND);
+    let mut balance = task::spawn(layer.layer(world.maker()));
+    assert_pending!(poll_ready(&mut balance));
+
+    tokio::time::sleep(3 * SECOND).await;
+    assert_pending!(poll_ready(&mut balance));
+    tokio::time::sleep(3 * SECOND).await;
+
+    assert_ready_ok!(poll_ready(&mut balance));
+    assert!(balance.call(0).await.is_err());
 }
