@@ -45,6 +45,9 @@ impl Last {
     /// As [`failed_since`](Self::failed_since), wherever it is now.
     #[cold]
     fn look<K, S>(self, members: &Members<K, S>, common: &Common) -> u64 {
+        if self.id == 0 {
+            return 0;
+        }
         let Some(slot) = members.slot(self.id) else {
             return 0;
         };
