@@ -135,7 +135,7 @@ mod tests {
                 warm_at: 0,
             };
             let stats = Arc::new(Stats::new(about, &common));
-            if id % 5 != 0 && id < n {
+            if !id.is_multiple_of(5) && id < n {
                 stats.rest.ask(2 * NOW.0);
             }
             Arc::new(Backend::new(Arc::new(id), stats, ()))
