@@ -73,8 +73,9 @@
 //! service, and `call` spends that; if it is `Pending`, the next one is asked, and it is passed
 //! over for 100 ms. While all are, the balancer waits in the line of each, woken by the first that
 //! is ready, for as long as it has [patience](BalanceLayer::patience): then it is ready once, and
-//! that call fails with [`Unavailable`]. It fails itself only after [`Balance::shutdown`]. Policies
-//! that need the request ([`Ring`]) are always ready, and wait in the future of the call.
+//! that call fails with [`Unavailable`]. Of more than 64, it waits in the lines of 64, and asks the
+//! others each 100 ms. It fails itself only after [`Balance::shutdown`]. Policies that need the
+//! request ([`Ring`]) are always ready, and wait in the future of the call.
 //!
 //! **Gone.** A backend whose `poll_ready` fails is left out, which [`Balance::snapshot`] shows,
 //! until discovery inserts it again, or the layer's function makes its service anew: after 100 ms,
@@ -90,9 +91,9 @@
 //!
 //! **Cancellation.** Dropping a balancer that is ready, or waits, gives back what was reserved; one
 //! that is neither dropped nor asked again keeps its places in line, so that whoever gives up a wait
-//! drops the clone that waited. If it is asked again after its patience has ended, it waits anew.
-//! Dropping the future of a call says nothing of the backend, or that it is slower than it was
-//! thought, never better; [`BalanceLayer::overdue`] makes it a failure after so long.
+//! drops the clone that waited. If it is asked again long after its patience has ended, it waits
+//! anew, once. Dropping the future of a call says nothing of the backend, or that it is slower than
+//! it was thought, never better; [`BalanceLayer::overdue`] makes it a failure after so long.
 //!
 //! **Load.** A call counts until its response is there, or tower's `TrackCompletion` says so
 //! ([`BalanceLayer::completion`]): an open session is load.
