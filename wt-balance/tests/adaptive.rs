@@ -5,12 +5,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::{
-    Act, Backend, Failed, Is, Key, MILLISECOND, SECOND, World, ask, ask_times, count, traffic,
-};
+use common::{Act, Backend, Failed, Key, MILLISECOND, SECOND, World, ask, ask_times, traffic};
 use tokio::time::{sleep, timeout};
 use tower::timeout::Timeout;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, ServiceExt};
 use wt_balance::{
     Adaptive, Balance, BalanceLayer, LeastLatency, LeastRequests, Outcome, Pick, PickFirst, Policy,
     View,
