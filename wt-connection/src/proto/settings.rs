@@ -170,7 +170,9 @@ impl Settings {
             draft::INITIAL_MAX_STREAMS_BIDI_12,
         ];
         section(self) >= section(earlier)
-            && numbers.iter().all(|id| self.get(*id) >= earlier.get(*id))
+            && numbers
+                .iter()
+                .all(|id| self.get(*id).unwrap_or(0) >= earlier.get(*id).unwrap_or(0))
     }
 
     fn admit(&self, id: u64, value: u64) -> Result<(), SettingsError> {
@@ -284,10 +286,10 @@ mod tests {
             assert!(!later(id, value - 1).keeps(&earlier), "{id:#x}");
         }
         assert!(!Settings::new().keeps(&earlier));
-        let others = Settings::new()
-            .with(draft::MAX_FIELD_SECTION_SIZE, 50)
-            .with(0x39, 1);
-        assert!(earlier.keeps(&others));
+        let small = Settings::new().with(draft::MAX_FIELD_SECTION_SIZE, 100);
+        assert!(earlier.keeps(&small.clone().with(0x39, 1)));
+        // Left out, it is 0.
+        assert!(small.keeps(&small.clone().with(draft::MAX_SESSIONS_13, 0)));
         // Without a number, any header section is taken.
         assert!(!earlier.keeps(&Settings::new()));
     }
