@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::Uri;
 use quinn::congestion::ControllerFactory;
+use quinn::crypto::rustls::NoInitialCipherSuite;
 use tower_service::Service;
 
 use crate::connecting::{Attempt, Early, Setup};
@@ -15,7 +16,9 @@ use crate::error::{ConnectError, OpenError};
 use crate::race::Race;
 use crate::resolve::Resolver;
 use crate::settings::Timing;
-use crate::{Connecting, Connection, Endpoint, Limits, Session, Target, Transport, trace};
+use crate::{
+    Connecting, Connection, Endpoint, Limits, Session, Target, TlsError, Transport, trace,
+};
 
 /// Makes connections: a tower service of [`Target`] in, [`Connection`] out.
 ///
@@ -208,16 +211,20 @@ impl Connector {
         let endpoint = self.endpoint.quic();
         let local = endpoint.local_addr().map_err(ConnectError::Unreachable)?;
         let local_ip = find_route(local, address).map_err(ConnectError::Unreachable)?;
+        let resumption = self.endpoint.resumption(server_name, address);
         let connecting = match self.endpoint.connecting() {
             Client::Tls { tls, .. } => {
-                let mut config = quinn::ClientConfig::new(Arc::clone(tls) as _);
+                let tls = match &resumption {
+                    Some(server) => Arc::new(server.tls().map_err(not_for_quic)?),
+                    None => Arc::clone(tls),
+                };
+                let mut config = quinn::ClientConfig::new(tls);
                 config.transport_config(self.transport.config(&self.limits));
                 endpoint.connect_with(config, address, server_name)
             }
             Client::Quinn => endpoint.connect(address, server_name),
             Client::None => Err(quinn::ConnectError::NoDefaultClientConfig),
         };
-        let resumption = self.endpoint.resumption(server_name, address);
         let (quinn, handshake) = match &resumption {
             Some(server) if server.recall().is_some() => handshake::before(connecting?).await?,
             _ => (connecting?.await?, None),
@@ -274,6 +281,10 @@ pub async fn connect(url: &str) -> Result<Session, OpenError> {
         .and_then(Endpoint::client)
         .map_err(ConnectError::Endpoint)?;
     Connector::new(endpoint).open(url).await
+}
+
+fn not_for_quic(error: NoInitialCipherSuite) -> ConnectError {
+    ConnectError::Endpoint(TlsError::NotForQuic(error.into()).into())
 }
 
 /// Asks the system for a route, which sends nothing, and for the address that it begins at: QUIC's

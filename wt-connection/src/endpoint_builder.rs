@@ -5,6 +5,7 @@ use std::sync::Arc;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use socket2::{Domain, Socket, Type};
 
+use crate::connection::Memory;
 use crate::endpoint::{Accepting, Client};
 use crate::error::EndpointError;
 use crate::reset_key::ResetKey;
@@ -92,6 +93,9 @@ impl EndpointBuilder {
     /// what it was sent: the connection is over with
     /// [`ConnectionError::EarlyDataRejected`](crate::ConnectionError::EarlyDataRejected), and the
     /// next one begins anew.
+    ///
+    /// Tickets of servers are kept in memory, by name and address, whatever
+    /// [a rustls configuration](Trust::rustls) has for that.
     pub fn early_data(mut self, early_data: bool) -> Self {
         self.early_data = early_data;
         self
@@ -115,13 +119,16 @@ impl EndpointBuilder {
     /// Panics outside a tokio runtime.
     pub fn bind(self) -> Result<Endpoint, EndpointError> {
         let client = match &self.trust {
-            Some(trust) => Client::Tls {
-                tls: Arc::new(
-                    QuicClientConfig::try_from(trust.client_config(self.key_log, self.early_data)?)
-                        .map_err(|error| TlsError::NotForQuic(error.into()))?,
-                ),
-                memory: self.early_data.then(Arc::default),
-            },
+            Some(trust) => {
+                let tls = trust.client_config(self.key_log, self.early_data)?;
+                Client::Tls {
+                    memory: self.early_data.then(|| Memory::new(Arc::clone(&tls))),
+                    tls: Arc::new(
+                        QuicClientConfig::try_from(tls)
+                            .map_err(|error| TlsError::NotForQuic(error.into()))?,
+                    ),
+                }
+            }
             None => Client::None,
         };
         let server = self.server_config()?;

@@ -116,20 +116,7 @@ async fn before_the_handshake_is_done_a_server_processes_nothing_but_what_is_fit
         });
         let serving = tokio::spawn(Server::new(server.clone()).serve(service));
         let passing = Arc::new(AtomicBool::new(true));
-        let pass = Arc::clone(&passing);
-        let mut answered = false;
-        let path = stand_between(address(&server), move |packet, way| {
-            let all = pass.load(Ordering::Relaxed);
-            answered = !all && (answered || way == Way::Down);
-            let is_early_data = packet[0] & 0xb0 == 0x90;
-            // Behind the answer, an Initial may have the end of the handshake in its packet.
-            if all || way == Way::Down || is_early_data || !answered {
-                vec![packet.to_vec()]
-            } else {
-                Vec::new()
-            }
-        })
-        .await;
+        let path = withholding(address(&server), &passing).await;
         let (socket, config) = raw::resuming_client(&identity);
         let first = socket.connect_with(config.clone(), path, "localhost");
         let first = first.unwrap().await.unwrap();
@@ -225,6 +212,26 @@ async fn a_server_that_announces_less_than_it_had_breaks_the_rules() {
         };
         assert_eq!(code, H3_SETTINGS_ERROR);
         drop(served);
+    })
+    .await;
+}
+
+/// Each was sent the newest ticket of them all, and rejected what came with another's.
+#[tokio::test]
+async fn servers_of_one_name_are_told_apart() {
+    within(async {
+        let known = Known::new(true).await;
+        let local = LOOPBACK.parse().unwrap();
+        let other = bind(local, &known.identity, true, Limits::default()).await;
+        let servers = [&other, &known.server];
+        let _served = servers.map(|server| tokio::spawn(serve(server.clone())));
+
+        for server in [&other, &known.server, &other] {
+            let connector = known.connector.clone();
+            let client = connector.oneshot(target(server)).await.unwrap();
+            let early = client.open_early(fit()).await.unwrap();
+            early.accepted().await.unwrap();
+        }
     })
     .await;
 }
@@ -345,6 +352,26 @@ fn fit() -> Request<()> {
 
 fn is_early(request: &SessionRequest) -> bool {
     request.request().extensions().get::<EarlyData>().is_some()
+}
+
+/// A path on which a client cannot end its handshake, unless all is `passing`.
+async fn withholding(server: SocketAddr, passing: &Arc<AtomicBool>) -> SocketAddr {
+    let passing = Arc::clone(passing);
+    let mut answered = false;
+    stand_between(server, move |packet, way| {
+        let all = passing.load(Ordering::Relaxed);
+        // Others than those of a connection before have long headers.
+        let answers = way == Way::Down && packet[0] & 0x80 != 0;
+        answered = !all && (answered || answers);
+        let is_early_data = packet[0] & 0xb0 == 0x90;
+        // Behind the answer, an Initial may have the end of the handshake in its packet.
+        if all || way == Way::Down || is_early_data || !answered {
+            vec![packet.to_vec()]
+        } else {
+            Vec::new()
+        }
+    })
+    .await
 }
 
 /// Shows that the session works, both ways.
