@@ -21,8 +21,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tower::{ServiceExt, service_fn};
 use wt_connection::{
-    Body, Connection, ConnectionError, Connector, EarlyData, Endpoint, Identity, Limits, OpenError,
-    Server, ServerIdentity, Session, SessionError, SessionRequest, Trust,
+    Body, ConnectError, Connection, ConnectionError, Connector, EarlyData, Endpoint, Identity,
+    Limits, OpenError, Server, ServerIdentity, Session, SessionError, SessionRequest, Target,
+    Trust,
 };
 
 #[tokio::test]
@@ -232,6 +233,50 @@ async fn servers_of_one_name_are_told_apart() {
             let early = client.open_early(fit()).await.unwrap();
             early.accepted().await.unwrap();
         }
+    })
+    .await;
+}
+
+/// A server at that address may be gone, and the client's idle timeout be long or none.
+#[tokio::test]
+async fn a_handshake_takes_no_longer_than_a_connection_may() {
+    within(async {
+        let known = Known::new(true).await;
+        let passing = Arc::new(AtomicBool::new(true));
+        let pass = Arc::clone(&passing);
+        let path = stand_between(address(&known.server), move |packet, _| {
+            let passes = pass.load(Ordering::Relaxed);
+            passes.then(|| packet.to_vec()).into_iter().collect()
+        })
+        .await;
+        let _served = tokio::spawn(serve(known.server.clone()));
+        let target = || Target::from(path).server_name("localhost");
+        let connector = known.connector.clone().max_idle_timeout(None);
+        let first = connector.clone().oneshot(target()).await.unwrap();
+        // Ahead of the answer came the tickets.
+        first.open("/").await.unwrap();
+
+        passing.store(false, Ordering::Relaxed);
+        let connector = connector.connect_timeout(Duration::from_millis(100));
+        let client = connector.clone().oneshot(target()).await.unwrap();
+        let early = client.open_early(fit()).await.unwrap();
+
+        let opened = client.open("/").await;
+        assert!(
+            matches!(
+                opened,
+                Err(OpenError::Connection(ConnectionError::TimedOut))
+            ),
+            "{opened:?}"
+        );
+        assert!(matches!(
+            early.accepted().await,
+            Err(OpenError::Connection(ConnectionError::TimedOut))
+        ));
+        assert_eq!(client.closed().await, ConnectionError::TimedOut);
+        // It is not known any more.
+        let again = connector.oneshot(target()).await;
+        assert!(matches!(again, Err(ConnectError::TimedOut)));
     })
     .await;
 }

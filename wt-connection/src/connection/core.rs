@@ -245,6 +245,14 @@ impl Core {
         )
     }
 
+    /// Waits for the end of the handshake; for what must not be processed twice.
+    pub(crate) async fn handshaken(&self) -> Result<(), ConnectionError> {
+        match self.handshake.done().await {
+            true => Ok(()),
+            false => Err(self.over().unwrap_or(ConnectionError::EarlyDataRejected)),
+        }
+    }
+
     /// Reports what the connection has to end with.
     pub(crate) fn fail(&self, fault: ConnectionFault) {
         // The first ends the connection.

@@ -268,11 +268,15 @@ impl Demux {
         let early = arrival.recv.is_0rtt() && !self.core.handshake.is_done();
         let takes = self.core.takes_early_data && matches!(kind, BiKind::Connect(_));
         if early && !takes && !matches!(kind, BiKind::Session(_)) {
-            // Once the handshake is done, it is no replay.
+            // Once the handshake is done, it is no replay; what overtakes it waits, too.
+            self.core.sessions.expect(arrival.send.id().into());
             let core = Arc::clone(&self.core);
             self.wait_late(async move {
-                core.handshake.done().await;
-                Late::Bi(arrival, Ok(kind))
+                match core.handshake.done().await {
+                    true => Late::Bi(arrival, Ok(kind)),
+                    // It never will be.
+                    false => Late::Done,
+                }
             });
             return Ok(());
         }

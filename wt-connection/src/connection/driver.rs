@@ -26,8 +26,8 @@ enum End {
     Released,
     /// A handle, or the endpoint, wants the connection closed.
     Asked(Close),
-    /// The server has made nothing of what it was sent before the handshake was done.
-    EarlyDataRejected,
+    /// The handshake takes too long, or a server has made nothing of what it was sent before.
+    Handshake(ConnectionError),
     Stop(Stop),
 }
 
@@ -76,10 +76,9 @@ impl Driver {
                 drop(sessions);
                 self.close_orderly(close, told).await;
             }
-            End::EarlyDataRejected => {
-                self.core.lose(&ConnectionError::EarlyDataRejected);
-                self.core
-                    .close(code::H3_NO_ERROR, "early data was rejected");
+            End::Handshake(error) => {
+                self.core.lose(&error);
+                self.core.close(code::H3_NO_ERROR, &error.to_string());
                 self.wind_down().await;
             }
             End::Stop(Stop::Fault(fault)) => {
@@ -126,7 +125,7 @@ impl Driver {
             fault = core.failed() => End::Stop(Stop::Fault(fault)),
             never = heed(&core) => match never {},
             // Before whatever fails over that.
-            () = early_data_rejected(&core) => End::EarlyDataRejected,
+            error = handshake_failed(&core) => End::Handshake(error),
             stop = serve => End::Stop(stop),
         }
     }
@@ -147,15 +146,24 @@ impl Driver {
 /// connection would overtake.
 const HEARD: Duration = Duration::from_millis(20);
 
-/// Waits until the handshake is done, and ends if nothing has arrived of what was sent before.
-async fn early_data_rejected(core: &Core) {
-    let accepted = core.handshake.run().await;
-    if !accepted && let Some(resumption) = &core.resumption {
+/// Waits until the handshake is done, and ends if it takes too long, or nothing has arrived of what
+/// was sent before.
+async fn handshake_failed(core: &Core) -> ConnectionError {
+    let limit = match core.side {
+        Side::Client => core.timing.connect_timeout.unwrap_or(Duration::MAX),
+        Side::Server => core.limits.header_timeout,
+    };
+    let accepted = timeout(limit, core.handshake.run(&core.quinn)).await;
+    if accepted != Ok(true)
+        && let Some(resumption) = &core.resumption
+    {
         resumption.forget();
     }
-    // The loss of the connection is told elsewhere.
-    if accepted || core.side == Side::Server || core.quinn.close_reason().is_some() {
-        std::future::pending::<()>().await;
+    match accepted {
+        Err(_) => ConnectionError::TimedOut,
+        Ok(false) if core.quinn.close_reason().is_none() => ConnectionError::EarlyDataRejected,
+        // The loss of the connection is told elsewhere.
+        Ok(_) => std::future::pending().await,
     }
 }
 

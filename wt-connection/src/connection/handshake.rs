@@ -30,7 +30,7 @@ impl fmt::Debug for UnderWay {
 pub(crate) struct Handshake {
     /// `None` once somebody waits for it, or nobody has to.
     under_way: Lock<Option<UnderWay>>,
-    /// Whether what a client has sent before counts.
+    /// Whether what was sent before counts.
     done: SetOnce<bool>,
 }
 
@@ -49,19 +49,24 @@ impl Handshake {
     }
 
     /// Waits for its end, or that of the connection, and tells those who [wait](Self::done).
-    pub(crate) async fn run(&self) -> bool {
+    pub(crate) async fn run(&self, quinn: &quinn::Connection) -> bool {
         let under_way = self.under_way.lock().take();
         if let Some(UnderWay(accepted)) = under_way {
-            self.conclude(accepted.await);
+            let accepted = accepted.await;
+            // On a server, quinn gives `false` for all.
+            let served = quinn.side().is_server() && quinn.close_reason().is_none();
+            self.conclude(accepted || served);
         }
         self.done().await
     }
 
+    /// Says whether it is done, so that nothing that arrives can be a replay.
     pub(crate) fn is_done(&self) -> bool {
-        self.done.initialized()
+        self.done.get() == Some(&true)
     }
 
-    /// Waits until it is done; `false` if nothing has arrived of what was sent before.
+    /// Waits until it is done; `false` if nothing has arrived of what was sent before, or it never
+    /// will be.
     pub(crate) async fn done(&self) -> bool {
         *self.done.wait().await
     }

@@ -134,8 +134,8 @@ impl Asked {
                 return Err(core.ending().map_or(OpenError::Draining, OpenError::from));
             }
             opened = async {
-                if !early && !core.handshake.done().await {
-                    return Err(REJECTED);
+                if !early {
+                    core.handshaken().await?;
                 }
                 core.quinn.open_bi().await.map_err(|error| core.lost(error))
             } => opened?,

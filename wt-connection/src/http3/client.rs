@@ -64,9 +64,9 @@ impl Client {
             }
             sent = async {
                 // It may not be fit to be processed twice.
-                core.handshake.done().await;
-                self.0.send_request(head).await
-            } => sent,
+                core.handshaken().await?;
+                Ok::<_, RequestError>(self.0.send_request(head).await)
+            } => sent?,
         };
         let stream = sent.map_err(|error| give_up(&error, &core))?;
         let id = stream.id().into_inner();
