@@ -3,7 +3,8 @@
 ///
 /// With [`EndpointBuilder::early_data`](crate::EndpointBuilder::early_data), connections resume
 /// where they can. A request for a session leaves with the first packet if it has this among its
-/// extensions, which says that it may be processed twice; any other waits for the handshake.
+/// extensions, which says that it may be processed twice, with whatever is sent in the session
+/// until the handshake is done; any other request waits for that.
 ///
 /// ```no_run
 /// use wt_connection::EarlyData;

@@ -94,6 +94,10 @@ impl EndpointBuilder {
     /// [`ConnectionError::EarlyDataRejected`](crate::ConnectionError::EarlyDataRejected), and the
     /// next one begins anew.
     ///
+    /// A name with several addresses is connected to at the one that is known. If that is silent,
+    /// the connection is over after the [`Connector`](crate::Connector)'s connect timeout, and the
+    /// next one tries all of them.
+    ///
     /// Tickets of servers are kept in memory, by name and address, whatever
     /// [a rustls configuration](Trust::rustls) has for that.
     pub fn early_data(mut self, early_data: bool) -> Self {

@@ -21,6 +21,8 @@ pub(crate) async fn ping(core: &Core, limit: Duration) -> Result<Duration, PingE
 /// Notes in `lacking` what it waits for.
 async fn measure(core: &Core, lacking: &mut PingError) -> Result<Duration, PingError> {
     let lost = |error| PingError::from(core.lost(error));
+    // What is sent before is no question to a server that may know nothing of it.
+    core.handshaken().await?;
     let mut stream = PingStream {
         stream: core.quinn.open_uni().await.map_err(lost)?,
         core,

@@ -5,7 +5,7 @@ use crate::stream::{Abort, Sending};
 
 /// Streams that were finished and let go of, until they are delivered or the peer wants no more.
 ///
-/// The peer's limit of open streams bounds them: twice as many at most.
+/// The peer's limit of open streams bounds them: four times as many at most.
 #[derive(Debug, Default)]
 pub(crate) struct Lingering {
     streams: Vec<Sending>,
@@ -16,9 +16,15 @@ impl Lingering {
     /// Keeps a stream that is finished.
     pub(crate) fn push(&mut self, stream: Sending) {
         if self.streams.len() >= self.sweep_at.max(SWEEP_FIRST) {
-            self.sweep();
-            // Twice what is left, so that each stream is looked at twice on average.
-            self.sweep_at = 2 * self.streams.len();
+            let before = self.streams.len();
+            self.streams
+                .retain(|sending| !is_delivered(&sending.stream));
+            if 2 * self.streams.len() > before {
+                // That costs as much again, and stops are rare.
+                self.sweep();
+            }
+            // Four times what is left, so that few streams are looked at twice.
+            self.sweep_at = 4 * self.streams.len();
         }
         self.streams.push(stream);
     }
@@ -62,11 +68,14 @@ impl Lingering {
 }
 
 /// Says whether a finished stream was acknowledged or stopped.
-///
-/// Of an acknowledged stream quinn has forgotten the priority; `stopped` would tell both, and
-/// register a waker each time.
 fn is_settled(stream: &mut quinn::SendStream) -> bool {
-    stream.priority().is_err() || is_stopped(stream)
+    is_delivered(stream) || is_stopped(stream)
+}
+
+/// Says whether a finished stream was acknowledged: quinn has forgotten its priority then. That is
+/// asked for, since `stopped`, which would tell, too, registers a waker each time.
+fn is_delivered(stream: &quinn::SendStream) -> bool {
+    stream.priority().is_err()
 }
 
 /// Says whether a stream that was finished before was stopped: only then quinn finishes it again.

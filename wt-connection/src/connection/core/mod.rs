@@ -1,9 +1,11 @@
+mod ending;
+mod negotiation;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use bytes::{Bytes, BytesMut};
 use http::uri::Authority;
-use quinn::ConnectionStats;
 use tokio::sync::{Notify, Semaphore, SetOnce};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,7 +22,7 @@ use crate::connection::left_behind::LeftBehind;
 use crate::connection::peer::PeerSettings;
 use crate::connection::requests::{Queued, Requests};
 use crate::connection::resumption::Resumption;
-use crate::error::{ConnectionError, SessionError};
+use crate::error::ConnectionError;
 use crate::guards::Guards;
 use crate::http3::Exchanges;
 use crate::id::ConnectionId;
@@ -31,13 +33,12 @@ use crate::proto::code;
 use crate::proto::control::Side;
 use crate::proto::direction::Direction;
 use crate::proto::fault::ConnectionFault;
-use crate::proto::settings::Settings;
 use crate::session::{Ask, FlowControl, SessionCore, SessionTask};
 use crate::sessions::Sessions;
 use crate::settings::Timing;
 use crate::state::{ConnectionState, StateCell};
 use crate::unanswered::Unanswered;
-use crate::{congestion, trace, wire};
+use crate::{trace, wire};
 
 /// What a connection's handles, sessions and driver share.
 #[derive(Debug)]
@@ -271,65 +272,6 @@ impl Core {
         *self.fault.wait().await
     }
 
-    /// Goes by what the server announced on another connection, if it is to be told something before
-    /// it can announce anything.
-    pub(crate) fn recall(&self) {
-        let recalled = self.resumption.as_ref().and_then(Resumption::recall);
-        if let Some(settings) = recalled
-            && !self.handshake.is_done()
-        {
-            self.apply_peer(settings);
-        }
-    }
-
-    /// Takes in the peer's SETTINGS. A client that goes by others already goes on so: the server may
-    /// announce more than before, not less
-    /// ([RFC 9114 §7.2.4.2](https://www.rfc-editor.org/rfc/rfc9114#section-7.2.4.2)).
-    pub(crate) fn set_peer(&self, settings: Settings) -> Result<(), ConnectionFault> {
-        if let Some(resumption) = &self.resumption {
-            resumption.keep(settings.clone());
-        }
-        match self.peer.get() {
-            Some(recalled) if settings.keeps(&recalled) => Ok(()),
-            Some(_) => Err(LESS),
-            None => {
-                self.apply_peer(settings);
-                Ok(())
-            }
-        }
-    }
-
-    fn apply_peer(&self, settings: Settings) {
-        self.peer.set(settings, &self.settings());
-        if !self.peer.allows_several() {
-            self.sessions.admit_one();
-        }
-        if self.side == Side::Client {
-            self.room
-                .add_permits(self.max_sessions().min(Semaphore::MAX_PERMITS));
-        }
-    }
-
-    /// This side's SETTINGS.
-    pub(crate) fn settings(&self) -> Settings {
-        Settings::ours(
-            self.limits.max_sessions.into(),
-            self.limits.header_block as u64,
-            self.limits.credit,
-            self.side == Side::Server,
-        )
-    }
-
-    /// How many sessions may be open at once: the client's number comes from the server.
-    pub(crate) fn max_sessions(&self) -> usize {
-        let max = match self.side {
-            Side::Client => self.peer.max_sessions(),
-            Side::Server if !self.peer.allows_several() => 1,
-            Side::Server => self.limits.max_sessions.into(),
-        };
-        usize::try_from(max).unwrap_or(usize::MAX)
-    }
-
     /// Takes note of the peer's GOAWAY: a server processes no request with `id` or a greater one,
     /// and wants its sessions drained. A client's speaks of pushes, of which there are none.
     pub(crate) fn go_away(&self, id: u64) {
@@ -411,94 +353,6 @@ impl Core {
         self.requests.next_connect(|| self.error()).await
     }
 
-    /// Notes how the connection ends; nothing more begins on it.
-    pub(crate) fn set_error(&self, error: &ConnectionError) {
-        // The first says how it ends.
-        if self.error.set(error.clone()).is_ok() {
-            trace::connection_over(self, error);
-            if error.is_failure() {
-                self.activity.count_error();
-            }
-        }
-        self.room.close();
-        self.requests.wake();
-    }
-
-    /// Ends every session with the connection.
-    pub(crate) fn lose(&self, error: &ConnectionError) {
-        let ended = SessionError::Connection(error.clone());
-        self.set_error(error);
-        for session in self.sessions.all() {
-            session.end(&ended);
-            session.ask(Ask::Lost(ended.clone()));
-        }
-    }
-
-    /// Closes QUIC, with a code of HTTP/3's.
-    pub(crate) fn close(&self, code: u64, reason: &str) {
-        let window = self.quinn.stats().path.cwnd;
-        self.last_window.get_or_init(|| window);
-        congestion::open(&self.quinn);
-        self.quinn.close(wire::varint(code), reason.as_bytes());
-    }
-
-    /// What is known of the path.
-    pub(crate) fn stats(&self) -> ConnectionStats {
-        let mut stats = self.quinn.stats();
-        if let Some(window) = self.last_window.get() {
-            stats.path.cwnd = *window;
-        }
-        stats
-    }
-
-    /// Tells everybody who waits that the connection is over.
-    pub(crate) fn finish(&self) {
-        self.activity.end();
-        let failed = self.error().is_some_and(|error| error.is_failure());
-        self.state.advance(if failed {
-            ConnectionState::Failed
-        } else {
-            ConnectionState::Closed
-        });
-        let guards = self.guards.lock().take();
-        // Outside of the lock: a guard's drop is somebody else's code.
-        guards.unwrap_or_default().release();
-        self.over.cancel();
-    }
-
-    /// Keeps `guard` until the connection is over, then drops it; at once if it is over already.
-    pub(crate) fn hold(&self, guard: Box<dyn Send>) {
-        let mut guards = self.guards.lock();
-        match guards.as_mut() {
-            Some(guards) => guards.push(guard),
-            None => {
-                drop(guards);
-                Guards::from(guard).release();
-            }
-        }
-    }
-
-    /// Says whether the connection is over, or somebody has asked for its end.
-    pub(crate) fn is_closing(&self) -> bool {
-        let closing = matches!(
-            self.state.get(),
-            ConnectionState::Closing | ConnectionState::Closed | ConnectionState::Failed
-        );
-        closing || self.closing.get().is_some()
-    }
-
-    /// Why the connection failed an operation: what is noted says more than QUIC, to which every
-    /// end that the driver makes is this side's.
-    pub(crate) fn lost(&self, error: quinn::ConnectionError) -> ConnectionError {
-        self.error().unwrap_or_else(|| error.into())
-    }
-
-    /// Why the connection is over, if it is: by what is noted, or by what QUIC knows before.
-    pub(crate) fn over(&self) -> Option<ConnectionError> {
-        let lost = || self.quinn.close_reason().map(ConnectionError::from);
-        self.error().or_else(lost)
-    }
-
     /// How often something went wrong.
     pub(crate) fn errors(&self) -> u64 {
         self.activity.errors() + self.sessions.refused() + self.requests.refused()
@@ -507,20 +361,4 @@ impl Core {
     pub(crate) fn remote_address(&self) -> SocketAddr {
         wire::canonical(self.quinn.remote_address())
     }
-
-    /// Why the connection is over, or about to be.
-    pub(crate) fn error(&self) -> Option<ConnectionError> {
-        self.error.get().cloned()
-    }
-
-    /// Waits until the connection is over, and what was held for as long is dropped.
-    pub(crate) async fn ended(&self) -> ConnectionError {
-        self.over.cancelled().await;
-        self.error().unwrap_or(ConnectionError::Closed)
-    }
 }
-
-const LESS: ConnectionFault = ConnectionFault::new(
-    code::H3_SETTINGS_ERROR,
-    "less was announced than on the connection before",
-);

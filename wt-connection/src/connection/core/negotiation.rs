@@ -1,0 +1,75 @@
+use tokio::sync::Semaphore;
+
+use crate::connection::Core;
+use crate::connection::resumption::Resumption;
+use crate::proto::code;
+use crate::proto::control::Side;
+use crate::proto::fault::ConnectionFault;
+use crate::proto::settings::Settings;
+
+/// What both sides announce, and what follows from it.
+impl Core {
+    /// Goes by what the server announced on another connection, if it is to be told something before
+    /// it can announce anything.
+    pub(crate) fn recall(&self) {
+        let recalled = self.resumption.as_ref().and_then(Resumption::recall);
+        if let Some(settings) = recalled
+            && !self.handshake.is_done()
+        {
+            self.apply_peer(settings);
+        }
+    }
+
+    /// Takes in the peer's SETTINGS. A client that goes by others already goes on so: the server may
+    /// announce more than before, not less
+    /// ([RFC 9114 §7.2.4.2](https://www.rfc-editor.org/rfc/rfc9114#section-7.2.4.2)).
+    pub(crate) fn set_peer(&self, settings: Settings) -> Result<(), ConnectionFault> {
+        if let Some(resumption) = &self.resumption {
+            resumption.keep(settings.clone());
+        }
+        match self.peer.get() {
+            Some(recalled) if settings.keeps(&recalled) => Ok(()),
+            Some(_) => Err(LESS),
+            None => {
+                self.apply_peer(settings);
+                Ok(())
+            }
+        }
+    }
+
+    fn apply_peer(&self, settings: Settings) {
+        self.peer.set(settings, &self.settings());
+        if !self.peer.allows_several() {
+            self.sessions.admit_one();
+        }
+        if self.side == Side::Client {
+            self.room
+                .add_permits(self.max_sessions().min(Semaphore::MAX_PERMITS));
+        }
+    }
+
+    /// This side's SETTINGS.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings::ours(
+            self.limits.max_sessions.into(),
+            self.limits.header_block as u64,
+            self.limits.credit,
+            self.side == Side::Server,
+        )
+    }
+
+    /// How many sessions may be open at once: the client's number comes from the server.
+    pub(crate) fn max_sessions(&self) -> usize {
+        let max = match self.side {
+            Side::Client => self.peer.max_sessions(),
+            Side::Server if !self.peer.allows_several() => 1,
+            Side::Server => self.limits.max_sessions.into(),
+        };
+        usize::try_from(max).unwrap_or(usize::MAX)
+    }
+}
+
+const LESS: ConnectionFault = ConnectionFault::new(
+    code::H3_SETTINGS_ERROR,
+    "less was announced than on the connection before",
+);
