@@ -101,6 +101,28 @@ async fn a_server_that_takes_no_early_data_is_connected_to_as_ever() {
     .await;
 }
 
+#[tokio::test]
+async fn early_data_that_is_not_asked_for_is_processed_behind_the_handshake() {
+    within(async {
+        // By a TLS configuration of its own, it takes it all the same.
+        let known = Known::lasting(false).await;
+        let client = known.connect().await;
+
+        let early = client.open_early(fit()).await.unwrap();
+        let mut uni = early.session().open_uni().await.unwrap();
+        uni.write_all(b"early").await.unwrap();
+        uni.finish().unwrap();
+        let (_server, request) = known.accept().await;
+
+        assert!(!is_early(&request));
+        let session = request.accept().await.unwrap();
+        let mut there = session.accept_uni().await.unwrap();
+        assert_eq!(there.read_to_end(10).await.unwrap(), b"early");
+        converse(early.accepted().await.unwrap().body(), &session).await;
+    })
+    .await;
+}
+
 /// Whoever has recorded the client's first packets can send them again, and no more.
 #[tokio::test]
 async fn before_the_handshake_is_done_a_server_processes_nothing_but_what_is_fit() {
@@ -201,7 +223,7 @@ async fn a_server_that_has_forgotten_the_client_ends_the_connection_and_is_asked
 #[tokio::test]
 async fn a_server_that_announces_less_than_it_had_breaks_the_rules() {
     within(async {
-        let mut known = Known::lasting().await;
+        let mut known = Known::lasting(true).await;
         known.restart(Limits::default().header_block(1000)).await;
         let served = tokio::spawn(serve(known.server.clone()));
 
@@ -298,19 +320,20 @@ impl Known {
     }
 
     /// Begins with one that keeps its tickets when it restarts.
-    async fn lasting() -> Self {
+    async fn lasting(takes: bool) -> Self {
         let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let certificate = CertificateDer::from(certified.cert);
         let key = PrivateKeyDer::Pkcs8(certified.signing_key.serialize_der().into());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ServerConfig::builder_with_provider(provider)
+        let mut tls = rustls::ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![certificate.clone()], key)
             .unwrap();
+        tls.max_early_data_size = u32::MAX;
         let trust = Trust::roots([certificate]).unwrap();
-        Self::by(tls.into(), trust, true).await
+        Self::by(tls.into(), trust, takes).await
     }
 
     async fn by(identity: ServerIdentity, trust: Trust, takes: bool) -> Self {
