@@ -291,6 +291,23 @@ async fn a_removed_backend_is_probed_no_more_whoever_has_it() {
     drop(again);
 }
 
+/// An ejection is remembered, and with it the backend.
+#[tokio::test(start_paused = true)]
+async fn an_ejected_backend_that_is_removed_is_probed_no_more() {
+    let prober = Prober::failing();
+    let monitor = probed(&prober).build();
+    let (service, _) = ejected(&monitor, "a").await;
+    pass(10 * SECOND).await;
+    assert_eq!(prober.take().len(), 3);
+
+    assert!(monitor.remove(&"a"));
+    pass(25 * SECOND).await;
+
+    assert!(monitor.state(&"a").is_some(), "it is remembered");
+    assert_eq!(prober.take(), []);
+    drop(service);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_backend_that_nobody_calls_is_probed_no_more_until_it_is_called() {
     let prober = Prober::default();

@@ -118,6 +118,7 @@ proptest! {
         let mut trial = Trial::new(rules, BACKENDS);
 
         for step in steps {
+            let before = trial.fleet.weight.ejected;
             take(&mut trial, step);
 
             let weight = counted(&trial);
@@ -127,6 +128,11 @@ proptest! {
                 (percent, had) => (had * usize::from(percent) / 100).max(1),
             };
             prop_assert!(weight.ejected <= limit, "{step:?}: {weight:?}");
+            // Nor for an instant, were another one let back in at once.
+            let of_calls = |reason| !matches!(reason, Reason::Probes | Reason::Proof);
+            let ejections = trial.ejections().into_iter();
+            let new = ejections.filter(|(_, reason)| of_calls(*reason)).count();
+            prop_assert!(new == 0 || before + new <= limit, "{step:?}: {before} and {new}");
             // Who is kept out is so for a reason.
             for (_, record) in &trial.fleet.records {
                 let open = record.cell.gate().is_open();
