@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
+use tokio::runtime::Handle;
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
 use tower::{Layer, Service, ServiceExt};
 use tower_test::mock;
@@ -84,6 +85,27 @@ async fn a_task_that_waits_is_polled_as_often_as_it_has_to_be() {
     waiting.await.unwrap().unwrap();
 
     assert_eq!(polls.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_all_are_ejected_there_are_few_wake_ups() {
+    let monitor = common::strict().build();
+    let mut waiting = Vec::new();
+    for key in ["a", "b", "c"] {
+        let layer = monitor.layer(key).overdue(Some(SECOND));
+        let mut service = layer.layer(Backend::failing());
+        calls(&mut service, 5).await;
+        waiting.push(tokio::spawn(async move { service.ready().await.map(drop) }));
+    }
+    pass(SECOND).await;
+    let parks = || Handle::current().metrics().worker_park_count(0);
+    let before = parks();
+
+    pass(20 * SECOND).await;
+
+    let woken = parks() - before;
+    assert!(woken <= 10 * 20, "{woken}");
+    assert!(waiting.iter().all(|waiting| !waiting.is_finished()));
 }
 
 #[tokio::test(start_paused = true)]
