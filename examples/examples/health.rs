@@ -37,7 +37,7 @@ async fn main() -> Result<(), BoxError> {
     let connector = Connector::new(Endpoint::client(Trust::hashes([
         identity.certificate_hash()
     ]))?)
-    .connect_timeout(Duration::from_secs(2));
+    .connect_timeout(Duration::from_secs(1));
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
     let mut servers = Vec::new();
     for _ in 0..3 {

@@ -100,4 +100,4 @@ fn binary(name: &str) -> PathBuf {
     binary
 }
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
