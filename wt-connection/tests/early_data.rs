@@ -22,8 +22,8 @@ use tokio::time::timeout;
 use tower::{ServiceExt, service_fn};
 use wt_connection::{
     Body, ConnectError, Connection, ConnectionError, Connector, EarlyData, Endpoint, Identity,
-    Limits, OpenError, Server, ServerIdentity, Session, SessionError, SessionRequest, Target,
-    Trust,
+    Limits, OpenError, PingError, Server, ServerIdentity, Session, SessionError, SessionRequest,
+    Target, Trust,
 };
 
 #[tokio::test]
@@ -283,7 +283,15 @@ async fn a_handshake_takes_no_longer_than_a_connection_may() {
         let client = connector.clone().oneshot(target()).await.unwrap();
         let early = client.open_early(fit()).await.unwrap();
 
-        let opened = client.open("/").await;
+        let ping = client.ping(Duration::from_secs(60));
+        let (opened, pinged) = tokio::join!(client.open("/"), ping);
+        assert!(
+            matches!(
+                pinged,
+                Err(PingError::Connection(ConnectionError::TimedOut))
+            ),
+            "{pinged:?}"
+        );
         assert!(
             matches!(
                 opened,

@@ -248,9 +248,14 @@ impl Core {
 
     /// Waits for the end of the handshake; for what must not be processed twice.
     pub(crate) async fn handshaken(&self) -> Result<(), ConnectionError> {
-        match self.handshake.done().await {
-            true => Ok(()),
-            false => Err(self.over().unwrap_or(ConnectionError::EarlyDataRejected)),
+        tokio::select! {
+            biased;
+            done = self.handshake.done() => match done {
+                true => Ok(()),
+                false => Err(self.over().unwrap_or(ConnectionError::EarlyDataRejected)),
+            },
+            // Nobody waits for it any more.
+            error = self.ended() => Err(error),
         }
     }
 
