@@ -69,17 +69,18 @@ impl<I: Share, W> Stock<I, W> {
         if self.next_expiry.is_none_or(|expiry| expiry > now) {
             return Vec::new();
         }
-        let live = |state| state == SlotState::Live;
-        let expiries = self.slots.iter().filter(|(_, slot)| live(slot.state));
-        let expiries: Vec<_> = expiries
-            .filter_map(|(key, slot)| Some((slot.expires?, key)))
-            .collect();
-        let (over, later): (Vec<_>, Vec<_>) =
-            expiries.into_iter().partition(|(end, _)| *end <= now);
-        self.next_expiry = later.into_iter().map(|(end, _)| end).min();
-        let gone = over
-            .into_iter()
-            .filter_map(|(_, key)| self.retire(key, now));
+        let (mut over, mut later) = (Vec::new(), None);
+        for (key, slot) in self.slots.iter() {
+            match slot.expires.filter(|_| slot.state == SlotState::Live) {
+                Some(end) if end <= now => over.push(key),
+                Some(end) => later = Some(later.map_or(end, |later: Instant| later.min(end))),
+                None => {}
+            }
+        }
+        // All are looked at: of many that end at about the same time, not for each anew.
+        let lifetime = self.rules.max_lifetime.unwrap_or_default();
+        self.next_expiry = later.map(|later| later.max(far(now, lifetime / 1000)));
+        let gone = over.into_iter().filter_map(|key| self.retire(key, now));
         gone.collect()
     }
 
@@ -184,3 +185,40 @@ fn is_over(since: Instant, timeout: Duration, now: Instant) -> bool {
 
 /// How often the capacity is asked for while somebody waits.
 const SOON: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::Rules;
+
+    #[test]
+    fn lifetimes_that_end_together_are_looked_at_together() {
+        let now = Instant::now();
+        let lifetime = Duration::from_secs(1000);
+        let mut rules = Rules::new(3);
+        rules.max_lifetime = Some(lifetime);
+        let mut stock = Stock::<Alone, ()>::new(rules, now);
+        let ends = [0, 1, 1500].map(|millis| now + lifetime + Duration::from_millis(millis));
+        for (generation, end) in (1..).zip(ends) {
+            stock.add(generation, Alone, 1, Some(end), now);
+        }
+
+        assert_eq!(stock.expire_lifetimes(ends[0]).len(), 1);
+
+        assert_eq!(stock.next_expiry, Some(ends[0] + lifetime / 1000));
+        assert_eq!(stock.expire_lifetimes(ends[1]).len(), 0, "not yet");
+        assert_eq!(stock.expire_lifetimes(ends[0] + lifetime / 1000).len(), 1);
+        assert_eq!(stock.expire_lifetimes(ends[2] + lifetime / 1000).len(), 1);
+        assert_eq!(stock.next_expiry, None);
+    }
+
+    struct Alone;
+
+    impl Share for Alone {
+        fn share(&mut self) -> Option<Self> {
+            None
+        }
+
+        fn keep(&mut self, _: Self) {}
+    }
+}
