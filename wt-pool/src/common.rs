@@ -25,14 +25,17 @@ pub(crate) struct Calls<C> {
     pub(crate) poll_ready: PollReady<C>,
     /// There if connections are shared.
     pub(crate) share: Option<MakeShared<C>>,
-    pub(crate) closed: Option<Watch<C, ()>>,
-    pub(crate) validate: Option<Watch<C, bool>>,
+    pub(crate) closed: Option<Watch<C>>,
+    pub(crate) validate: Option<Prove<C>>,
     pub(crate) backoff: Arc<dyn Fn() -> Delays + Send + Sync>,
 }
 
 pub(crate) type PollReady<C> = fn(&mut C, &mut Context<'_>) -> Poll<bool>;
 pub(crate) type MakeShared<C> = Arc<dyn Fn(C) -> Arc<dyn Shared<C>> + Send + Sync>;
-pub(crate) type Watch<C, R> = Arc<dyn Fn(&C) -> BoxFuture<R> + Send + Sync>;
+pub(crate) type Watch<C> = Arc<dyn Fn(&C) -> BoxFuture<()> + Send + Sync>;
+/// Says whether the connection has proved that it is alive.
+pub(crate) type Prove<C> = Arc<dyn for<'a> Fn(&'a C) -> Proof<'a> + Send + Sync>;
+pub(crate) type Proof<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 
 /// A connection with many borrowers.
 pub(crate) trait Shared<C>: Send + Sync {

@@ -231,8 +231,8 @@ where
             let validate = Arc::clone(validate);
             let limit = self.home.common.rules.acquire_timeout.unwrap_or(VALIDATION);
             self.validations.spawn(async move {
-                let valid = validate(checked.connection());
-                if let Ok(true) = timeout(limit, valid).await {
+                let proved = timeout(limit, validate(checked.connection())).await;
+                if let Ok(true) = proved {
                     checked.validated();
                 } else {
                     checked.close(Reason::Invalid);

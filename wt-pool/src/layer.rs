@@ -11,11 +11,12 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::backoff::Exponential;
-use crate::common::{BoxFuture, Calls, Common, Delays, MakeShared, Shared, Watch};
+use crate::common::{BoxFuture, Calls, Common, Delays, MakeShared, Proof, Prove, Shared, Watch};
 use crate::owner::Owned;
 use crate::room::Room;
 use crate::rules::Rules;
 use crate::service::Pool;
+use crate::validate::Validate;
 
 /// Turns a maker of connections into a [`Pool`] that lends them; see the [crate docs](crate).
 ///
@@ -31,8 +32,8 @@ pub struct PoolLayer<T, Req, C, Tc = CompleteOnResponse> {
     rules: Rules,
     completion: Tc,
     share: Option<MakeShared<C>>,
-    closed: Option<Watch<C, ()>>,
-    validate: Option<Watch<C, bool>>,
+    closed: Option<Watch<C>>,
+    validate: Option<Prove<C>>,
     backoff: Arc<dyn Fn() -> Delays + Send + Sync>,
     _of: PhantomData<fn(T, Req)>,
 }
@@ -280,15 +281,27 @@ impl<T, Req, C, Tc> PoolLayer<T, Req, C, Tc> {
     ///
     /// This happens in the background; others are lent meanwhile. A future that fails, or takes
     /// longer than the acquire timeout (30 s if there is none), closes the connection. Of a shared
-    /// connection, an answer to somebody else is proof enough.
+    /// connection, an answer to somebody else is proof enough. Until the proof ends, a connection
+    /// that is closed meanwhile is open, and counts as such.
+    ///
+    /// The future may borrow the connection:
+    ///
+    /// ```
+    /// # struct Connection;
+    /// # impl Connection {
+    /// #     async fn ping(&self) -> Result<(), std::io::Error> { Ok(()) }
+    /// # }
+    /// # type PoolLayer = wt_pool::PoolLayer<(), (), Connection>;
+    /// let layer = PoolLayer::new(10).validate(async |c: &Connection| c.ping().await);
+    /// # let layer = PoolLayer::new(10).validate(Connection::ping);
+    /// ```
     #[must_use]
-    pub fn validate<F, Fut, R, E>(mut self, validate: F) -> Self
+    pub fn validate<F>(mut self, validate: F) -> Self
     where
-        F: Fn(&C) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        F: for<'a> Validate<'a, C> + Send + Sync + 'static,
     {
-        self.validate = Some(Arc::new(move |connection| -> BoxFuture<bool> {
-            let valid = validate(connection);
+        self.validate = Some(Arc::new(move |connection: &C| -> Proof<'_> {
+            let valid = validate.validate(connection);
             Box::pin(async move { valid.await.is_ok() })
         }));
         self

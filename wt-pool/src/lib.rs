@@ -214,6 +214,7 @@ mod stats;
 mod stock;
 mod targets;
 mod tidy;
+mod validate;
 mod wakes;
 mod warm;
 
@@ -227,4 +228,5 @@ pub use layer::PoolLayer;
 pub use pooled::Pooled;
 pub use service::Pool;
 pub use stats::{ClosedStats, PoolStats, TargetStats};
+pub use validate::Validate;
 pub use warm::WarmAll;
