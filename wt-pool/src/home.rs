@@ -246,10 +246,14 @@ impl<C> Home<C> {
             };
             // One that cannot be told is none.
             let capacity = caught(|| item.capacity()).unwrap_or(0);
-            bury(self.change(|stock| {
+            let gone = self.change(|stock| {
                 stock.set_capacity(key, capacity);
                 stock.check_in(key, item)
-            }));
+            });
+            if gone.is_some() {
+                self.rouse.notify_one();
+            }
+            bury(gone);
             after = Some(key);
         }
     }

@@ -293,6 +293,36 @@ async fn a_shared_connection_gives_one_proof_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_that_proves_to_live_counts_until_the_proof_ends() {
+    // It was forgotten when its last slot came back, and another was open beside it.
+    let server = Server::new();
+    server.set_capacity(5);
+    let layer = server.sharing(Layer1::new(1));
+    let pool = layer
+        .validate(async |connection: &Connection| {
+            sleep(SECOND).await;
+            connection.clone().ready().await.map(drop)
+        })
+        .layer(server.maker());
+    let mut lent = lend(&pool).await;
+    drop(lent.ready().await.unwrap().call(Ask::Hang));
+    settle().await;
+
+    drop(lent);
+    pool.retain(|_, _| false);
+    let mut waiter = task::spawn(check_out(&pool));
+    assert_pending!(waiter.poll());
+    settle().await;
+
+    assert_eq!(server.connects(), 1, "one more than the limit");
+    assert!(!server.connection(0).is_gone());
+    sleep(2 * SECOND).await;
+    settle().await;
+    assert_eq!(assert_ready_ok!(waiter.poll()).number, 1);
+    assert_eq!(server.most(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_suspicion_that_comes_during_a_look_is_not_lost() {
     // What was looked at had nothing to prove, and was in nobody's reach from then on.
     let server = Server::new();

@@ -226,11 +226,13 @@ impl<I: Share, W> Stock<I, W> {
         self.order.iter().copied().collect()
     }
 
-    /// The next one that is shared, after this one.
+    /// The next one that is shared, after this one, to look at it.
     pub(crate) fn next_shared(&mut self, after: Option<Key>) -> Option<(Key, I)> {
         let later = |key: &&Key| after.is_none_or(|after| **key > after);
         let key = *self.order.iter().find(later)?;
-        let item = self.slots.get_mut(key)?.item.as_mut()?.share()?;
+        let slot = self.slots.get_mut(key)?;
+        let item = slot.item.as_mut()?.share()?;
+        slot.looks += 1;
         Some((key, item))
     }
 
@@ -328,7 +330,7 @@ impl<I: Share, W> Stock<I, W> {
                 self.order.insert(place, key);
                 None
             }
-            SlotState::Closing(reason) if slot.lent == 0 && !slot.away => {
+            SlotState::Closing(reason) if slot.lent == 0 && slot.looks == 0 => {
                 let slot = self.slots.remove(key)?;
                 self.spent -= usize::from(counts(self.rules.shared, reason));
                 if reason.is_death() {

@@ -247,7 +247,7 @@ impl World {
         };
         if self.rng.bool() {
             let gone = self.stock.close(key, Reason::Removed);
-            assert!(self.shared || gone.is_none(), "closed while it was away");
+            assert!(gone.is_none(), "closed while it was looked at");
             self.bury(gone);
         }
         let gone = if self.rng.bool() {

@@ -38,7 +38,7 @@ impl<I: Share, W> Stock<I, W> {
             let item = slot.item.as_mut().and_then(Share::share);
             let item = item.or_else(|| slot.item.take())?;
             slot.proving = true;
-            slot.away = !self.rules.shared;
+            slot.looks += 1;
             Some((key, item))
         });
         suspects.collect()
@@ -51,7 +51,7 @@ impl<I: Share, W> Stock<I, W> {
         };
         slot.suspect = false;
         slot.proving = false;
-        slot.away = false;
+        slot.looks -= 1;
         slot.put(item);
         if !self.rules.shared {
             slot.idleness.record(now);
@@ -63,13 +63,14 @@ impl<I: Share, W> Stock<I, W> {
     pub(crate) fn check_out(&mut self, key: Key) -> Option<I> {
         let slot = self.slots.get_mut(key).filter(|slot| slot.is_live())?;
         let shared = slot.item.as_mut()?.share();
-        slot.away = shared.is_none();
-        shared.or_else(|| slot.item.take())
+        let item = shared.or_else(|| slot.item.take())?;
+        slot.looks += 1;
+        Some(item)
     }
 
     /// What was looked at is to be closed, and does not come back.
     pub(crate) fn close_looked_at(&mut self, key: Key, reason: Reason) -> Option<Gone<I>> {
-        self.slots.get_mut(key)?.away = false;
+        self.slots.get_mut(key)?.looks -= 1;
         self.close(key, reason)
     }
 
@@ -77,7 +78,7 @@ impl<I: Share, W> Stock<I, W> {
         let Some(slot) = self.slots.get_mut(key) else {
             return Some(Gone::stale(item));
         };
-        slot.away = false;
+        slot.looks -= 1;
         slot.put(item);
         if !slot.is_live() {
             return self.settle_slot(key);

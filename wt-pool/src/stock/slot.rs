@@ -18,8 +18,9 @@ pub(crate) struct Slot<I> {
     pub(super) suspect: bool,
     /// It is proving that.
     pub(super) proving: bool,
-    /// It is looked at, which an exclusive connection is outside of its place.
-    pub(super) away: bool,
+    /// How many look at it, or have it prove that it is alive: so long it is open, whatever becomes
+    /// of it here.
+    pub(super) looks: usize,
     /// It has come back from a borrower at least once.
     pub(super) proven: bool,
     pub(super) lent: usize,
@@ -68,7 +69,7 @@ impl<I> Slot<I> {
             state: SlotState::Live,
             suspect: false,
             proving: false,
-            away: false,
+            looks: 0,
             proven: false,
             lent: 0,
             capacity,
