@@ -103,7 +103,13 @@ where
     /// Keeps those connections of which `keep` says so; the others are not lent again, and close
     /// once nobody uses them.
     ///
-    /// Exclusive connections that are lent are not asked, and stay.
+    /// Exclusive connections that are lent are not shown, and stay; one that is shown is lent to
+    /// nobody meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `keep` does. The connection that it was shown is not lent again then, and the
+    /// others stay.
     pub fn retain(&self, mut keep: impl FnMut(&T, &M::Service) -> bool) {
         for entry in self.owned.targets.all() {
             let keys = entry.home.stock.lock().keys();
@@ -120,7 +126,28 @@ where
         }
     }
 
+    /// Shows every connection that may be lent, each target's together: for a
+    /// table of their round-trip times, say.
+    ///
+    /// Exclusive connections that are lent are not shown; one that is shown is lent to nobody
+    /// meanwhile. None counts as used.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `look` does. The connection that it was shown is not lent again then.
+    pub fn for_each(&self, mut look: impl FnMut(&T, &M::Service)) {
+        self.retain(|target, connection| {
+            look(target, connection);
+            true
+        });
+    }
+
     /// The figures of each target, and in all.
+    ///
+    /// It looks at every connection, and holds up nobody for longer than it takes to count those of
+    /// one target, or to list all targets for one who looks for a target by name: 10,000 of them in
+    /// about a millisecond. It is for a table, not for each call; [`stats_of`](Self::stats_of)
+    /// looks at one target.
     #[must_use]
     pub fn stats(&self) -> PoolStats<T>
     where

@@ -310,20 +310,3 @@ async fn a_target_stays_as_long_as_a_hinge_is_bound_to_it() {
 
     assert!(pool.stats().targets.is_empty());
 }
-
-#[tokio::test(start_paused = true)]
-async fn what_is_not_retained_closes() {
-    let server = Server::new();
-    let pool = server.exclusive(3);
-    let lent = [lend(&pool).await, lend(&pool).await, lend(&pool).await];
-    let [one, two, three] = lent;
-    drop((one, two));
-
-    pool.retain(|target, connection| *target == TARGET && connection.number == 1);
-
-    assert!(server.connection(0).is_gone());
-    assert!(!server.connection(1).is_gone());
-    assert!(!server.connection(2).is_gone(), "it is lent");
-    assert_eq!(pool.stats().total.closed.removed, 1);
-    drop(three);
-}
