@@ -259,8 +259,14 @@ impl<T, Req, C, Tc> PoolLayer<T, Req, C, Tc> {
         self
     }
 
-    /// Watches each connection by a future that ends with it, so that its death is known at once;
-    /// by default, it is known when the connection is asked, at the latest when it is to be lent.
+    /// Watches each connection by a future that ends when the connection takes no more calls, so
+    /// that this is known at once; by default, it is known when the connection is asked, at the
+    /// latest when it is to be lent.
+    ///
+    /// A connection that drains by the peer's wish takes no more calls. If the future ends then,
+    /// and not with the connection only, a connection that nobody uses is closed at once, and the
+    /// peer need not wait for it; who has it goes on until the last of its slots comes back. Either
+    /// way it counts as [dead](crate::ClosedStats::dead).
     ///
     /// The future is dropped when the pool lets go of the connection: it may keep a handle on it.
     #[must_use]
