@@ -121,6 +121,32 @@ async fn a_connection_that_has_proved_to_live_makes_room_for_another_target() {
     let _other = assert_ready_ok!(other.poll());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_shared_connection_makes_no_room_while_it_proves_to_live() {
+    // It was closed for another target, which then had to wait for the proof all the same.
+    let server = Server::new();
+    let layer = server.sharing(Layer1::new(2)).max_total(2);
+    let layer = layer.validate(async |_: &Connection| {
+        sleep(2 * SECOND).await;
+        Ok::<_, Broken>(())
+    });
+    let mut pool = layer.layer(server.maker());
+    let (mut suspect, other) = (pool.call(1).await.unwrap(), pool.call(1).await.unwrap());
+    drop(suspect.ready().await.unwrap().call(Ask::Hang));
+    drop(suspect);
+    drop(other);
+    settle().await;
+
+    let mut waiter = task::spawn(pool.call(2));
+    assert_pending!(waiter.poll());
+    settle().await;
+
+    assert!(!server.connection(0).is_gone());
+    assert!(server.connection(1).is_gone());
+    assert_eq!(assert_ready_ok!(waiter.poll()).number, 2);
+    assert_eq!(server.most(), 2);
+}
+
 #[test]
 fn a_target_whose_runtime_has_ended_keeps_no_turn_for_room() {
     // Whatever became free was for a target that nobody took care of any more.

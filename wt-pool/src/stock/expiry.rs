@@ -173,7 +173,9 @@ impl<I: Share, W> Stock<I, W> {
         }
         let idle = self.order.iter().filter_map(|key| {
             let slot = self.slots.get(*key)?;
-            (slot.lent == 0 && slot.item.is_some()).then_some((slot.idleness.last(), *key))
+            // One that is looked at stays open for as long, and makes no room.
+            let idle = slot.lent == 0 && slot.looks == 0;
+            idle.then_some((slot.idleness.last(), *key))
         });
         idle.min()
     }
