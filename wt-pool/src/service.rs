@@ -126,8 +126,8 @@ where
         }
     }
 
-    /// Shows every connection that may be lent, each target's together: for a
-    /// table of their round-trip times, say.
+    /// Shows every connection that may be lent, each target's together: for a table of their
+    /// round-trip times, say.
     ///
     /// Exclusive connections that are lent are not shown; one that is shown is lent to nobody
     /// meanwhile. None counts as used.

@@ -56,7 +56,7 @@ pub struct ClosedStats {
     pub lifetime: u64,
     /// Used as often as may be.
     pub uses: u64,
-    /// Dead, by their own account.
+    /// Of no more use by their own account: dead, or going away by the peer's wish.
     pub dead: u64,
     /// Not validated after a call that was not answered.
     pub invalid: u64,
