@@ -11,12 +11,14 @@ use examples::{BoxError, echo};
 use tokio::task::JoinSet;
 use tower::timeout::TimeoutLayer;
 use tower::{Service, ServiceBuilder, ServiceExt};
+use wt_connection::ConnectionState::Connected;
 use wt_connection::{
     CompleteOnClose, Connection, Connector, Endpoint, Identity, Limits, Session, Target, Trust,
 };
 use wt_pool::PoolLayer;
 
 const SESSIONS: usize = 40;
+const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
@@ -30,21 +32,18 @@ async fn main() -> Result<(), BoxError> {
     tokio::spawn(serve(server.clone()));
 
     // As many sessions on each connection as its server allows; a session holds its slot until it
-    // is closed.
+    // is closed. A server that drains is not made to wait for connections that nobody uses.
     let layer = PoolLayer::new(10)
         .shared(Connection::max_sessions)
         .completion(CompleteOnClose)
         .closed(|connection: &Connection| {
-            let connection = connection.clone();
-            async move { connection.closed().await }
+            let mut states = connection.states();
+            async move { states.wait_for(|state| *state != Connected).await.is_ok() }
         })
-        .validate(|connection: &Connection| {
-            let connection = connection.clone();
-            async move { connection.ping(Duration::from_secs(1)).await }
-        });
+        .validate(async |connection: &Connection| connection.ping(SECOND).await);
     let pool = ServiceBuilder::new()
         .layer(layer)
-        .layer(TimeoutLayer::new(Duration::from_secs(3)))
+        .layer(TimeoutLayer::new(3 * SECOND))
         .service(Connector::new(Endpoint::client(trust)?));
     let client = pool.service(Target::from(server.local_address()?));
 
