@@ -1,5 +1,6 @@
 use std::convert::Infallible;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 
@@ -22,7 +23,7 @@ use crate::session::next::Next;
 use crate::session::pause::Pause;
 use crate::session::state::{Ask, State};
 use crate::session::unannounced::Unannounced;
-use crate::stream::{BiStream, Half, Received, RecvStream, SendStream, Sending, Sent, is_stopped};
+use crate::stream::{BiStream, Received, RecvStream, SendStream, Sending};
 use crate::wait;
 
 /// What a session's handles, its task and the connection's driver share.
@@ -37,6 +38,8 @@ pub(crate) struct SessionCore {
     /// Where datagrams are put together, for all sessions of the connection.
     room: Arc<Lock<BytesMut>>,
     state: Lock<State>,
+    /// No stream or datagram passes any more.
+    has_ended: AtomicBool,
     /// Where both sides want it.
     flow: Option<Arc<FlowControl>>,
     /// What its `Session`s share; gone with the last of them.
@@ -66,6 +69,7 @@ impl SessionCore {
             activity,
             room,
             state: Lock::new(State::new(received_datagrams, Arc::clone(&left_behind))),
+            has_ended: AtomicBool::new(false),
             left_behind,
             flow,
             handle: OnceLock::new(),
@@ -120,7 +124,7 @@ impl SessionCore {
         &self,
         handle: &Arc<SessionHandle>,
     ) -> Result<BiStream, SessionError> {
-        self.state.lock().alive()?;
+        self.alive()?;
         let credit = self.may_open(Direction::Bi).await?;
         let (send, recv) = tokio::select! {
             biased;
@@ -146,6 +150,14 @@ impl SessionCore {
         Ok(stream)
     }
 
+    /// Fails once no stream or datagram passes any more.
+    fn alive(&self) -> Result<(), SessionError> {
+        match self.has_ended.load(Ordering::Acquire) {
+            true => self.state.lock().alive(),
+            false => Ok(()),
+        }
+    }
+
     /// Waits until the peer lets this side open another stream in the session.
     async fn may_open(&self, direction: Direction) -> Result<Option<Opening<'_>>, SessionError> {
         let Some(flow) = &self.flow else {
@@ -162,7 +174,7 @@ impl SessionCore {
         &self,
         handle: &Arc<SessionHandle>,
     ) -> Result<SendStream, SessionError> {
-        self.state.lock().alive()?;
+        self.alive()?;
         let credit = self.may_open(Direction::Uni).await?;
         let send = tokio::select! {
             biased;
@@ -219,7 +231,7 @@ impl SessionCore {
     }
 
     pub(crate) fn send_datagram(&self, payload: &[u8]) -> Result<(), SendDatagramError> {
-        self.state.lock().alive()?;
+        self.alive()?;
         if payload.len() > MAX_DATAGRAM {
             return Err(self.too_large());
         }
@@ -275,7 +287,7 @@ impl SessionCore {
 
     /// What its `Session`s share; `None` once nobody has any, or the session has ended.
     pub(crate) fn handle(&self) -> Option<Arc<SessionHandle>> {
-        self.state.lock().alive().ok()?;
+        self.alive().ok()?;
         self.handle.get()?.upgrade()
     }
 
@@ -299,28 +311,25 @@ impl SessionCore {
         &self.left_behind
     }
 
-    pub(crate) fn drop_send(&self, key: StreamKey, half: &Half<Sending>, sent: Sent) {
-        let Some(mut sending) = half.take() else {
-            return;
-        };
-        if sent == Sent::Some {
-            let _ = sending.stream.finish();
-        }
-        if let (Some(flow), Some(place)) = (&self.flow, sending.place.take()) {
-            flow.forget(place);
-        }
-        // A stopped one takes up the peer's room until it is dropped, which resets it.
-        let settled = sent == Sent::Reset || is_stopped(&mut sending.stream);
-        let mut state = self.state.lock();
-        state.forget(key);
-        if !settled && state.linger(sending) {
-            drop(state);
-            self.lingering.notify_one();
-        }
+    /// Forgets a stream whose handles are gone.
+    pub(crate) fn forget(&self, key: StreamKey) {
+        self.state.lock().forget(key);
     }
 
-    pub(crate) fn drop_recv(&self, key: StreamKey) {
-        self.state.lock().forget(key);
+    /// Keeps what is to be delivered of a stream, which is forgotten if both its handles are gone.
+    ///
+    /// One that was stopped takes up the peer's room until the next sweep: to look for that here
+    /// costs each stream one of quinn's locks.
+    pub(crate) fn let_go(&self, last: Option<StreamKey>, lingers: Option<Sending>) {
+        let mut state = self.state.lock();
+        if let Some(key) = last {
+            state.forget(key);
+        }
+        let first = lingers.is_some_and(|sending| state.linger(sending));
+        drop(state);
+        if first {
+            self.lingering.notify_one();
+        }
     }
 
     /// Asks the task to end the session.
@@ -416,6 +425,7 @@ impl SessionCore {
     pub(crate) fn end(&self, error: &SessionError) {
         let mut state = self.state.lock();
         let Some(live) = state.end(error) else { return };
+        self.has_ended.store(true, Ordering::Release);
         let readers = state.readers();
         drop(state);
         live.end(error, &self.left_behind);

@@ -262,10 +262,6 @@ impl SessionHandle {
     pub(crate) fn core(&self) -> &Arc<SessionCore> {
         &self.core
     }
-
-    pub(crate) fn touch(&self) {
-        self.core.touch();
-    }
 }
 
 impl Drop for SessionHandle {

@@ -4,45 +4,34 @@ use slab::Slab;
 
 use crate::connection::LeftBehind;
 use crate::error::SessionError;
-use crate::stream::{Half, Received, Sending};
+use crate::stream::Shared;
 
-/// The streams of a session that a handle uses.
+/// The streams of a session that handles use.
 #[derive(Debug, Default)]
-pub(crate) struct Live(Slab<LiveHalf>);
+pub(crate) struct Live(Slab<Arc<Shared>>);
 
-/// Where a stream's direction is in [`Live`].
+/// Where a stream is in [`Live`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StreamKey(usize);
 
-#[derive(Debug)]
-pub(crate) enum LiveHalf {
-    Send(Arc<Half<Sending>>),
-    Recv(Arc<Half<Received>>),
-}
-
 impl Live {
-    pub(crate) fn insert(&mut self, half: LiveHalf) -> StreamKey {
-        StreamKey(self.0.insert(half))
+    /// Keeps the stream that is made with its key.
+    pub(crate) fn insert(&mut self, make: impl FnOnce(StreamKey) -> Arc<Shared>) -> Arc<Shared> {
+        let entry = self.0.vacant_entry();
+        let stream = make(StreamKey(entry.key()));
+        entry.insert(Arc::clone(&stream));
+        stream
     }
 
-    /// Forgets a direction whose handle is gone; the session's end may have done so before.
+    /// Forgets a stream whose handles are gone; the session's end may have done so before.
     pub(crate) fn remove(&mut self, key: StreamKey) {
         self.0.try_remove(key.0);
     }
 
     /// Ends each with `error`.
     pub(crate) fn end(self, error: &SessionError, left_behind: &LeftBehind) {
-        for (_, half) in self.0 {
-            half.end(error, left_behind);
-        }
-    }
-}
-
-impl LiveHalf {
-    fn end(&self, error: &SessionError, left_behind: &LeftBehind) {
-        match self {
-            Self::Send(half) => half.end(error, left_behind),
-            Self::Recv(half) => half.end(error, left_behind),
+        for (_, stream) in self.0 {
+            stream.end(error, left_behind);
         }
     }
 }

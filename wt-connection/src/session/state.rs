@@ -12,10 +12,10 @@ use crate::proto::fault::Fault;
 use crate::session::datagrams::Datagrams;
 use crate::session::handle::SessionHandle;
 use crate::session::incoming::IncomingStream;
-use crate::session::live::{Live, LiveHalf, StreamKey};
+use crate::session::live::{Live, StreamKey};
 use crate::session::waiters::Waiters;
 use crate::stream::{
-    Abort, BiStream, Half, Lingering, Received, RecvStream, SendStream, Sending, outlives,
+    Abort, BiStream, Lingering, Received, RecvStream, SendStream, Sending, Shared, outlives,
 };
 use crate::wire;
 
@@ -187,7 +187,10 @@ impl State {
         handle: &Arc<SessionHandle>,
     ) -> Option<Result<RecvStream, SessionError>> {
         let next = self.uni.pop_front();
-        let adopt = |recv| Ok(self.adopt_recv(handle, recv));
+        let adopt = |recv: Received| {
+            let shared = self.adopt(handle, recv.id(), None, Some(recv));
+            Ok(RecvStream::new(shared))
+        };
         next.map(adopt).or_else(|| self.ended().map(Err))
     }
 
@@ -225,10 +228,15 @@ impl State {
         send: quinn::SendStream,
         recv: Received,
     ) -> BiStream {
-        let room = recv.room();
-        let send = self.adopt_send(handle, send).keep(room);
-        let recv = self.adopt_recv(handle, recv);
-        BiStream::new(send, recv)
+        let shared = self.adopt(handle, recv.id(), Some(send), Some(recv));
+        if let Some(ended) = &self.ended {
+            // The other direction outlives the session.
+            shared.end_send(ended, &self.left_behind);
+        }
+        BiStream::new(
+            SendStream::new(Arc::clone(&shared)),
+            RecvStream::new(shared),
+        )
     }
 
     pub(crate) fn adopt_send(
@@ -237,23 +245,21 @@ impl State {
         stream: quinn::SendStream,
     ) -> SendStream {
         let id = stream.id().into();
-        let half = Arc::new(Half::new(Sending::new(stream)));
-        if let Some(ended) = &self.ended {
-            // Its other direction outlives the session.
-            half.end(ended, &self.left_behind);
-        }
-        let key = self.live.insert(LiveHalf::Send(Arc::clone(&half)));
-        SendStream::new(half, Arc::clone(handle), key, id)
+        SendStream::new(self.adopt(handle, id, Some(stream), None))
     }
 
-    fn adopt_recv(&mut self, handle: &Arc<SessionHandle>, received: Received) -> RecvStream {
-        let id = received.id();
-        let half = Arc::new(Half::new(received));
-        let key = self.live.insert(LiveHalf::Recv(Arc::clone(&half)));
-        RecvStream::new(half, Arc::clone(handle), key, id)
+    fn adopt(
+        &mut self,
+        handle: &Arc<SessionHandle>,
+        id: u64,
+        send: Option<quinn::SendStream>,
+        recv: Option<Received>,
+    ) -> Arc<Shared> {
+        self.live
+            .insert(|key| Shared::new(Arc::clone(handle), key, id, send, recv))
     }
 
-    /// Forgets a direction whose handle is gone.
+    /// Forgets a stream whose handles are gone.
     pub(crate) fn forget(&mut self, key: StreamKey) {
         self.live.remove(key);
     }

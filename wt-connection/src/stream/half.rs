@@ -4,15 +4,17 @@ use crate::connection::LeftBehind;
 use crate::error::SessionError;
 use crate::lock::Lock;
 
-/// One direction of a stream, shared by its handle and its session, which may end it.
+/// One direction of a stream, if it has that, shared by its handle and its session, which may end
+/// it.
 #[derive(Debug)]
-pub(crate) struct Half<S>(Lock<Shared<S>>);
+pub(crate) struct Half<S>(Lock<State<S>>);
 
 #[derive(Debug)]
-struct Shared<S> {
+struct State<S> {
     /// `None` once the handle is gone.
     stream: Option<S>,
-    ended: Option<SessionError>,
+    /// Boxed, since streams are made more often than sessions end.
+    ended: Option<Box<SessionError>>,
     waker: Option<Waker>,
 }
 
@@ -27,9 +29,9 @@ pub(crate) trait Abort {
 }
 
 impl<S: Abort> Half<S> {
-    pub(crate) fn new(stream: S) -> Self {
-        Self(Lock::new(Shared {
-            stream: Some(stream),
+    pub(crate) fn new(stream: Option<S>) -> Self {
+        Self(Lock::new(State {
+            stream,
             ended: None,
             waker: None,
         }))
@@ -41,19 +43,19 @@ impl<S: Abort> Half<S> {
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut S, &mut Context<'_>) -> Poll<Result<T, E>>,
     ) -> Poll<Result<T, E>> {
-        let mut shared = self.0.lock();
-        if let Some(ended) = &shared.ended {
-            return Poll::Ready(Err(ended.clone().into()));
+        let mut state = self.0.lock();
+        if let Some(ended) = &state.ended {
+            return Poll::Ready(Err(SessionError::clone(ended).into()));
         }
-        let polled = poll(shared.stream.as_mut().expect(HANDLE), cx);
+        let polled = poll(state.stream.as_mut().expect(HANDLE), cx);
         if polled.is_pending()
-            && !shared
+            && !state
                 .waker
                 .as_ref()
                 .is_some_and(|w| w.will_wake(cx.waker()))
         {
-            let replaced = shared.waker.replace(cx.waker().clone());
-            drop(shared);
+            let replaced = state.waker.replace(cx.waker().clone());
+            drop(state);
             // Its drop may be that of the task it was to wake.
             drop(replaced);
         }
@@ -62,10 +64,10 @@ impl<S: Abort> Half<S> {
 
     /// Uses the stream, unless the session is over.
     pub(crate) fn with<T>(&self, with: impl FnOnce(&mut S) -> T) -> Result<T, SessionError> {
-        let mut shared = self.0.lock();
-        match &shared.ended {
-            Some(ended) => Err(ended.clone()),
-            None => Ok(with(shared.stream.as_mut().expect(HANDLE))),
+        let mut state = self.0.lock();
+        match &state.ended {
+            Some(ended) => Err(SessionError::clone(ended)),
+            None => Ok(with(state.stream.as_mut().expect(HANDLE))),
         }
     }
 
@@ -76,19 +78,19 @@ impl<S: Abort> Half<S> {
 
     /// Ends the stream with its session, unless it outlives that.
     pub(crate) fn end(&self, error: &SessionError, left_behind: &LeftBehind) {
-        let mut shared = self.0.lock();
-        if !shared
+        let mut state = self.0.lock();
+        if !state
             .stream
             .as_mut()
             .is_some_and(|stream| outlives(stream, error, left_behind))
         {
-            shared.ended = Some(error.clone());
-            if let Some(stream) = &mut shared.stream {
+            state.ended = Some(Box::new(error.clone()));
+            if let Some(stream) = &mut state.stream {
                 stream.abort(left_behind);
             }
         }
-        let waker = shared.waker.take();
-        drop(shared);
+        let waker = state.waker.take();
+        drop(state);
         if let Some(waker) = waker {
             waker.wake();
         }

@@ -6,12 +6,13 @@ mod lingering;
 mod recv;
 mod send;
 mod sending;
+mod shared;
 
 pub use bi::BiStream;
-pub(crate) use half::{Abort, Half, outlives};
+pub(crate) use half::{Abort, outlives};
 pub(crate) use lingering::{Lingering, is_stopped};
 pub(crate) use recv::Received;
 pub use recv::RecvStream;
 pub use send::SendStream;
-pub(crate) use send::Sent;
 pub(crate) use sending::Sending;
+pub(crate) use shared::Shared;

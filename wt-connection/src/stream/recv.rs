@@ -12,8 +12,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::connection::LeftBehind;
 use crate::error::{ConnectionError, ReadError, ReadToEndError, SessionError};
 use crate::proto::code;
-use crate::session::{Accepted, Ask, SessionHandle, StreamKey};
-use crate::stream::half::{Abort, Half};
+use crate::session::{Accepted, Ask};
+use crate::stream::half::Abort;
+use crate::stream::shared::Shared;
 use crate::wire;
 
 /// The receiving direction of a stream.
@@ -23,10 +24,7 @@ use crate::wire;
 /// session meanwhile.
 #[must_use = "dropping a stream stops it"]
 pub struct RecvStream {
-    half: Arc<Half<Received>>,
-    session: Arc<SessionHandle>,
-    key: StreamKey,
-    id: u64,
+    shared: Arc<Shared>,
 }
 
 /// quinn's stream, and what arrived with the header that was taken off it.
@@ -43,7 +41,7 @@ pub(crate) struct Received {
     /// Something was taken out of quinn since somebody looked here.
     fresh: bool,
     /// Of a stream that the peer opened, where its session bounds them.
-    room: Option<Arc<Accepted>>,
+    room: Option<Accepted>,
     /// How many bytes the application has had since somebody looked here.
     had: usize,
     /// What the application will not have, until somebody looks here.
@@ -77,18 +75,8 @@ enum End {
 }
 
 impl RecvStream {
-    pub(crate) fn new(
-        half: Arc<Half<Received>>,
-        session: Arc<SessionHandle>,
-        key: StreamKey,
-        id: u64,
-    ) -> Self {
-        Self {
-            half,
-            session,
-            key,
-            id,
-        }
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 
     /// Reads into `buf`, and says how much; `None` at the stream's end.
@@ -147,7 +135,7 @@ impl RecvStream {
     ///
     /// Fails if the stream was read to its end or stopped before, or the session is over.
     pub fn stop(&mut self, code: u32) -> Result<(), ReadError> {
-        let (stopped, settled) = self.half.with(|received| {
+        let (stopped, settled) = self.shared.recv.with(|received| {
             let stopped = received.stop(wire::app_code(code));
             (stopped, received.settle())
         })?;
@@ -157,12 +145,12 @@ impl RecvStream {
 
     /// Tells the session what was read of its bytes, and what will never be.
     fn account(&self, (had, lost): (usize, Option<Lost>)) {
-        let core = self.session.core();
-        let Some(flow) = core.flow() else { return };
+        let session = self.shared.session();
+        let Some(flow) = session.flow() else { return };
         if had > 0
             && let Err(exceeded) = flow.read(had as u64)
         {
-            core.ask(Ask::Broken(exceeded.into()));
+            session.ask(Ask::Broken(exceeded.into()));
         }
         if let Some(Lost { held, ended }) = lost {
             flow.forgive(held as u64, ended);
@@ -172,7 +160,7 @@ impl RecvStream {
     /// The QUIC stream's id, the same on both sides.
     #[must_use]
     pub fn id(&self) -> u64 {
-        self.id
+        self.shared.id()
     }
 
     fn poll_chunk(
@@ -191,7 +179,7 @@ impl RecvStream {
         let mut gone = false;
         let mut fresh = false;
         let mut settled = (0, None);
-        let polled = self.half.poll(cx, |received, cx| {
+        let polled = self.shared.recv.poll(cx, |received, cx| {
             let polled = read(received, cx);
             gone = matches!(received.end, Some(End::SessionGone));
             fresh = mem::take(&mut received.fresh);
@@ -200,9 +188,9 @@ impl RecvStream {
         });
         self.account(settled);
         if gone {
-            self.session.core().ask(Ask::Gone);
+            self.shared.session().ask(Ask::Gone);
         } else if polled.is_ready() || fresh {
-            self.session.touch();
+            self.shared.session().touch();
         }
         polled
     }
@@ -229,11 +217,12 @@ impl Received {
 
     /// Keeps the room that the stream takes as long as it is of use.
     pub(crate) fn take_room(&mut self, accepted: Accepted) {
-        self.room = Some(Arc::new(accepted));
+        self.room = Some(accepted);
     }
 
-    pub(crate) fn room(&self) -> Option<Arc<Accepted>> {
-        self.room.clone()
+    /// Gives that room to who keeps it from here on.
+    pub(super) fn leave_room(&mut self) -> Option<Accepted> {
+        self.room.take()
     }
 
     /// What the application has had, and will not have, since the last time.
@@ -393,10 +382,12 @@ impl Drop for Received {
 
 impl Drop for RecvStream {
     fn drop(&mut self) {
-        self.session.core().drop_recv(self.key);
-        if let Some(mut received) = self.half.take() {
+        if let Some(mut received) = self.shared.recv.take() {
             let _ = received.stop(wire::app_code(0));
             self.account(received.settle());
+        }
+        if let Some(last) = self.shared.leave() {
+            self.shared.session().forget(last);
         }
     }
 }
@@ -421,7 +412,7 @@ impl AsyncRead for RecvStream {
 impl fmt::Debug for RecvStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecvStream")
-            .field("id", &self.id)
+            .field("id", &self.id())
             .finish_non_exhaustive()
     }
 }

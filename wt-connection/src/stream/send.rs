@@ -9,9 +9,9 @@ use tokio::io::AsyncWrite;
 
 use crate::error::{ConnectionError, WriteError};
 use crate::proto::code;
-use crate::session::{Accepted, Ask, SessionHandle, StreamKey};
-use crate::stream::half::Half;
+use crate::session::Ask;
 use crate::stream::sending::Sending;
+use crate::stream::shared::Shared;
 use crate::wire;
 
 /// The sending direction of a stream.
@@ -22,18 +22,13 @@ use crate::wire;
 /// dropped looks complete.
 #[must_use = "dropping a stream finishes it"]
 pub struct SendStream {
-    half: Arc<Half<Sending>>,
-    session: Arc<SessionHandle>,
-    key: StreamKey,
-    id: u64,
+    shared: Arc<Shared>,
     sent: Sent,
-    /// Of a stream that the peer opened, where its session bounds them.
-    _room: Option<Arc<Accepted>>,
 }
 
 /// How far the application is with a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sent {
+enum Sent {
     Some,
     /// All of it, and the end.
     All,
@@ -41,26 +36,11 @@ pub(crate) enum Sent {
 }
 
 impl SendStream {
-    pub(crate) fn new(
-        half: Arc<Half<Sending>>,
-        session: Arc<SessionHandle>,
-        key: StreamKey,
-        id: u64,
-    ) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self {
-            half,
-            session,
-            key,
-            id,
+            shared,
             sent: Sent::Some,
-            _room: None,
         }
-    }
-
-    /// Keeps the room that the stream takes until both directions are gone.
-    pub(crate) fn keep(mut self, room: Option<Arc<Accepted>>) -> Self {
-        self._room = room;
-        self
     }
 
     /// Writes some of `buf`, and says how much.
@@ -130,7 +110,8 @@ impl SendStream {
     ///
     /// Fails if the stream was finished or reset before, or the session is over.
     pub fn finish(&mut self) -> Result<(), WriteError> {
-        self.half
+        self.shared
+            .send
             .with(|sending| sending.stream.finish())?
             .map_err(|_| WriteError::Finished)?;
         self.sent = Sent::All;
@@ -143,7 +124,8 @@ impl SendStream {
     ///
     /// Fails if all was delivered or the stream reset before, or the session is over.
     pub fn reset(&mut self, code: u32) -> Result<(), WriteError> {
-        self.half
+        self.shared
+            .send
             .with(|sending| sending.stream.reset(wire::app_code(code)))?
             .map_err(|_| WriteError::Finished)?;
         self.sent = Sent::Reset;
@@ -166,21 +148,21 @@ impl SendStream {
     ///
     /// Cancel safe: the next call tells the same.
     pub async fn stopped(&mut self) -> Result<Option<u32>, WriteError> {
-        let stopped = self.half.with(Sending::stopped)?;
+        let stopped = self.shared.send.with(Sending::stopped)?;
         if self.sent == Sent::Reset {
             // quinn does not tell of the acknowledgement.
             return Err(WriteError::Finished);
         }
         let stopped = tokio::select! {
             stopped = stopped => stopped,
-            ended = self.session.core().ended() => return Err(ended.into()),
+            ended = self.shared.session().ended() => return Err(ended.into()),
         };
         match stopped.map_err(quinn::WriteError::from)? {
             None => Ok(None),
             Some(code) if code == wire::session_gone() => {
                 // The peer's word of why is still to come.
-                self.session.core().ask(Ask::Gone);
-                Err(self.session.core().ended().await.into())
+                self.shared.session().ask(Ask::Gone);
+                Err(self.shared.session().ended().await.into())
             }
             Some(code) => match code::from_wire(code.into_inner()) {
                 Some(code) => Ok(Some(code)),
@@ -195,7 +177,8 @@ impl SendStream {
     ///
     /// Fails if the stream is done, or the session is over.
     pub fn set_priority(&mut self, priority: i32) -> Result<(), WriteError> {
-        self.half
+        self.shared
+            .send
             .with(|sending| sending.stream.set_priority(priority))?
             .map_err(|_| WriteError::Finished)
     }
@@ -206,7 +189,8 @@ impl SendStream {
     ///
     /// Fails if the stream is done, or the session is over.
     pub fn priority(&self) -> Result<i32, WriteError> {
-        self.half
+        self.shared
+            .send
             .with(|sending| sending.stream.priority())?
             .map_err(|_| WriteError::Finished)
     }
@@ -214,7 +198,7 @@ impl SendStream {
     /// The QUIC stream's id, the same on both sides.
     #[must_use]
     pub fn id(&self) -> u64 {
-        self.id
+        self.shared.id()
     }
 
     fn poll_write_buf(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize, WriteError>> {
@@ -275,8 +259,8 @@ impl SendStream {
         let mut gone = false;
         let mut unused = 0;
         let mut old = None;
-        let flow = self.session.core().flow();
-        let polled = self.half.poll(cx, |sending, cx| {
+        let flow = self.shared.session().flow();
+        let polled = self.shared.send.poll(cx, |sending, cx| {
             let reserved = match flow {
                 Some(flow) if self.sent == Sent::Some => {
                     flow.poll_reserve(cx, &mut sending.place, want, &mut old)
@@ -312,9 +296,9 @@ impl SendStream {
             flow.give_back(unused);
         }
         if gone {
-            self.session.core().ask(Ask::Gone);
+            self.shared.session().ask(Ask::Gone);
         } else if polled.is_ready() {
-            self.session.touch();
+            self.shared.session().touch();
         }
         polled
     }
@@ -322,8 +306,18 @@ impl SendStream {
 
 impl Drop for SendStream {
     fn drop(&mut self) {
-        let core = self.session.core();
-        core.drop_send(self.key, &self.half, self.sent);
+        let session = self.shared.session();
+        let mut left = self.shared.send.take();
+        if let Some(sending) = &mut left {
+            if self.sent == Sent::Some {
+                let _ = sending.stream.finish();
+            }
+            if let (Some(flow), Some(place)) = (session.flow(), sending.place.take()) {
+                flow.forget(place);
+            }
+        }
+        let lingers = left.filter(|_| self.sent != Sent::Reset);
+        session.let_go(self.shared.leave(), lingers);
     }
 }
 
@@ -350,7 +344,7 @@ impl AsyncWrite for SendStream {
 impl fmt::Debug for SendStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendStream")
-            .field("id", &self.id)
+            .field("id", &self.id())
             .finish_non_exhaustive()
     }
 }
