@@ -113,6 +113,7 @@ mod early_data;
 mod endpoint;
 mod endpoint_builder;
 mod error;
+mod gate;
 mod given_up;
 mod guards;
 mod head;

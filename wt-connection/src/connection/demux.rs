@@ -3,15 +3,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
-use tokio::task::JoinSet;
 use tokio::task::coop::consume_budget;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tracing::Instrument;
 
 use crate::connection::arrival::{BiArrival, BiKind, UniArrival};
+use crate::connection::cancelled::Cancelled;
 use crate::connection::control::CriticalStreams;
 use crate::connection::stop::Stop;
 use crate::connection::{Core, Queued};
+use crate::gate::Gate;
 use crate::http3;
 use crate::proto::control::Side;
 use crate::proto::direction::Direction;
@@ -32,7 +34,27 @@ pub(crate) struct Demux {
     core: Arc<Core>,
     critical: CriticalStreams,
     late: JoinSet<Late>,
+    gates: Gates,
     http: http3::Server,
+}
+
+/// Before what a turn looks at only if it has something new.
+struct Gates {
+    uni: Gate,
+    datagrams: Gate,
+    seldom: Gate,
+}
+
+/// What the demultiplexer waits for.
+enum Event {
+    Bi(Result<(quinn::SendStream, quinn::RecvStream), quinn::ConnectionError>),
+    Uni(Result<quinn::RecvStream, quinn::ConnectionError>),
+    Datagram(Result<Bytes, quinn::ConnectionError>),
+    Late(Result<Late, JoinError>),
+    /// Somebody asks to be told once all is placed that has arrived.
+    Asked(u64),
+    GivenUp(Cancelled),
+    Fault(ConnectionFault),
 }
 
 /// How the wait for a stream's header ended.
@@ -47,6 +69,11 @@ impl Demux {
         Self {
             critical: CriticalStreams::new(&core),
             late: JoinSet::new(),
+            gates: Gates {
+                uni: Gate::new(),
+                datagrams: Gate::new(),
+                seldom: Gate::new(),
+            },
             http: http3::Server::new(Arc::clone(&core)),
             core,
         }
@@ -63,40 +90,53 @@ impl Demux {
         let mut asked = pin!(core.sessions.arrivals().asked());
         let mut cancelled = pin!(core.cancelled.next());
         loop {
-            let placed = tokio::select! {
-                stream = &mut bi => {
+            let event = {
+                // Begun anew each time; the wakers of its streams stay with quinn.
+                let seldom = pin!(async {
+                    tokio::select! {
+                        turn = &mut asked => Event::Asked(turn),
+                        given_up = &mut cancelled => Event::GivenUp(given_up),
+                        fault = self.critical.run(&core) => Event::Fault(fault),
+                    }
+                });
+                tokio::select! {
+                    stream = &mut bi => Event::Bi(stream),
+                    stream = self.gates.uni.pass(uni.as_mut()) => Event::Uni(stream),
+                    first = self.gates.datagrams.pass(datagram.as_mut()) => Event::Datagram(first),
+                    Some(late) = self.late.join_next() => Event::Late(late),
+                    event = self.gates.seldom.pass(seldom) => event,
+                }
+            };
+            let placed = match event {
+                Event::Bi(Ok((send, recv))) => {
                     bi.set(quinn.accept_bi());
-                    match stream {
-                        Ok((send, recv)) => self.arrived_some(BiArrival::new(send, recv)).await,
-                        Err(error) => return Stop::Lost(error.into()),
-                    }
+                    self.arrived_some(BiArrival::new(send, recv)).await
                 }
-                stream = &mut uni => {
+                Event::Uni(Ok(recv)) => {
                     uni.set(quinn.accept_uni());
-                    match stream {
-                        Ok(recv) => self.arrived_uni(UniArrival::new(recv)).await,
-                        Err(error) => return Stop::Lost(error.into()),
-                    }
+                    self.arrived_uni(UniArrival::new(recv)).await
                 }
-                first = &mut datagram => {
+                Event::Datagram(Ok(first)) => {
                     datagram.set(quinn.read_datagram());
-                    match first {
-                        Ok(first) => self.arrived_datagrams(first).await,
-                        Err(error) => return Stop::Lost(error.into()),
-                    }
+                    self.arrived_datagrams(first).await
                 }
-                Some(late) = self.late.join_next() => match late {
-                    Ok(Late::Uni(arrival, kind)) => kind.and_then(|k| self.place_uni(arrival, k)),
-                    Ok(Late::Bi(arrival, kind)) => kind.and_then(|k| self.place_bi(arrival, k)),
-                    Ok(Late::Done) | Err(_) => Ok(()),
-                },
-                turn = &mut asked => {
+                Event::Bi(Err(error)) | Event::Uni(Err(error)) | Event::Datagram(Err(error)) => {
+                    return Stop::Lost(error.into());
+                }
+                Event::Late(Ok(Late::Uni(arrival, kind))) => {
+                    kind.and_then(|kind| self.place_uni(arrival, kind))
+                }
+                Event::Late(Ok(Late::Bi(arrival, kind))) => {
+                    kind.and_then(|kind| self.place_bi(arrival, kind))
+                }
+                Event::Late(Ok(Late::Done) | Err(_)) => Ok(()),
+                Event::Asked(turn) => {
                     asked.set(core.sessions.arrivals().asked());
                     let placed = self.place_arrived().await;
                     core.sessions.arrivals().tell(turn);
                     placed
                 }
-                given_up = &mut cancelled => {
+                Event::GivenUp(given_up) => {
                     cancelled.set(core.cancelled.next());
                     let settled = given_up.settle(core.limits.header_timeout);
                     self.wait_late(async move {
@@ -105,7 +145,7 @@ impl Demux {
                     });
                     Ok(())
                 }
-                fault = self.critical.run(&core) => Err(fault),
+                Event::Fault(fault) => Err(fault),
             };
             if let Err(fault) = placed {
                 return Stop::Fault(fault);
@@ -245,6 +285,7 @@ impl Demux {
                 Ok(())
             }
             Some(kind @ (Kind::Control | Kind::QpackEncoder | Kind::QpackDecoder)) => {
+                self.gates.seldom.open();
                 self.critical.adopt(kind, arrival.recv, &arrival.rest)
             }
             Some(Kind::Push) => Err(match self.core.side {

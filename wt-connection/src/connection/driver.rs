@@ -1,4 +1,5 @@
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use crate::connection::demux::Demux;
 use crate::connection::stop::Stop;
 use crate::connection::{Core, Owner, control};
 use crate::error::{Close, ConnectionError};
+use crate::gate::Gate;
 use crate::proto::code;
 use crate::proto::control::Side;
 use crate::session::Ask;
@@ -107,25 +109,33 @@ impl Driver {
 
     async fn work(&self, demux: &mut Demux, control: &mut Option<quinn::SendStream>) -> End {
         let core = Arc::clone(&self.core);
+        let (mut end, mut attend) = (Gate::new(), Gate::new());
         let serve = async {
             let control = match control::open(&core).await {
                 Ok(stream) => control.insert(stream),
                 Err(stop) => return stop,
             };
+            let attended = pin!(control::attend(&core, control));
             tokio::select! {
                 stop = demux.run() => stop,
-                stop = control::attend(&core, control) => stop,
+                stop = attend.pass(attended) => stop,
             }
         };
+        let wanted = pin!(async {
+            tokio::select! {
+                biased;
+                close = core.closing.asked() => End::Asked(close),
+                close = self.owner.closing() => End::Asked(close),
+                () = core.released.cancelled() => End::Released,
+                fault = core.failed() => End::Stop(Stop::Fault(fault)),
+                never = heed(&core) => match never {},
+                // Before whatever fails over that.
+                error = handshake_failed(&core) => End::Handshake(error),
+            }
+        });
         tokio::select! {
             biased;
-            close = core.closing.asked() => End::Asked(close),
-            close = self.owner.closing() => End::Asked(close),
-            () = core.released.cancelled() => End::Released,
-            fault = core.failed() => End::Stop(Stop::Fault(fault)),
-            never = heed(&core) => match never {},
-            // Before whatever fails over that.
-            error = handshake_failed(&core) => End::Handshake(error),
+            end = end.pass(wanted) => end,
             stop = serve => End::Stop(stop),
         }
     }
