@@ -225,16 +225,27 @@ async fn a_server_that_announces_less_than_it_had_breaks_the_rules() {
     within(async {
         let mut known = Known::lasting(true).await;
         known.restart(Limits::default().header_block(1000)).await;
-        let served = tokio::spawn(serve(known.server.clone()));
 
-        let client = known.connect().await;
+        known.is_broken_with().await;
+    })
+    .await;
+}
 
-        let ended = client.closed().await;
-        let ConnectionError::Protocol { code, .. } = ended else {
-            panic!("ended otherwise: {ended}");
-        };
-        assert_eq!(code, H3_SETTINGS_ERROR);
-        drop(served);
+/// To a client, a session was without bounds that the server counts.
+#[tokio::test]
+async fn a_server_that_bounds_sessions_anew_breaks_the_rules() {
+    within(async {
+        let mut known = Known::lasting(true).await;
+        known
+            .restart(Limits::default().without_flow_control())
+            .await;
+        known.is_broken_with().await;
+        known.connects_early().await;
+
+        known.restart(Limits::default()).await;
+
+        known.is_broken_with().await;
+        known.connects_early().await;
     })
     .await;
 }
@@ -379,6 +390,27 @@ impl Known {
         let connection = self.server.accept().await.unwrap().await.unwrap();
         let request = connection.accept().await.unwrap();
         (connection, request)
+    }
+
+    /// Connects, which ends over the server's SETTINGS.
+    async fn is_broken_with(&self) {
+        let served = tokio::spawn(serve(self.server.clone()));
+        let ended = self.connect().await.closed().await;
+        let ConnectionError::Protocol { code, .. } = ended else {
+            panic!("ended otherwise: {ended}");
+        };
+        assert_eq!(code, H3_SETTINGS_ERROR);
+        served.abort();
+    }
+
+    /// Connects by what is known of the server.
+    async fn connects_early(&self) {
+        let served = tokio::spawn(serve(self.server.clone()));
+        let client = self.connect().await;
+        let session = client.open_early(fit()).await.unwrap();
+        session.accepted().await.unwrap();
+        client.close(0, "").await;
+        served.abort();
     }
 
     /// Puts another server in the place of this one.

@@ -21,16 +21,14 @@ struct Peer {
 impl PeerSettings {
     /// Notes what the peer announces, to which this side announces `ours`.
     pub(crate) fn set(&self, settings: Settings, ours: &Settings) {
-        let generation = Generation::of(ours, &settings);
-        let both = |by| settings.flow_control(by) && ours.flow_control(by);
-        let flow_control = both(generation.unwrap_or(UNTOLD));
-        let settings = Arc::new(settings);
         // They come once: a second frame of them ends the connection.
-        let _ = self.0.set(Peer {
-            settings,
-            generation,
-            flow_control,
-        });
+        let _ = self.0.set(Peer::new(settings, ours));
+    }
+
+    /// Says whether who goes by those that are set may go on so, now that the peer announces `next`.
+    pub(crate) fn keeps(&self, next: &Settings, ours: &Settings) -> bool {
+        let next = Peer::new(next.clone(), ours);
+        self.0.get().is_none_or(|set| next.keeps(set))
     }
 
     pub(crate) fn get(&self) -> Option<Arc<Settings>> {
@@ -77,6 +75,25 @@ impl PeerSettings {
     pub(crate) fn max_field_section(&self) -> u64 {
         let max = |peer: &Peer| peer.settings.max_field_section();
         self.0.get().and_then(max).unwrap_or(u64::MAX)
+    }
+}
+
+impl Peer {
+    fn new(settings: Settings, ours: &Settings) -> Self {
+        let generation = Generation::of(ours, &settings);
+        let both = |by| settings.flow_control(by) && ours.flow_control(by);
+        Self {
+            flow_control: both(generation.unwrap_or(UNTOLD)),
+            settings: Arc::new(settings),
+            generation,
+        }
+    }
+
+    /// By the same rules, and no number less.
+    fn keeps(&self, earlier: &Self) -> bool {
+        self.generation == earlier.generation
+            && self.flow_control == earlier.flow_control
+            && self.settings.keeps(&earlier.settings)
     }
 }
 

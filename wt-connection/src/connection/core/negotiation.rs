@@ -21,19 +21,19 @@ impl Core {
     }
 
     /// Takes in the peer's SETTINGS. A client that goes by others already goes on so: the server may
-    /// announce more than before, not less
+    /// announce more than before, not less, nor what changes the rules of what it was sent
     /// ([RFC 9114 §7.2.4.2](https://www.rfc-editor.org/rfc/rfc9114#section-7.2.4.2)).
     pub(crate) fn set_peer(&self, settings: Settings) -> Result<(), ConnectionFault> {
         if let Some(resumption) = &self.resumption {
             resumption.keep(settings.clone());
         }
         match self.peer.get() {
-            Some(recalled) if settings.keeps(&recalled) => Ok(()),
-            Some(_) => Err(LESS),
             None => {
                 self.apply_peer(settings);
                 Ok(())
             }
+            Some(_) if self.peer.keeps(&settings, &self.settings()) => Ok(()),
+            Some(_) => Err(CHANGED),
         }
     }
 
@@ -69,7 +69,7 @@ impl Core {
     }
 }
 
-const LESS: ConnectionFault = ConnectionFault::new(
+const CHANGED: ConnectionFault = ConnectionFault::new(
     code::H3_SETTINGS_ERROR,
-    "less was announced than on the connection before",
+    "less was announced, or by other rules, than on the connection before",
 );
