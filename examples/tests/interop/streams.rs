@@ -1,11 +1,10 @@
-//! Streams, their codes, and datagrams.
+//! Streams, their codes, and datagrams, with either of two crates that call things by the same names.
 
-use web_transport_quinn::{ReadError as TheirReadError, Session as TheirSession};
 use wt_connection::{ReadError, Session, WriteError};
 
+use super::peer::{TheirReadError, TheirSession, from_our_client, from_their_client};
 use crate::end::{begin, exchange_datagrams, exchange_streams};
 use crate::ours::in_time;
-use crate::web_transport_quinn::peer::{from_our_client, from_their_client};
 
 #[tokio::test]
 async fn their_client_and_our_server_exchange_streams_of_both_kinds() {

@@ -4,6 +4,7 @@
 mod closing;
 mod opening;
 mod peer;
+#[path = "../streams.rs"]
 mod streams;
 
 pub(crate) use peer::{client, request};

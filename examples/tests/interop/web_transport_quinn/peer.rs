@@ -1,8 +1,8 @@
 use web_transport_quinn::proto::ConnectRequest;
 use web_transport_quinn::{
     Client, ClientBuilder, RecvStream, Request, SendStream, Server as QuinnServer, ServerBuilder,
-    Session as TheirSession,
 };
+pub(crate) use web_transport_quinn::{ReadError as TheirReadError, Session as TheirSession};
 use wt_connection::{CertificateHash, Session, Target};
 
 use crate::certificate::Certificate;

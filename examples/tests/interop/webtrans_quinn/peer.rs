@@ -1,7 +1,7 @@
 use webtrans_quinn::{
     Client, ClientBuilder, RecvStream, Request, SendStream, Server as QuinnServer, ServerBuilder,
-    Session as TheirSession,
 };
+pub(crate) use webtrans_quinn::{ReadError as TheirReadError, Session as TheirSession};
 use wt_connection::{CertificateHash, Session, Target};
 
 use crate::certificate::Certificate;
