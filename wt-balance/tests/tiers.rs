@@ -131,40 +131,25 @@ async fn a_change_of_the_set_does_not_undo_the_overflow() {
     }
 }
 
-/// Priorities whose numbers leave the same remainder used to share their turns.
-#[tokio::test(start_paused = true)]
-async fn far_priorities_have_turns_of_their_own_too() {
-    let world = World::default();
-    let layer = BalanceLayer::new(ALL)
-        .priority(|key| 8 * far(key))
-        .policy(RoundRobin::new());
-    let mut balance = layer.layer(world.maker());
-    for key in ["n0", "n1", "n2"] {
-        world.is(key, Is::Busy);
-    }
-
-    far_of(&mut balance, 2000).await;
-
-    assert!(world.calls("n3").abs_diff(world.calls("n4")) <= 1);
-    assert!(world.calls("f0").abs_diff(world.calls("f1")) <= 1);
-}
-
-/// Turns in one priority used to begin anew with each call to another.
+/// Turns in one priority used to begin anew with each call to another; or were shared, where the
+/// numbers of both left the same remainder.
 #[tokio::test(start_paused = true)]
 async fn each_priority_has_turns_of_its_own() {
-    let world = World::default();
-    let layer = BalanceLayer::new(ALL)
-        .priority(far)
-        .policy(RoundRobin::new());
-    let mut balance = layer.layer(world.maker());
-    for key in ["n0", "n1", "n2"] {
-        world.is(key, Is::Busy);
+    for second in [1, 8] {
+        let world = World::default();
+        let layer = BalanceLayer::new(ALL)
+            .priority(move |key| second * far(key))
+            .policy(RoundRobin::new());
+        let mut balance = layer.layer(world.maker());
+        for key in ["n0", "n1", "n2"] {
+            world.is(key, Is::Busy);
+        }
+
+        far_of(&mut balance, 2000).await;
+
+        assert!(world.calls("n3").abs_diff(world.calls("n4")) <= 1);
+        assert!(world.calls("f0").abs_diff(world.calls("f1")) <= 1);
     }
-
-    far_of(&mut balance, 2000).await;
-
-    assert!(world.calls("n3").abs_diff(world.calls("n4")) <= 1);
-    assert!(world.calls("f0").abs_diff(world.calls("f1")) <= 1);
 }
 
 /// Calls by an instance that knows nothing, as each of many clients would make them.
