@@ -42,7 +42,7 @@ fn main() {
         .iter()
         .map(|scenario| (scenario, row(scenario)))
         .collect();
-    let lost = down::measure();
+    let down = down::measure();
     let weights = weights::measure();
 
     let seen = |name: &str, kind: Kind| {
@@ -95,7 +95,13 @@ fn main() {
         ours(half).p99 / tower
     );
     println!("value weights_90_10_error_pct {weights:.3}");
-    println!("value calls_lost_after_hard_down {lost}");
+    println!("value calls_lost_after_hard_down {}", down.lost);
+    println!(
+        "value calls_tried_while_down_per_minute {:.1}",
+        down.tried as f64 / 27.0 * 60.0
+    );
+    println!("value unused_after_return_ms {:.0}", down.unused);
+    println!("value share_after_return_pct {:.2}", 100.0 * down.share);
 }
 
 fn row(scenario: &Scenario) -> Vec<Seen> {

@@ -62,7 +62,7 @@ impl<K, S> Backends<K, S> {
         maker: Option<(Maker<K, S>, BringBack<K, S>)>,
     ) -> Arc<Self> {
         let (maker, bring_back) = maker.unzip();
-        let common = Common::new(settings.decay, settings.overdue);
+        let common = Common::new(settings.decay, settings.overdue, settings.rest);
         Arc::new_cyclic(|this| Self {
             members: ArcSwap::from_pointee(Members::new(Vec::new(), settings.subset)),
             common: Arc::new(common),

@@ -25,7 +25,7 @@ pub(crate) fn take<K, S>(
     if let Some((level, latency)) = typical {
         common.set_typical(level, latency);
         for slot in sample(&members.slots, SAMPLE) {
-            slot.stats.refresh(slot.stats.calls.in_flight());
+            slot.stats.look(now);
         }
     }
     let warm_until = members.warm_until.load(Ordering::Relaxed);
@@ -123,7 +123,7 @@ mod tests {
 
     /// So many of the first priority, of which every fifth is sound, and one of the next.
     fn members(n: u64) -> Members<u64, ()> {
-        let common = Arc::new(Common::new(Duration::from_secs(10), None));
+        let common = Arc::new(Common::new(Duration::from_secs(10), None, Duration::ZERO));
         let backend = |id: u64| {
             let about = About {
                 id: id + 1,

@@ -12,7 +12,7 @@ use tower::load_shed::error::Overloaded;
 pub enum Outcome {
     /// The backend did what it should; the time it took counts.
     Success,
-    /// The backend failed, and is made to look slow for a while, the more so if it goes on.
+    /// The backend failed, and [rests](crate::BalanceLayer::rest), the longer if it goes on.
     Failure {
         /// How long it asked to be left alone; it is passed over meanwhile if there are others.
         retry_after: Option<Duration>,

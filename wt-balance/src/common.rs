@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::clock::{Clock, Nanos};
+use crate::clock::{Clock, Nanos, nanos};
 use crate::level::Level;
 use crate::peak_ewma::Decay;
 
@@ -15,6 +15,8 @@ pub(crate) struct Common {
     pub(crate) decay: Decay,
     /// A call dropped unanswered after so long is a failure.
     pub(crate) overdue: Option<Duration>,
+    /// The longest rest after failures, in nanoseconds.
+    rest: u64,
     /// The median of the levels.
     typical: AtomicI64,
     /// The latency that this stands for, as it was measured: nothing of it has worn off.
@@ -28,11 +30,12 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    pub(crate) fn new(decay: Duration, overdue: Option<Duration>) -> Self {
+    pub(crate) fn new(decay: Duration, overdue: Option<Duration>, rest: Duration) -> Self {
         Self {
             clock: Clock::new(),
             decay: Decay::new(decay),
             overdue,
+            rest: nanos(rest),
             typical: AtomicI64::new(UNKNOWN.0),
             usual: AtomicU64::new(UNKNOWN.log2().exp2().to_bits()),
             census_at: AtomicU64::new(0),
@@ -65,6 +68,12 @@ impl Common {
         // One that nobody has asked for long is not taken for much faster than the others.
         let known = level.max(typical.minus(FASTEST));
         select_unpredictable(level == Level::UNKNOWN, typical, known)
+    }
+
+    /// The longest rest after failures, or up to a quarter less: clients that have seen a backend
+    /// fail together are not to come back together.
+    pub(crate) fn longest_rest(&self) -> u64 {
+        self.rest - fastrand::u64(..=self.rest / 4)
     }
 
     /// Says whether it was open.

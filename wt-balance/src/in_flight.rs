@@ -21,7 +21,7 @@ impl InFlight {
     /// one.
     #[inline]
     pub(crate) fn begin(stats: Arc<Stats>, now: Nanos) -> Option<Self> {
-        let there = stats.begin();
+        let there = stats.begin(now);
         let begun = Self {
             stats,
             since: now,

@@ -166,6 +166,19 @@ impl<T, P, C, Tc, A> BalanceLayer<T, P, C, Tc, A> {
         self
     }
 
+    /// How long a backend rests at most that fails. Default: 4 s; with zero, none rests.
+    ///
+    /// After a failure it is passed over, whatever the policy, while there are others: for a 256th of
+    /// this, and for four times as long as the failure took at least. Then one call is let through,
+    /// and until that has succeeded, the backend rests four times as long as before. So one that is
+    /// down costs five calls or so, and then one in this time; one that is back is used again within
+    /// it, with its whole share.
+    #[must_use]
+    pub fn rest(mut self, rest: Duration) -> Self {
+        self.settings.rest = rest;
+        self
+    }
+
     /// How long a backend that comes to others takes to get its whole share of calls, under
     /// [`Adaptive`] and [`LeastLatency`](crate::LeastLatency). Default: 10 s; at once with zero.
     ///

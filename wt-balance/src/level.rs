@@ -1,5 +1,7 @@
 //! Logarithms in whole numbers.
 
+use crate::clock::Nanos;
+
 /// A latency and when it was measured, in one number: the logarithm of its nanoseconds to the base
 /// 2, plus the halvings that had gone by until then, in parts of [`Level::ONE`].
 ///
@@ -13,6 +15,8 @@ impl Level {
     pub(crate) const ONE: i64 = 1 << 20;
     /// Below all that are known.
     pub(crate) const UNKNOWN: Self = Self(i64::MIN);
+    /// Of one that is to be tried once: just above that.
+    pub(crate) const DUE: Self = Self(i64::MIN + 1);
     /// Above all that are known.
     pub(crate) const WORST: Self = Self(i64::MAX);
     const LIMIT: i64 = 1 << 59;
@@ -46,6 +50,11 @@ impl Level {
     #[inline]
     pub(crate) fn plus(self, other: Self) -> Self {
         Self(self.0.wrapping_add(other.0))
+    }
+
+    /// Of one that rests, and was tried last then: above all that do not, and the earlier the lower.
+    pub(crate) fn resting(tried: Nanos) -> Self {
+        Self(2 * Self::LIMIT + (tried.0 >> 4) as i64)
     }
 
     #[inline]

@@ -82,7 +82,10 @@
 //! and up to 10 s if that happens again and again.
 //!
 //! **Failures.** What a failure is, a [`Classify`] says, by default any error but tower's
-//! `Overloaded`. An instance avoids the backend that has failed since its last call, for 5 s after
+//! `Overloaded`. A backend that fails [rests](BalanceLayer::rest), passed over by every policy while
+//! there are others; then one call is let through, for which it rests four times as long, 4 s at
+//! most, until that has succeeded. If it is `Pending` then, it is asked again each 100 ms, at no
+//! call's cost. An instance avoids the backend that has failed since its last call, for 5 s after
 //! that, so that a retry goes elsewhere, by whatever retries; a clone remembers, too. Retry layers
 //! stand above. Where a policy needs the request, that is whom it picked at first, and not who stood
 //! in for it.
@@ -115,7 +118,10 @@
 //!   no change stalls it. The one lock that user code runs under is that of a backend's service,
 //!   while it is cloned; a `clone` that panics harms nobody else.
 //! - A failure is no fast answer. Who only looks at latency, or at calls under way, sends the more
-//!   to a backend the faster it fails; here, failures make it up to a thousand times dearer.
+//!   to a backend the faster it fails; here, it is left alone, and costs five calls at first and one in
+//!   four seconds later. One that fails now and then is dearer by its share of failures.
+//! - Who is back has to be found out by somebody: by a call in a few seconds, or by readiness at no
+//!   cost, where the layers below are `Pending` while it is away.
 //! - Few backends are compared all: of two that are drawn by chance, both may be slow. Of more than
 //!   64, five are drawn.
 //! - What is known wears off at one rate for all, so that two backends compare without a clock, in
@@ -155,6 +161,7 @@ mod service;
 mod settings;
 mod snapshot;
 mod stats;
+mod streak;
 mod targets;
 mod tell;
 mod view;

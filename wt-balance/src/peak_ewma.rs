@@ -52,16 +52,15 @@ impl Decay {
 
 /// A peak-sensitive moving average: it rises at once, and falls by and by.
 ///
-/// Failures are no latency. They are counted as a share of the calls that wears off, too, and
-/// weighs the more, the more of them come in a row: one among a thousand successes costs next to
-/// nothing, five in a row cost everything.
+/// Failures are no latency. They are counted as a share of the calls that wears off, too: one among a
+/// thousand successes costs next to nothing, one of four everything. What follows several in a row
+/// is a [`Streak`](crate::streak::Streak)'s.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct PeakEwma {
     /// In nanoseconds, when it was last changed; 0 if it is not known yet.
     pub(crate) latency: f64,
     /// The share of failures, from 0 to 1, when it was last changed.
     pub(crate) failing: f64,
-    pub(crate) in_a_row: u32,
     /// When it was last changed.
     pub(crate) changed: u64,
 }
@@ -80,15 +79,19 @@ impl PeakEwma {
         if self.failing < NEGLIGIBLE {
             self.failing = 0.0;
         }
-        self.in_a_row = 0;
     }
 
-    pub(crate) fn failure(&mut self, decay: Decay, took: u64, now: Nanos) {
-        self.cancelled(decay, took, now);
+    pub(crate) fn failure(&mut self, decay: Decay, now: Nanos) {
         self.advance(decay, now);
-        let weight = (WEIGHT * 4_f64.powi(self.in_a_row.min(8) as i32)).min(1.0);
-        self.failing += (1.0 - self.failing) * weight;
-        self.in_a_row = self.in_a_row.saturating_add(1);
+        self.failing += (1.0 - self.failing) * WEIGHT;
+    }
+
+    /// It is as good as new: so many failures are not held against it any more, nor what it took
+    /// before them.
+    pub(crate) fn forget(&mut self, decay: Decay, failures: u32, now: Nanos) {
+        self.advance(decay, now);
+        self.latency = 0.0;
+        self.failing = (self.failing - f64::from(failures) * WEIGHT).max(0.0);
     }
 
     /// Given up after so long: it would have taken longer at least, and says nothing if more is
@@ -105,7 +108,7 @@ impl PeakEwma {
         slower
     }
 
-    /// How much dearer than a backend that does not fail: a logarithm to the base 2, 0 to 10.
+    /// How much dearer than a backend that does not fail: a logarithm to the base 2, 0 to 8.
     pub(crate) fn penalty(&self) -> f64 {
         if self.failing == 0.0 {
             return 0.0;
@@ -138,9 +141,8 @@ impl PeakEwma {
 const WEIGHT: f64 = 1.0 / 256.0;
 /// A share of failures too small to cost anything.
 const NEGLIGIBLE: f64 = 1e-6;
-/// How many times dearer a backend is that only fails, so that it is the last choice even if the
-/// others are loaded as heavily.
-const WORST: f64 = 1023.0;
+/// How many times dearer a backend is that only fails.
+const WORST: f64 = 255.0;
 
 #[cfg(test)]
 mod tests {
@@ -201,54 +203,46 @@ mod tests {
     }
 
     #[test]
-    fn one_failure_is_mild_and_five_in_a_row_are_all() {
+    fn one_failure_is_mild_and_one_of_four_is_all() {
         let mut ewma = answering(MILLISECOND);
 
-        let mut penalties = Vec::new();
-        for _ in 0..5 {
-            ewma.failure(decay(), 1, Nanos(SECOND));
-            penalties.push(ewma.penalty());
+        ewma.failure(decay(), Nanos(SECOND));
+        assert!((ewma.penalty() - 1.0).abs() < 0.01, "twice as dear");
+        for n in 0..1000 {
+            ewma.failure(decay(), Nanos(SECOND));
+            for _ in 0..3 {
+                ewma.success(decay(), MILLISECOND, Nanos(SECOND + n));
+            }
         }
 
-        assert!(penalties[0] < 2.5, "{penalties:?}");
-        assert!(penalties.is_sorted());
-        assert!((penalties[4] - 10.0).abs() < 0.01, "{penalties:?}");
-        assert_eq!(ewma.latency, 1e6, "a fast failure is no fast answer");
+        assert!(ewma.penalty() > 5.9, "{ewma:?}");
+        assert_eq!(ewma.latency, 1e6, "a failure is no answer, fast or slow");
     }
 
     #[test]
     fn a_failure_among_many_successes_is_soon_forgotten() {
         let mut ewma = answering(MILLISECOND);
 
-        ewma.failure(decay(), 1, Nanos(SECOND));
+        ewma.failure(decay(), Nanos(SECOND));
         for n in 0..1000 {
             ewma.success(decay(), MILLISECOND, Nanos(SECOND + n * MILLISECOND));
         }
 
-        assert!(ewma.penalty() < 0.15, "{}", ewma.penalty());
+        assert!(ewma.penalty() < 0.05, "{}", ewma.penalty());
     }
 
     #[test]
-    fn a_backend_that_fails_is_tried_again_and_is_soon_as_good_as_any() {
+    fn failures_wear_off_and_can_be_forgotten() {
         let mut ewma = answering(MILLISECOND);
         for _ in 0..20 {
-            ewma.failure(decay(), 1, Nanos(SECOND));
+            ewma.failure(decay(), Nanos(SECOND));
         }
-        assert!(ewma.is_failing(decay(), Nanos(40 * SECOND)));
-        assert!(!ewma.is_failing(decay(), Nanos(60 * SECOND)));
+        assert!(ewma.is_failing(decay(), Nanos(SECOND)));
+        assert!(!ewma.is_failing(decay(), Nanos(20 * SECOND)));
 
-        ewma.success(decay(), MILLISECOND, Nanos(60 * SECOND));
+        ewma.forget(decay(), 20, Nanos(SECOND));
 
-        assert!(ewma.penalty() < 2.0, "{ewma:?}");
-    }
-
-    #[test]
-    fn a_slow_failure_is_slow() {
-        let mut ewma = answering(MILLISECOND);
-
-        ewma.failure(decay(), SECOND, Nanos(2 * SECOND));
-
-        assert_eq!(ewma.latency, 1e9);
+        assert_eq!((ewma.penalty(), ewma.latency), (0.0, 0.0));
     }
 
     #[test]
@@ -295,13 +289,18 @@ mod tests {
                 let now = Nanos(now);
                 match event {
                     Event::Success(took) => ewma.success(decay, took, now),
-                    Event::Failure(took) => ewma.failure(decay, took, now),
+                    Event::Failure(failures) => {
+                        ewma.failure(decay, now);
+                        if failures % 2 == 0 {
+                            ewma.forget(decay, failures as u32, now);
+                        }
+                    }
                     Event::Cancelled(after) => drop(ewma.cancelled(decay, after, now)),
                 }
 
                 prop_assert!(ewma.latency.is_finite() && ewma.latency >= 0.0, "{:?}", ewma);
                 prop_assert!((0.0..=1.0).contains(&ewma.failing), "{:?}", ewma);
-                prop_assert!((0.0..=10.01).contains(&ewma.penalty()));
+                prop_assert!((0.0..=8.01).contains(&ewma.penalty()));
                 let level = decay.level(ewma.latency, now);
                 prop_assert!(level > Level::UNKNOWN && level.plus(level) > Level::UNKNOWN);
                 prop_assert!(!decay.latency(level, now).is_nan());
@@ -317,7 +316,7 @@ mod tests {
         ) {
             let mut ewma = answering(latency);
             for _ in 0..failures {
-                ewma.failure(decay(), 0, Nanos(SECOND));
+                ewma.failure(decay(), Nanos(SECOND));
             }
             let now = Nanos(SECOND + later);
             let before = ewma;

@@ -10,6 +10,7 @@ pub(crate) struct Settings<K> {
     pub(crate) patience: Duration,
     pub(crate) decay: Duration,
     pub(crate) overdue: Option<Duration>,
+    pub(crate) rest: Duration,
     pub(crate) slow_start: Duration,
     pub(crate) subset: Option<Subset>,
     pub(crate) questions: Questions,
@@ -26,6 +27,7 @@ impl<K> Default for Settings<K> {
             patience: Duration::from_secs(5),
             decay: Duration::from_secs(10),
             overdue: None,
+            rest: Duration::from_secs(4),
             slow_start: Duration::from_secs(10),
             subset: None,
             questions: Questions {
@@ -43,6 +45,7 @@ impl<K> Clone for Settings<K> {
             patience: self.patience,
             decay: self.decay,
             overdue: self.overdue,
+            rest: self.rest,
             slow_start: self.slow_start,
             subset: self.subset,
             questions: self.questions,
@@ -58,6 +61,7 @@ impl<K> fmt::Debug for Settings<K> {
             .field("patience", &self.patience)
             .field("decay", &self.decay)
             .field("overdue", &self.overdue)
+            .field("rest", &self.rest)
             .field("slow_start", &self.slow_start)
             .field("subset", &self.subset)
             .field("questions", &self.questions)

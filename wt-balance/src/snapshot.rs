@@ -12,7 +12,7 @@ pub struct Snapshot<K> {
     pub known: usize,
     /// How many are ready, as far as is known.
     pub ready: usize,
-    /// How many fail so much that any other is better.
+    /// How many fail, as [below](BackendSnapshot::failing).
     pub failing: usize,
     /// How many are gone: of no use until they are brought back.
     pub gone: usize,
@@ -48,7 +48,7 @@ pub struct BackendSnapshot<K> {
     pub share: f64,
     /// Whether it was ready when it was asked last, and has not asked to be left alone.
     pub ready: bool,
-    /// Whether it fails so much that any other is better.
+    /// Whether its last three calls have failed, or it fails so often that any other is better.
     pub failing: bool,
     /// Whether its service has failed for good, and has not been made anew.
     pub gone: bool,
@@ -76,7 +76,7 @@ impl<K: Clone> Snapshot<K> {
                     failures: stats.failures(),
                     share: 0.0,
                     ready: !gone && stats.rest.is_over(now.0),
-                    failing: stats.is_failing(now),
+                    failing: stats.has_failed() || stats.is_failing(now),
                     gone,
                     used: members.slot(stats.id).is_some(),
                 }

@@ -10,6 +10,7 @@ use crate::generation::Generation;
 use crate::level::{Level, log2};
 use crate::peak_ewma::PeakEwma;
 use crate::rest::Rest;
+use crate::streak::{SEVERAL, Streak};
 
 /// The figures of one backend: written by its calls, read by picks.
 ///
@@ -38,10 +39,15 @@ pub(crate) struct Stats {
     latency: AtomicU64,
     changed: AtomicU64,
     failing: AtomicU64,
+    /// Of a [`Streak`]; of a backend that does not fail, these two alone are looked at.
     in_a_row: AtomicU32,
     /// How often its service has been made anew without success.
     pub(crate) remade: AtomicU32,
     pub(crate) common: Arc<Common>,
+    until: AtomicU64,
+    // What is left.
+    since: AtomicU64,
+    last_rest: AtomicU64,
     /// When it failed last; 0 if it never has.
     failed_at: AtomicU64,
     weight: AtomicU32,
@@ -81,6 +87,9 @@ impl Stats {
             changed: AtomicU64::new(0),
             failing: AtomicU64::new(0),
             in_a_row: AtomicU32::new(0),
+            until: AtomicU64::new(0),
+            since: AtomicU64::new(0),
+            last_rest: AtomicU64::new(0),
             weight: AtomicU32::new(about.weight),
             log_weight: AtomicI64::new(log2(about.weight).0),
             failures: AtomicU64::new(0),
@@ -101,8 +110,11 @@ impl Stats {
 
     /// Says whether it may: not if it has been removed. It is to end in any case.
     #[inline]
-    pub(crate) fn begin(&self) -> bool {
+    pub(crate) fn begin(&self, now: Nanos) -> bool {
         let (in_flight, there) = self.calls.begin();
+        if self.rests_until() != 0 {
+            self.begin_in_spite(now);
+        }
         self.refresh(in_flight);
         there
     }
@@ -113,6 +125,22 @@ impl Stats {
         let (in_flight, told) = self.calls.end();
         self.refresh(in_flight);
         told
+    }
+
+    /// It has failed, and is tried again.
+    #[cold]
+    fn begin_in_spite(&self, now: Nanos) {
+        let mut streak = self.streak();
+        streak.call(self.common.longest_rest(), now);
+        self.store_streak(streak, now);
+    }
+
+    /// Puts the load right, also of one whose rest is over.
+    pub(crate) fn look(&self, now: Nanos) {
+        if self.rests_until() != 0 && self.streak().is_due(now) {
+            self.cost.store(Level::DUE.0, Ordering::Relaxed);
+        }
+        self.refresh(self.calls.in_flight());
     }
 
     /// Puts the load right.
@@ -126,29 +154,47 @@ impl Stats {
 
     pub(crate) fn succeeded(&self, took: u64, now: Nanos) {
         let mut ewma = self.ewma();
-        let in_a_row = ewma.in_a_row;
-        ewma.success(self.common.decay, took, now);
-        self.store(ewma, now);
-        if in_a_row >= SEVERAL {
-            tracing::debug!(backend = &*self.name, "backend recovered");
+        if self.in_a_row.load(Ordering::Relaxed) == 0 || !self.end_streak(&mut ewma, took, now) {
+            ewma.success(self.common.decay, took, now);
         }
+        self.store(ewma, now);
         self.rest.end_by(now.0);
         if self.remade.load(Ordering::Relaxed) != 0 {
             self.remade.store(0, Ordering::Relaxed);
         }
     }
 
+    /// It is back, if that is news. How long the call took is none: it may have waited for that.
+    #[cold]
+    fn end_streak(&self, ewma: &mut PeakEwma, took: u64, now: Nanos) -> bool {
+        let streak = self.streak();
+        if !streak.is_ended_by(Nanos(now.0.saturating_sub(took))) {
+            return false;
+        }
+        self.store_streak(Streak::default(), now);
+        if streak.is_outage(self.common.longest_rest()) {
+            ewma.forget(self.common.decay, streak.failures, now);
+        }
+        if streak.failures >= SEVERAL {
+            tracing::debug!(backend = &*self.name, "backend recovered");
+        }
+        true
+    }
+
     pub(crate) fn failed(&self, took: u64, hint: Option<Duration>, now: Nanos) {
         self.failed_at.store(now.0, Ordering::Relaxed);
         self.failures.fetch_add(1, Ordering::Relaxed);
         let mut ewma = self.ewma();
-        ewma.failure(self.common.decay, took, now);
+        ewma.failure(self.common.decay, now);
+        let mut streak = self.streak();
+        streak.failure(self.common.longest_rest(), took, now);
+        self.store_streak(streak, now);
         self.store(ewma, now);
         self.rest.end();
         if let Some(hint) = hint.filter(|hint| !hint.is_zero()) {
             self.rest.ask(now.after(hint.min(LONGEST_HINT)).0);
         }
-        if ewma.in_a_row == SEVERAL {
+        if streak.failures == SEVERAL {
             tracing::debug!(backend = &*self.name, "backend fails");
         }
     }
@@ -173,7 +219,14 @@ impl Stats {
 
     /// It was not ready just now.
     pub(crate) fn begin_rest(&self, now: Nanos) {
-        self.rest.begin(now.after(REST).0);
+        let until = now.after(REST);
+        self.rest.begin(until.0);
+        if self.rests_until() != 0 {
+            let mut streak = self.streak();
+            streak.busy(self.common.longest_rest(), until);
+            self.store_streak(streak, now);
+            self.refresh(self.calls.in_flight());
+        }
     }
 
     pub(crate) fn set_weight(&self, weight: u32) {
@@ -221,18 +274,36 @@ impl Stats {
         Level(self.level.load(Ordering::Relaxed))
     }
 
+    /// Until when it is left alone after failures; 0 if it does not fail.
+    #[inline]
+    pub(crate) fn rests_until(&self) -> u64 {
+        self.until.load(Ordering::Relaxed)
+    }
+
+    /// Whether the last calls have all failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.in_a_row.load(Ordering::Relaxed) >= SEVERAL
+    }
+
+    /// Not if it is to be tried again.
     pub(crate) fn is_failing(&self, now: Nanos) -> bool {
-        // Most do not: no arithmetic for them.
-        self.failing.load(Ordering::Relaxed) != 0 && self.ewma().is_failing(self.common.decay, now)
+        match self.rests_until() {
+            // Most do not: no arithmetic for them.
+            0 if self.failing.load(Ordering::Relaxed) == 0 => false,
+            0 => self.ewma().is_failing(self.common.decay, now),
+            until => until > now.0,
+        }
     }
 
     /// How much dearer its failures make it by now.
     #[inline]
     pub(crate) fn penalty(&self, now: impl FnOnce() -> Nanos) -> Level {
-        if self.failing.load(Ordering::Relaxed) == 0 {
-            return Level(0);
+        match self.rests_until() {
+            0 if self.failing.load(Ordering::Relaxed) == 0 => Level(0),
+            0 => Level::of_log2(self.ewma().penalty_at(self.common.decay, now())),
+            until if until > now().0 => self.cost(),
+            _ => Level(0),
         }
-        Level::of_log2(self.ewma().penalty_at(self.common.decay, now()))
     }
 
     /// What it takes now, as far as is known.
@@ -252,7 +323,6 @@ impl Stats {
         PeakEwma {
             latency: self.raw_latency(),
             failing: f64::from_bits(self.failing.load(Ordering::Relaxed)),
-            in_a_row: self.in_a_row.load(Ordering::Relaxed),
             changed: self.changed.load(Ordering::Relaxed),
         }
     }
@@ -263,23 +333,44 @@ impl Stats {
             .store(ewma.latency.to_bits(), Ordering::Relaxed);
         self.failing
             .store(ewma.failing.to_bits(), Ordering::Relaxed);
-        self.in_a_row.store(ewma.in_a_row, Ordering::Relaxed);
         self.changed.store(ewma.changed, Ordering::Relaxed);
         let level = if ewma.latency > 0.0 {
-            decay.level(ewma.latency, now)
+            decay.level(ewma.latency, Nanos(ewma.changed))
         } else {
             Level::UNKNOWN
         };
         self.level.store(level.0, Ordering::Relaxed);
-        let cost = match ewma.penalty() {
-            0.0 => level,
+        let cost = match (self.rests_until(), ewma.penalty()) {
+            (0, 0.0) => level,
             // Also of one that was very fast until it failed.
-            penalty => level
+            (0, penalty) => level
                 .max(decay.level(self.common.usual(), now))
                 .plus(Level::of_log2(penalty)),
+            _ => Level::resting(now),
         };
         // The load follows when the call ends, which most often is now.
         self.cost.store(cost.0, Ordering::Relaxed);
+    }
+
+    fn streak(&self) -> Streak {
+        Streak {
+            failures: self.in_a_row.load(Ordering::Relaxed),
+            since: self.since.load(Ordering::Relaxed),
+            rest: self.last_rest.load(Ordering::Relaxed),
+            until: self.rests_until(),
+        }
+    }
+
+    /// The load follows.
+    fn store_streak(&self, streak: Streak, now: Nanos) {
+        self.since.store(streak.since, Ordering::Relaxed);
+        self.last_rest.store(streak.rest, Ordering::Relaxed);
+        self.in_a_row.store(streak.failures, Ordering::Relaxed);
+        self.until.store(streak.until, Ordering::Relaxed);
+        if streak.until != 0 {
+            let cost = Level::resting(now);
+            self.cost.store(cost.0, Ordering::Relaxed);
+        }
     }
 }
 
@@ -293,8 +384,6 @@ impl fmt::Debug for Stats {
     }
 }
 
-/// So many failures in a row are an event, and the success after them.
-const SEVERAL: u32 = 3;
 /// The lowest bits of a load, which nobody misses: a pick puts a number there.
 pub(crate) const NUMBER: i64 = 63;
 /// How long a backend is not asked again that was not ready, if there are others.

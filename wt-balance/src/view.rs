@@ -83,8 +83,9 @@ impl<'a> View<'a> {
         self.slots.is_empty()
     }
 
-    /// Whether this one may be picked: it is not if it is busy, has asked to be left alone, or has
-    /// failed in answer to the same caller just now, while there are others.
+    /// Whether this one may be picked: it is not if it is busy, has asked to be left alone,
+    /// [rests](crate::BalanceLayer::rest), or has failed in answer to the same caller just now, while
+    /// there are others.
     #[inline]
     #[must_use]
     pub fn is_usable(&self, place: usize) -> bool {
@@ -151,8 +152,8 @@ impl<'a> View<'a> {
         self.slots[place].stats.latency(self.now())
     }
 
-    /// Whether it fails so much that any other is better; false for all while the
-    /// [panic threshold](crate::BalanceLayer::panic_threshold) has it so.
+    /// Whether it rests after failures, or fails so often that any other is better; false for all
+    /// while the [panic threshold](crate::BalanceLayer::panic_threshold) has it so.
     #[must_use]
     pub fn is_failing(&self, place: usize) -> bool {
         !self.mood.panics && self.slots[place].stats.is_failing(self.now())
@@ -173,7 +174,8 @@ impl<'a> View<'a> {
         self.load_of(&self.slots[place]).log2()
     }
 
-    /// How much dearer failures make it, as in [`cost`](Self::cost): 0 for one that does not fail.
+    /// How much dearer failures make it, as in [`cost`](Self::cost): 0 for one that does not fail,
+    /// or is to be tried again.
     #[must_use]
     pub fn penalty(&self, place: usize) -> f64 {
         self.penalty_of(&self.slots[place]).log2()
@@ -247,7 +249,12 @@ impl<'a> View<'a> {
 
     #[inline]
     fn rests(&self, slot: &Slot) -> bool {
-        let until = slot.stats.rest.until();
+        let failing = if self.mood.panics {
+            0
+        } else {
+            slot.stats.rests_until()
+        };
+        let until = slot.stats.rest.until().max(failing);
         until != 0 && self.skip.resting && self.now().0 < until
     }
 

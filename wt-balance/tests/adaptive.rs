@@ -58,7 +58,8 @@ async fn a_fast_failer_draws_no_traffic_from_the_start() {
         failed += usize::from(ask(&mut balance).await.is_err());
     }
 
-    assert!(failed <= 3, "{failed}");
+    // Five at first, and one in three or four seconds.
+    assert!(failed <= 8, "{failed}");
 }
 
 #[tokio::test(start_paused = true)]

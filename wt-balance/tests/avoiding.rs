@@ -1,9 +1,10 @@
-//! A retry goes elsewhere by itself, whoever makes it.
+//! A retry goes elsewhere by itself, whoever makes it; here, also where nobody rests that fails.
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 mod common;
 
 use std::future::{Ready, ready};
+use std::time::Duration;
 
 use common::{Act, Failed, Key, SECOND, World, ask};
 use tower::retry::{Policy as Retries, Retry};
@@ -42,6 +43,7 @@ async fn tower_s_retry_goes_to_another_backend() {
     world.act("a", Act::Fail);
     let balance = BalanceLayer::new(["a", "b"])
         .policy(Lowest)
+        .rest(Duration::ZERO)
         .layer(world.maker());
     let retry = Retry::new(Once(true), balance);
 
@@ -58,6 +60,7 @@ async fn a_retry_by_the_same_instance_or_by_a_clone_goes_elsewhere() {
     world.act("a", Act::Fail);
     let balance = BalanceLayer::new(["a", "b"])
         .policy(Lowest)
+        .rest(Duration::ZERO)
         .layer(world.maker());
 
     let mut same = balance.clone();
@@ -114,6 +117,7 @@ async fn a_backend_is_not_avoided_for_ever() {
     world.act("a", Act::Fail);
     let mut handle = BalanceLayer::new(["a", "b"])
         .policy(Lowest)
+        .rest(Duration::ZERO)
         .layer(world.maker());
     assert!(ask(&mut handle).await.is_err());
     world.act("a", Act::Answer);
@@ -133,6 +137,7 @@ async fn a_retry_goes_elsewhere_however_long_the_failure_took() {
     world.act("a", Act::FailAfter(300 * SECOND));
     let mut balance = BalanceLayer::new(["a", "b"])
         .policy(Lowest)
+        .rest(Duration::ZERO)
         .layer(world.maker());
 
     assert!(ask(&mut balance).await.is_err());
@@ -147,6 +152,7 @@ async fn a_retry_goes_elsewhere_though_others_succeed() {
     world.act("a", Act::Fail);
     let balance = BalanceLayer::new(["a", "b"])
         .policy(Lowest)
+        .rest(Duration::ZERO)
         .layer(world.maker());
     let mut failed = balance.clone();
     assert!(ask(&mut failed).await.is_err());
@@ -164,6 +170,7 @@ async fn what_is_ignored_is_not_avoided() {
     let ignore = |_: Result<&Key, &Failed>| Outcome::Ignore;
     let layer = BalanceLayer::new(["a", "b"])
         .policy(Lowest)
+        .rest(Duration::ZERO)
         .classify(ignore);
     let mut balance = layer.layer(world.maker());
 

@@ -86,5 +86,5 @@ async fn a_response_may_be_a_failure() {
 
     let keys = ask_times(&mut balance, 100).await;
 
-    assert!(count(&keys, "bad") <= 3, "{}", count(&keys, "bad"));
+    assert!(count(&keys, "bad") <= 5, "{}", count(&keys, "bad"));
 }

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{Act, Is, MILLISECOND, SECOND, World, ask, settle};
 use tokio::time::sleep;
 use tower::Layer;
@@ -14,7 +16,9 @@ async fn each_backend_has_its_figures_and_all_have_their_sum() {
     world.act("a", Act::After(100 * MILLISECOND));
     world.act("b", Act::Fail);
     world.is("c", Is::Busy);
-    let layer = BalanceLayer::new(["a", "b", "c"]).policy(RoundRobin::new());
+    let layer = BalanceLayer::new(["a", "b", "c"])
+        .policy(RoundRobin::new())
+        .rest(Duration::ZERO);
     let balance = layer.layer(world.maker());
     for _ in 0..12 {
         let _ = ask(&mut balance.clone()).await;

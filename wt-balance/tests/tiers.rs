@@ -68,18 +68,33 @@ async fn it_overflows_in_proportion_and_not_a_call_is_lost() {
     assert_eq!(far_of(&mut balance, 500).await, 0);
 }
 
-#[tokio::test(start_paused = true)]
-async fn backends_that_fail_overflow_too() {
-    let world = World::default();
+/// Those that are near fail, and rest for long.
+fn without_near(world: &World) -> BalanceLayer<Key, RoundRobin> {
     NEAR.iter().for_each(|key| world.act(key, Act::Fail));
-    let layer = BalanceLayer::new(ALL)
+    BalanceLayer::new(ALL)
         .priority(far)
-        .policy(RoundRobin::new());
+        .policy(RoundRobin::new())
+        .rest(3600 * SECOND)
+}
+
+/// After so many calls that it knows that.
+async fn known_to_fail(
+    layer: &BalanceLayer<Key, RoundRobin>,
+    world: &World,
+) -> Balance<Key, common::Backend, RoundRobin> {
     let mut balance = layer.layer(world.maker());
     for _ in 0..1000 {
         let _ = ask(&mut balance).await;
         sleep(MILLISECOND).await;
     }
+    balance
+}
+
+#[tokio::test(start_paused = true)]
+async fn backends_that_fail_overflow_too() {
+    let world = World::default();
+    let layer = without_near(&world);
+    let mut balance = known_to_fail(&layer, &world).await;
 
     assert_eq!(far_of(&mut balance, 500).await, 500);
 }
@@ -112,15 +127,8 @@ async fn without_a_backend_anywhere_the_first_priority_is_as_good_as_any() {
 #[tokio::test(start_paused = true)]
 async fn a_change_of_the_set_does_not_undo_the_overflow() {
     let world = World::default();
-    NEAR.iter().for_each(|key| world.act(key, Act::Fail));
-    let layer = BalanceLayer::new(ALL)
-        .priority(far)
-        .policy(RoundRobin::new());
-    let mut balance = layer.layer(world.maker());
-    for _ in 0..1000 {
-        let _ = ask(&mut balance).await;
-        sleep(MILLISECOND).await;
-    }
+    let layer = without_near(&world);
+    let mut balance = known_to_fail(&layer, &world).await;
     assert_eq!(far_of(&mut balance, 100).await, 100);
 
     for _ in 0..20 {
@@ -173,6 +181,7 @@ async fn below_the_panic_threshold_failures_are_ignored() {
         }
         let layer = BalanceLayer::new(NEAR)
             .policy(policy)
+            .rest(3600 * SECOND)
             .panic_threshold(threshold);
         let balance = layer.layer(world.maker());
         let in_turn = balance.clone().policy(RoundRobin::new());

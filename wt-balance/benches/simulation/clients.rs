@@ -69,6 +69,7 @@ where
 {
     let layer = BalanceLayer::new(0..backends.len())
         .decay(ms(10_000.0))
+        .rest(ms(4000.0))
         .policy(policy);
     BoxCloneSyncService::new(layer.layer(move |place: usize| backends[place].clone()))
 }

@@ -8,8 +8,9 @@ use crate::view::{FEW, View};
 ///
 /// - The latency is a peak-sensitive moving average: it rises at once, and falls
 ///   [by and by](crate::BalanceLayer::decay), so that a slow backend is tried again.
-/// - A failure is no fast answer, but makes its backend dearer: five times for the first, up to a
-///   thousand times if there are five in a row or every one of many is. That wears off, too.
+/// - A failure is no fast answer, but makes its backend dearer: twice for the first, and the more the
+///   larger the share of failures is. That wears off, too. One that only fails
+///   [rests](crate::BalanceLayer::rest), and is tried at the end of that.
 /// - Weights divide the cost.
 /// - Backends that have just come count as what is typical of the others until they have answered,
 ///   and get their share [slowly](crate::BalanceLayer::slow_start).

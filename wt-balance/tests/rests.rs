@@ -1,0 +1,236 @@
+//! Who fails is left alone for a while, and who is back is used again soon, by the defaults.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Act, Backend, Is, Key, MILLISECOND, SECOND, World, ask, traffic};
+use tokio::time::{Instant, sleep};
+use tower::Layer;
+use tower::timeout::Timeout;
+use wt_balance::{
+    Adaptive, Balance, BalanceLayer, LeastLatency, LeastRequests, PickFirst, Policy, Random, Ring,
+    RoundRobin, Weighted,
+};
+
+const KEYS: [Key; 4] = ["a", "b", "c", "d"];
+
+type Timed = Balance<Key, Timeout<Backend>>;
+
+fn with_timeouts(world: &World, keys: impl IntoIterator<Item = Key>) -> Timed {
+    let maker = world.maker();
+    BalanceLayer::new(keys).layer(move |key| Timeout::new(maker(key), SECOND))
+}
+
+fn all(world: &World, act: Act) {
+    KEYS.iter().for_each(|key| world.act(key, act));
+}
+
+/// How long it takes until the backend has so many calls more.
+async fn used_again(world: &World, balance: &Timed, key: Key, calls: usize) -> Duration {
+    let (since, before) = (Instant::now(), world.calls(key));
+    while world.calls(key) < before + calls {
+        traffic(balance, 4, 10 * MILLISECOND).await;
+        assert!(since.elapsed() < 300 * SECOND, "it is not used again");
+    }
+    since.elapsed()
+}
+
+/// Its failures used to count as slow answers and as failures, for 145 seconds after the last one.
+#[tokio::test(start_paused = true)]
+async fn one_that_swallowed_calls_is_used_again_soon_after_it_is_back() {
+    let world = World::default();
+    all(&world, Act::After(MILLISECOND));
+    let balance = with_timeouts(&world, KEYS);
+    traffic(&balance, 4, 5 * SECOND).await;
+    for down in [SECOND, 3 * SECOND, 40 * SECOND] {
+        world.act("c", Act::Hang);
+        traffic(&balance, 4, down).await;
+
+        world.act("c", Act::After(MILLISECOND));
+        // A rest, and a call that hangs still.
+        let first = used_again(&world, &balance, "c", 1).await;
+        assert!(first <= 5 * SECOND, "{first:?} after {down:?}");
+        sleep(SECOND).await;
+        let before = world.calls("c");
+        let (good, bad) = traffic(&balance, 4, SECOND).await;
+
+        let share = (world.calls("c") - before) as f64 / (good + bad) as f64;
+        assert!(share > 0.15, "{share} after {down:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_refused_calls_is_used_again_soon_after_it_is_back() {
+    let world = World::default();
+    all(&world, Act::After(MILLISECOND));
+    let balance = with_timeouts(&world, KEYS);
+    for down in [SECOND / 10, SECOND, 30 * SECOND] {
+        world.act("c", Act::Fail);
+        traffic(&balance, 4, down).await;
+
+        world.act("c", Act::After(MILLISECOND));
+        let used = used_again(&world, &balance, "c", 100).await;
+
+        assert!(used <= 5 * SECOND, "{used:?} after {down:?}");
+    }
+}
+
+/// It is `Pending` while it is away, and asked now and then: that costs nothing.
+#[tokio::test(start_paused = true)]
+async fn one_that_was_away_is_used_again_at_once() {
+    let world = World::default();
+    all(&world, Act::After(MILLISECOND));
+    let balance = with_timeouts(&world, KEYS);
+    traffic(&balance, 4, SECOND).await;
+    world.act("c", Act::Fail);
+    traffic(&balance, 4, 100 * MILLISECOND).await;
+    world.is("c", Is::Busy);
+    let before = world.calls("c");
+    traffic(&balance, 4, 60 * SECOND).await;
+    assert_eq!(world.calls("c"), before);
+    // And not all the time: ten times a second, or a few more if several ask at once.
+    assert!(world.asked("c") < 60 * 40, "{}", world.asked("c"));
+
+    world.act("c", Act::After(MILLISECOND));
+    world.is("c", Is::Ready);
+    let used = used_again(&world, &balance, "c", 20).await;
+
+    assert!(used <= 200 * MILLISECOND, "{used:?}");
+}
+
+/// One call at a time, though there are many who could make one.
+#[tokio::test(start_paused = true)]
+async fn one_that_is_down_costs_few_calls() {
+    for act in [Act::Fail, Act::Hang] {
+        let world = World::default();
+        all(&world, Act::After(MILLISECOND));
+        let balance = with_timeouts(&world, KEYS);
+        traffic(&balance, 30, 5 * SECOND).await;
+        world.act("c", act);
+        let before = world.calls("c");
+        traffic(&balance, 30, 3 * SECOND).await;
+        let lost = world.calls("c") - before;
+        assert!(lost <= 5 + 30 / 4, "{lost}, {act:?}");
+
+        let before = world.calls("c");
+        traffic(&balance, 30, 60 * SECOND).await;
+
+        let tried = world.calls("c") - before;
+        assert!((10..=20).contains(&tried), "{tried}, {act:?}");
+    }
+}
+
+/// With all of them down, each is asked in turn: who is back first need not be who failed first.
+#[tokio::test(start_paused = true)]
+async fn the_first_that_is_back_serves_whoever_it_is() {
+    for back in KEYS {
+        let world = World::default();
+        all(&world, Act::Fail);
+        let mut balance = with_timeouts(&world, KEYS);
+        let since = Instant::now();
+        while since.elapsed() < 30 * SECOND {
+            assert!(ask(&mut balance).await.is_err());
+            sleep(10 * MILLISECOND).await;
+        }
+
+        world.act(back, Act::After(MILLISECOND));
+        let mut failed = 0;
+        while ask(&mut balance).await.is_err() {
+            failed += 1;
+            sleep(10 * MILLISECOND).await;
+        }
+
+        assert!(failed <= 12, "{failed} to {back}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_alone_is_used_at_once() {
+    let world = World::default();
+    world.act("a", Act::Fail);
+    let mut balance = with_timeouts(&world, ["a"]);
+    for _ in 0..100 {
+        assert!(ask(&mut balance).await.is_err());
+    }
+
+    world.act("a", Act::Answer);
+
+    assert_eq!(ask(&mut balance).await.unwrap(), "a");
+}
+
+/// It has begun to refuse calls, and finishes those that it has.
+#[tokio::test(start_paused = true)]
+async fn calls_that_were_under_way_say_nothing_new() {
+    let world = World::default();
+    world.act("b", Act::After(MILLISECOND));
+    let balance = with_timeouts(&world, ["a", "b"]);
+    world.act("a", Act::After(500 * MILLISECOND));
+    traffic(&balance.clone().policy(RoundRobin::new()), 50, MILLISECOND).await;
+    let mut under_way = tokio::task::JoinSet::new();
+    for n in 0..100 {
+        let mut balance = balance.clone().policy(RoundRobin::new());
+        under_way.spawn(async move {
+            sleep(n * MILLISECOND).await;
+            ask(&mut balance).await
+        });
+    }
+    sleep(110 * MILLISECOND).await;
+    world.act("a", Act::Fail);
+    let before = world.calls("a");
+
+    traffic(&balance, 4, SECOND).await;
+
+    let lost = world.calls("a") - before;
+    assert!(lost <= 5, "{lost}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_policy_leaves_alone_who_fails_and_comes_back() {
+    async fn check<P: Policy<u32> + Clone + Send + Sync + 'static>(name: &str, policy: P) {
+        let world = World::default();
+        all(&world, Act::After(MILLISECOND));
+        world.act("a", Act::Fail);
+        let balance = BalanceLayer::new(KEYS).policy(policy).layer(world.maker());
+        let (good, bad) = traffic(&balance, 4, 20 * SECOND).await;
+        assert!(bad <= 15, "{name}: {bad} of {good}");
+
+        world.act("a", Act::After(MILLISECOND));
+        traffic(&balance, 4, 5 * SECOND).await;
+        let before = world.calls("a");
+        let (good, bad) = traffic(&balance, 4, 2 * SECOND).await;
+
+        assert_eq!(bad, 0, "{name}");
+        let share = (world.calls("a") - before) as f64 / good as f64;
+        assert!(share > 0.15, "{name}: {share}");
+    }
+
+    check("adaptive", Adaptive::new()).await;
+    check("least requests", LeastRequests::default()).await;
+    check("least latency", LeastLatency::default()).await;
+    check("round robin", RoundRobin::new()).await;
+    check("weighted", Weighted::new()).await;
+    check("pick first", PickFirst::default()).await;
+    check("random", Random::default()).await;
+    let next = std::sync::atomic::AtomicU64::new(0);
+    let next = std::sync::Arc::new(next);
+    let any = move |_: &u32| next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    check("ring", Ring::new(any)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_zero_nobody_rests() {
+    let world = World::default();
+    world.act("a", Act::Fail);
+    let layer = BalanceLayer::new(KEYS)
+        .policy(RoundRobin::new())
+        .rest(Duration::ZERO);
+    let balance = layer.layer(world.maker());
+
+    for _ in 0..100 {
+        let _ = ask(&mut balance.clone()).await;
+    }
+
+    assert_eq!(world.calls("a"), 25);
+}
