@@ -16,6 +16,7 @@ use crate::candidate::Candidate;
 use crate::choose::Query;
 use crate::classify::{ByError, Classify};
 use crate::error::Unavailable;
+use crate::figures::Figures;
 use crate::future::{ResponseFuture, Seek};
 use crate::in_flight::InFlight;
 use crate::last::Last;
@@ -134,6 +135,18 @@ impl<K, S, P, C, Tc, A> Balance<K, S, P, C, Tc, A> {
         K: Clone,
     {
         Snapshot::of(&self.owned.0)
+    }
+
+    /// A handle on the [snapshot](Self::snapshot) alone, to be kept when layers are put around the
+    /// balancer: most of them, as tower's `LoadShed`, give no access to what is inside. Whoever wants
+    /// more of it keeps a clone of the balancer.
+    #[must_use]
+    pub fn figures(&self) -> Figures<K>
+    where
+        K: Clone + Send + Sync + 'static,
+        S: Send + 'static,
+    {
+        Figures::new(Arc::downgrade(&self.owned.0))
     }
 
     /// Shuts the balancer down, for all handles: no call is given to a backend any more

@@ -56,8 +56,16 @@ pub struct BackendSnapshot<K> {
     pub used: bool,
 }
 
-impl<K: Clone> Snapshot<K> {
-    pub(crate) fn of<S>(set: &Backends<K, S>) -> Self {
+impl<K> Snapshot<K> {
+    /// Of no backends.
+    pub(crate) fn empty() -> Self {
+        Self::sum(Vec::new(), 0)
+    }
+
+    pub(crate) fn of<S>(set: &Backends<K, S>) -> Self
+    where
+        K: Clone,
+    {
         let members = set.members();
         let now = set.common.now();
         let backends: Vec<_> = members

@@ -5,10 +5,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Act, Is, MILLISECOND, SECOND, World, ask, settle};
+use common::{Act, Is, Key, MILLISECOND, SECOND, World, ask, settle};
 use tokio::time::sleep;
-use tower::Layer;
-use wt_balance::{BalanceLayer, RoundRobin, Snapshot};
+use tower::{Layer, ServiceBuilder};
+use wt_balance::{BalanceLayer, Figures, RoundRobin, Snapshot};
 
 #[tokio::test(start_paused = true)]
 async fn each_backend_has_its_figures_and_all_have_their_sum() {
@@ -63,6 +63,24 @@ async fn each_backend_has_its_figures_and_all_have_their_sum() {
     // It has not been asked since.
     sleep(60 * SECOND).await;
     assert!(!balance.snapshot().backends[2].ready);
+}
+
+/// Its layers hide the balancer; the handle is no share in it.
+#[tokio::test]
+async fn figures_are_seen_from_outside_and_keep_nothing() {
+    let world = World::default();
+    let balance = world.balance(["a", "b"]);
+    let figures: Figures<Key> = balance.figures();
+    let mut client = ServiceBuilder::new().load_shed().service(balance);
+
+    ask(&mut client).await.unwrap();
+    let seen = figures.clone().snapshot();
+    assert_eq!((seen.known, seen.calls, seen.backends.len()), (2, 1, 2));
+    drop(client);
+
+    assert_eq!(world.services("a") + world.services("b"), 0);
+    let seen = figures.snapshot();
+    assert_eq!((seen.known, seen.calls, seen.backends.len()), (0, 0, 0));
 }
 
 #[test]

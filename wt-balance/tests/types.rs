@@ -13,9 +13,9 @@ use common::{Act, Backend, Failed, Key, World, ask};
 use tower::load::CompleteOnResponse;
 use tower::{BoxError, Layer, Service, ServiceExt};
 use wt_balance::{
-    Adaptive, BackendSnapshot, Balance, BalanceLayer, ByError, Exclusive, InFlight, LeastLatency,
-    LeastRequests, NoTargets, Outcome, Pick, PickFirst, Random, ResponseFuture, Ring, RoundRobin,
-    Snapshot, Targets, Unavailable, Untold, Weighted,
+    Adaptive, BackendSnapshot, Balance, BalanceLayer, ByError, Exclusive, Figures, InFlight,
+    LeastLatency, LeastRequests, NoTargets, Outcome, Pick, PickFirst, Random, ResponseFuture, Ring,
+    RoundRobin, Snapshot, Targets, Unavailable, Untold, Weighted,
 };
 
 /// `Send` and `Clone`, and no more.
@@ -41,7 +41,7 @@ fn handles_may_be_shared_and_cloned() {
     fn handle<T: Clone + Send + Sync + Unpin + Debug + 'static>() {}
 
     handle::<(Balance<Key, Backend>, Balance<Key, NotSync>)>();
-    handle::<(BalanceLayer<Key>, Targets<Key>)>();
+    handle::<(BalanceLayer<Key>, Targets<Key>, Figures<Key>)>();
     handle::<(Exclusive<Backend>, Exclusive<NotSync>)>();
     handle::<(Adaptive, LeastRequests, RoundRobin, Weighted)>();
     handle::<(LeastLatency, Ring<fn(&u32) -> u32, u32>, PickFirst, Random)>();
