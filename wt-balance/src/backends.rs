@@ -103,6 +103,7 @@ impl<K, S> Backends<K, S> {
                 .census_at
                 .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed);
         if turn.is_ok() {
+            self.common.count_timed(next.saturating_sub(due));
             let questions = self.settings.questions;
             if !census::take(&self.members(), &self.common, questions, now) {
                 // Soon again: the first answers make a difference.

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use crate::clock::Nanos;
 use crate::in_flight::InFlight;
 use crate::members::Members;
 use crate::stats::Stats;
+use crate::timing::Since;
 
 /// A backend's service that is, or may become, ready for one call.
 pub(crate) struct Candidate<K, S> {
@@ -48,9 +48,9 @@ impl<K, S> Candidate<K, S> {
 
     /// Begins a call; `None` if the backend has been removed.
     #[inline]
-    pub(crate) fn begin(self, now: Nanos) -> Option<Begun<K, S>> {
+    pub(crate) fn begin(self, since: Since) -> Option<Begun<K, S>> {
         Some(Begun {
-            in_flight: InFlight::begin(self.stats, now)?,
+            in_flight: InFlight::begin(self.stats, since)?,
             service: self.service,
             key: self.key,
         })

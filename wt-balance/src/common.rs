@@ -1,5 +1,5 @@
 use std::hint::select_unpredictable;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::level::Level;
 use crate::peak_ewma::Decay;
+use crate::timing::{self, Since, Timing};
 
 /// What all backends of one set share.
 #[derive(Debug)]
@@ -21,6 +22,10 @@ pub(crate) struct Common {
     typical: AtomicI64,
     /// The latency that this stands for, as it was measured: nothing of it has worn off.
     usual: AtomicU64,
+    /// How many calls have been timed since the last census, but for some that came together.
+    timed: AtomicU64,
+    /// How many are not timed after one that is.
+    skips: AtomicU32,
     /// When the next census is due.
     pub(crate) census_at: AtomicU64,
     /// Set for good when the set is shut down.
@@ -38,6 +43,8 @@ impl Common {
             rest: nanos(rest),
             typical: AtomicI64::new(UNKNOWN.0),
             usual: AtomicU64::new(UNKNOWN.log2().exp2().to_bits()),
+            timed: AtomicU64::new(0),
+            skips: AtomicU32::new(0),
             census_at: AtomicU64::new(0),
             closing: AtomicBool::new(false),
             idle: Notify::new(),
@@ -89,6 +96,28 @@ impl Common {
     #[inline]
     pub(crate) fn now(&self) -> Nanos {
         self.clock.now()
+    }
+
+    /// When a call begins, which is timed if it is its turn, or must be.
+    #[inline]
+    pub(crate) fn since(&self, timing: &mut Timing, must: bool) -> Since {
+        if must || timing.is_due(self.skips.load(Ordering::Relaxed)) {
+            let timed = self.timed.load(Ordering::Relaxed);
+            // Not worth a locked operation.
+            self.timed.store(timed.wrapping_add(1), Ordering::Relaxed);
+            return Since::exactly(self.now());
+        }
+        Since {
+            at: self.past(),
+            exact: false,
+        }
+    }
+
+    /// So many nanoseconds after the last census, says anew which calls are timed.
+    pub(crate) fn count_timed(&self, elapsed: u64) {
+        let timed = self.timed.swap(0, Ordering::Relaxed);
+        let skips = timing::skips(timed, self.skips.load(Ordering::Relaxed), elapsed);
+        self.skips.store(skips, Ordering::Relaxed);
     }
 
     /// A time that has gone by, not long ago if there are calls; without a look at the clock.

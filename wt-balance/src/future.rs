@@ -18,6 +18,7 @@ use crate::last::Last;
 use crate::policy::{Pick, Policy};
 use crate::search::{Found, Search};
 use crate::tell::Tell;
+use crate::timing::Since;
 
 /// The answer of a backend, or why there is none.
 ///
@@ -180,7 +181,7 @@ impl<K, S, Req, P> Seek<K, S, Req, P> {
         let backends = &self.owned.0;
         let now = backends.common.now();
         backends.take_census(now);
-        candidate.begin(now)
+        candidate.begin(Since::exactly(now))
     }
 
     /// Whom it has picked first.

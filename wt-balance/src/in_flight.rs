@@ -2,8 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::classify::Outcome;
-use crate::clock::Nanos;
 use crate::stats::Stats;
+use crate::timing::Since;
 
 /// One call under way, until its response is complete.
 ///
@@ -12,7 +12,7 @@ use crate::stats::Stats;
 #[must_use = "the call ends when it is dropped"]
 pub struct InFlight {
     stats: Arc<Stats>,
-    since: Nanos,
+    since: Since,
     answered: bool,
 }
 
@@ -20,11 +20,11 @@ impl InFlight {
     /// `None` if the backend has been removed: whoever waits for the end of its calls is not to miss
     /// one.
     #[inline]
-    pub(crate) fn begin(stats: Arc<Stats>, now: Nanos) -> Option<Self> {
-        let there = stats.begin(now);
+    pub(crate) fn begin(stats: Arc<Stats>, since: Since) -> Option<Self> {
+        let there = stats.begin(since.at);
         let begun = Self {
             stats,
-            since: now,
+            since,
             answered: !there,
         };
         there.then_some(begun)
@@ -35,13 +35,15 @@ impl InFlight {
     pub(crate) fn answered(&mut self, outcome: Outcome) {
         self.answered = true;
         match outcome {
+            Outcome::Success if !self.since.exact => self.stats.succeeded_untimed(),
             Outcome::Success => {
                 let now = self.stats.common.now();
-                self.stats.succeeded(now.since(self.since), now);
+                self.stats.succeeded(now.since(self.since.at), now);
             }
             Outcome::Failure { retry_after } => {
                 let now = self.stats.common.now();
-                self.stats.failed(now.since(self.since), retry_after, now);
+                self.stats
+                    .failed(now.since(self.since.at), retry_after, now);
             }
             Outcome::Ignore => self.stats.rest.end(),
         }
@@ -53,7 +55,8 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         if !self.answered {
             let now = self.stats.common.now();
-            self.stats.cancelled(now.since(self.since), now);
+            self.stats
+                .cancelled(now.since(self.since.at), self.since.exact, now);
         }
         if self.stats.end() {
             self.stats.common.idle.notify_waiters();

@@ -75,6 +75,11 @@ impl PeakEwma {
         } else {
             self.latency + took * (1.0 - left)
         };
+        self.sound();
+    }
+
+    /// A call has succeeded, after some time.
+    pub(crate) fn sound(&mut self) {
         self.failing -= self.failing * WEIGHT;
         if self.failing < NEGLIGIBLE {
             self.failing = 0.0;

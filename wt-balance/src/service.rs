@@ -26,6 +26,7 @@ use crate::policy::{Adaptive, Policy};
 use crate::search::{Found, Search};
 use crate::snapshot::Snapshot;
 use crate::tell::{Tell, Untold};
+use crate::timing::Timing;
 
 /// Spreads requests over backends; see the [crate docs](crate).
 ///
@@ -43,6 +44,7 @@ pub struct Balance<K, S, P = Adaptive, C = ByError, Tc = CompleteOnResponse, A =
     answering: Answering<C, Tc, A>,
     /// Never locked: it makes this `Sync`, whatever the service is.
     state: Lock<State<K, S>>,
+    timing: Timing,
     /// Cloned, so that whoever tries again with a clone avoids the same backend.
     last: Last,
 }
@@ -89,6 +91,7 @@ impl<K, S, P, C, Tc, A> Balance<K, S, P, C, Tc, A> {
             policy,
             answering,
             state: Lock::new(State::new()),
+            timing: Timing::default(),
             last: Last::NOBODY,
         }
     }
@@ -112,6 +115,7 @@ impl<K, S, P, C, Tc, A> Balance<K, S, P, C, Tc, A> {
             policy,
             answering: self.answering,
             state: Lock::new(State::new()),
+            timing: Timing::default(),
             last: self.last,
         }
     }
@@ -251,10 +255,12 @@ where
         match state {
             State::Ready(candidate) if !candidate.is_gone() => {
                 let backends = &self.owned.0;
-                let now = backends.common.now();
+                // What is tried again is timed.
+                let tried = candidate.stats.rests_until() != 0;
+                let since = backends.common.since(&mut self.timing, tried);
                 let last = Last::new(&candidate);
-                backends.take_census(now);
-                if let Some(begun) = candidate.begin(now) {
+                backends.take_census(since.at);
+                if let Some(begun) = candidate.begin(since) {
                     self.last = last;
                     return ResponseFuture::calling(begun, request, answering);
                 }
@@ -316,6 +322,7 @@ where
             policy: self.policy.clone(),
             answering: self.answering.clone(),
             state: Lock::new(State::new()),
+            timing: Timing::default(),
             last: self.last,
         }
     }

@@ -164,6 +164,27 @@ impl Stats {
         }
     }
 
+    /// As [`succeeded`](Self::succeeded), after some time.
+    #[inline]
+    pub(crate) fn succeeded_untimed(&self) {
+        // One that has done so before is as it was.
+        let failing = self.failing.load(Ordering::Relaxed) != 0;
+        let away = self.rest.until() != 0 || self.remade.load(Ordering::Relaxed) != 0;
+        if failing || away {
+            self.recover();
+        }
+    }
+
+    #[cold]
+    fn recover(&self) {
+        let now = self.common.now();
+        let mut ewma = self.ewma();
+        ewma.sound();
+        self.store(ewma, now);
+        self.rest.end_by(now.0);
+        self.remade.store(0, Ordering::Relaxed);
+    }
+
     /// It is back, if that is news. How long the call took is none: it may have waited for that.
     #[cold]
     fn end_streak(&self, ewma: &mut PeakEwma, took: u64, now: Nanos) -> bool {
@@ -199,11 +220,16 @@ impl Stats {
         }
     }
 
-    /// Dropped unanswered: a failure if it was overdue, or else never an improvement.
-    pub(crate) fn cancelled(&self, after: u64, now: Nanos) {
+    /// Dropped unanswered: a failure if it was overdue, or else never an improvement. `exact` says
+    /// that it was after so long, and no sooner.
+    pub(crate) fn cancelled(&self, after: u64, exact: bool, now: Nanos) {
         let overdue = self.common.overdue;
         if overdue.is_some_and(|overdue| u128::from(after) >= overdue.as_nanos()) {
             return self.failed(after, None, now);
+        }
+        self.rest.end();
+        if !exact {
+            return;
         }
         let mut ewma = self.ewma();
         if ewma.latency == 0.0 {
@@ -214,7 +240,6 @@ impl Stats {
         if ewma.cancelled(self.common.decay, after, now) {
             self.store(ewma, now);
         }
-        self.rest.end();
     }
 
     /// It was not ready just now.
