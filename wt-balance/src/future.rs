@@ -105,8 +105,8 @@ where
                     let seek = slot.as_mut().expect("a search that has ended is replaced");
                     let found = ready!(seek.poll(A::TELLS, cx));
                     let next = match found {
-                        Found::Ready(candidate) => {
-                            let Some(begun) = seek.begin(candidate) else {
+                        Found::Ready => {
+                            let Some(begun) = seek.begin() else {
                                 // It has left meanwhile.
                                 continue;
                             };
@@ -125,8 +125,11 @@ where
                     key,
                 } => {
                     let mut result = ready!(future.poll(cx));
-                    let mut in_flight = in_flight.take().expect("polled after completion");
-                    in_flight.answered(this.answering.classify.classify(result.as_ref()));
+                    let outcome = this.answering.classify.classify(result.as_ref());
+                    if let Some(in_flight) = in_flight.as_mut() {
+                        in_flight.answered(outcome);
+                    }
+                    let in_flight = in_flight.take().expect("polled after completion");
                     if let Some(key) = key {
                         // An error that is told may not be changed.
                         let told = result.as_mut().map_err(|error| &*error);
@@ -176,8 +179,9 @@ impl<K, S, Req, P> Seek<K, S, Req, P> {
         seek
     }
 
-    /// Begins a call; `None` if the backend has been removed.
-    fn begin(&self, candidate: Candidate<K, S>) -> Option<Begun<K, S>> {
+    /// Begins a call to the backend that is ready; `None` if it has been removed.
+    fn begin(&mut self) -> Option<Begun<K, S>> {
+        let candidate = self.search.take()?;
         let backends = &self.owned.0;
         let now = backends.common.now();
         backends.take_census(now);
@@ -199,15 +203,19 @@ impl<K, S, Req, P> Seek<K, S, Req, P> {
         }
     }
 
-    fn poll(&mut self, tells: bool, cx: &mut Context<'_>) -> Poll<Found<K, S>>
+    fn poll(&mut self, tells: bool, cx: &mut Context<'_>) -> Poll<Found>
     where
         S: Service<Req> + Clone,
         P: Policy<Req>,
     {
-        let mut search = std::mem::replace(&mut self.search, Search::new());
-        let found = search.poll(&self.query(tells), cx);
-        self.search = search;
-        found
+        let query = Query {
+            backends: &self.owned.0,
+            policy: &self.policy,
+            request: Some(&self.request),
+            last: self.last,
+            tells,
+        };
+        self.search.poll(&query, cx)
     }
 }
 

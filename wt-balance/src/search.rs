@@ -10,15 +10,18 @@ use crate::policy::{Pick, Policy};
 use crate::wait::Wait;
 
 /// What a search ends with.
-pub(crate) enum Found<K, S> {
-    Ready(Candidate<K, S>),
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Found {
+    /// A backend, to be [taken](Search::take).
+    Ready,
     NeedsRequest,
     Nobody(Unavailable),
 }
 
 /// The search for a backend that is ready; what it holds while it waits, it drops when it ends.
 pub(crate) struct Search<K, S> {
-    /// To be asked first.
+    /// To be asked first; or the one that is ready. It stays where it was put: to move it from one
+    /// value to the next takes longer than to pick it.
     first: Option<Candidate<K, S>>,
     /// Made by a wait only: most searches end at once.
     wait: Option<Box<Wait<K, S>>>,
@@ -40,6 +43,12 @@ impl<K, S> Search<K, S> {
             wait: None,
         }
     }
+
+    /// The one that is ready.
+    #[inline(always)]
+    pub(crate) fn take(&mut self) -> Option<Candidate<K, S>> {
+        self.first.take()
+    }
 }
 
 impl<K, S: Clone> Search<K, S> {
@@ -50,7 +59,7 @@ impl<K, S: Clone> Search<K, S> {
         &mut self,
         query: &Query<'_, K, S, P, Req>,
         cx: &mut Context<'_>,
-    ) -> Poll<Found<K, S>>
+    ) -> Poll<Found>
     where
         S: Service<Req>,
         P: Policy<Req>,
@@ -69,7 +78,7 @@ impl<K, S: Clone> Search<K, S> {
         &mut self,
         query: &Query<'_, K, S, P, Req>,
         cx: &mut Context<'_>,
-    ) -> Option<Found<K, S>>
+    ) -> Option<Found>
     where
         S: Service<Req>,
         P: Policy<Req>,
@@ -77,12 +86,12 @@ impl<K, S: Clone> Search<K, S> {
         if query.backends.common.is_closing() {
             return Some(Found::Nobody(Unavailable::Closed));
         }
-        let mut candidate = match self.first.take() {
+        let candidate = match &mut self.first {
             Some(first) => first,
-            None => {
+            none => {
                 let members = query.backends.members();
                 match choose(query, &members, &[]) {
-                    Pick::One(place) => Candidate::new(&members, place, query.tells),
+                    Pick::One(place) => none.insert(Candidate::new(&members, place, query.tells)),
                     Pick::NeedsRequest => return Some(Found::NeedsRequest),
                     Pick::Nobody => return None,
                 }
@@ -91,12 +100,14 @@ impl<K, S: Clone> Search<K, S> {
         match candidate.service.poll_ready(cx) {
             Poll::Ready(Ok(())) => {
                 candidate.stats.rest.end();
-                return Some(Found::Ready(candidate));
+                return Some(Found::Ready);
             }
-            Poll::Ready(Err(_)) => query.backends.lose(&[candidate]),
+            Poll::Ready(Err(_)) => query.backends.lose(self.first.take().as_slice()),
             Poll::Pending => {
                 let wait = self.wait.get_or_insert_default();
-                wait.wait_for(candidate, query.backends);
+                if let Some(busy) = self.first.take() {
+                    wait.wait_for(busy, query.backends);
+                }
             }
         }
         None
@@ -107,12 +118,13 @@ impl<K, S: Clone> Search<K, S> {
         &mut self,
         query: &Query<'_, K, S, P, Req>,
         cx: &mut Context<'_>,
-    ) -> Poll<Found<K, S>>
+    ) -> Poll<Found>
     where
         S: Service<Req>,
         P: Policy<Req>,
     {
-        let found = ready!(self.wait.get_or_insert_default().poll(query, cx));
+        let wait = self.wait.get_or_insert_default();
+        let found = ready!(wait.poll(query, &mut self.first, cx));
         // With it go the places in other lines.
         self.wait = None;
         Poll::Ready(found)

@@ -12,7 +12,6 @@ use tower_service::Service;
 
 use crate::answering::Answering;
 use crate::backends::{Backends, Owned};
-use crate::candidate::Candidate;
 use crate::choose::Query;
 use crate::classify::{ByError, Classify};
 use crate::error::Unavailable;
@@ -49,10 +48,17 @@ pub struct Balance<K, S, P = Adaptive, C = ByError, Tc = CompleteOnResponse, A =
     last: Last,
 }
 
-enum State<K, S> {
-    Searching(Search<K, S>),
+/// The search stays where it is, with what it finds.
+struct State<K, S> {
+    search: Search<K, S>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Searching,
     /// The backend is ready, and was when it was asked last.
-    Ready(Candidate<K, S>),
+    Ready,
     /// `call` picks, and its future waits.
     NeedsRequest,
     /// `call` says why.
@@ -203,24 +209,20 @@ where
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         let state = self.state.get_mut();
         // Whoever asks twice is told what holds now.
-        let nobody = match state {
-            State::Searching(_) => None,
-            State::Ready(_) => {
+        let nobody = match state.stage {
+            Stage::Searching => None,
+            Stage::Ready => {
                 if state.is_ready_still::<Req>(&self.owned.0, cx) {
                     return Poll::Ready(Ok(()));
                 }
                 None
             }
-            State::NeedsRequest => return Poll::Ready(Ok(())),
+            Stage::NeedsRequest => return Poll::Ready(Ok(())),
             // Nobody => Searching, and back if that would be a wait
-            State::Nobody(nobody) => {
-                let nobody = *nobody;
-                *state = State::new();
+            Stage::Nobody(nobody) => {
+                state.stage = Stage::Searching;
                 Some(nobody)
             }
-        };
-        let State::Searching(search) = state else {
-            return Poll::Ready(Ok(()));
         };
         let query = Query {
             backends: &self.owned.0,
@@ -229,15 +231,17 @@ where
             last: self.last,
             tells: A::TELLS,
         };
-        *state = match (search.poll(&query, cx), nobody) {
-            (Poll::Ready(Found::Ready(candidate)), _) => State::Ready(candidate),
-            (Poll::Ready(Found::NeedsRequest), _) => State::NeedsRequest,
+        state.stage = match (state.search.poll(&query, cx), nobody) {
+            (Poll::Ready(Found::Ready), _) => Stage::Ready,
+            (Poll::Ready(Found::NeedsRequest), _) => Stage::NeedsRequest,
             // It stays so: it is of no use any more.
             (Poll::Ready(Found::Nobody(closed @ Unavailable::Closed)), _) => {
                 return Poll::Ready(Err(closed.into()));
             }
             (Poll::Ready(Found::Nobody(nobody)), _) | (Poll::Pending, Some(nobody)) => {
-                State::Nobody(nobody)
+                // It gives back its places in line.
+                state.search = Search::new();
+                Stage::Nobody(nobody)
             }
             (Poll::Pending, None) => return Poll::Pending,
         };
@@ -250,24 +254,28 @@ where
     ///
     /// If it is not ready.
     fn call(&mut self, request: Req) -> Self::Future {
-        let state = std::mem::replace(self.state.get_mut(), State::new());
+        let state = self.state.get_mut();
         let answering = self.answering.clone();
-        match state {
-            State::Ready(candidate) if !candidate.is_gone() => {
-                let backends = &self.owned.0;
-                // What is tried again is timed.
-                let tried = candidate.stats.rests_until() != 0;
-                let since = backends.common.since(&mut self.timing, tried);
-                let last = Last::new(&candidate);
-                backends.take_census(since.at);
-                if let Some(begun) = candidate.begin(since) {
-                    self.last = last;
-                    return ResponseFuture::calling(begun, request, answering);
+        match std::mem::replace(&mut state.stage, Stage::Searching) {
+            Stage::Ready => {
+                if let Some(candidate) = state.search.take()
+                    && !candidate.is_gone()
+                {
+                    let backends = &self.owned.0;
+                    // What is tried again is timed.
+                    let tried = candidate.stats.rests_until() != 0;
+                    let since = backends.common.since(&mut self.timing, tried);
+                    let last = Last::new(&candidate);
+                    backends.take_census(since.at);
+                    if let Some(begun) = candidate.begin(since) {
+                        self.last = last;
+                        return ResponseFuture::calling(begun, request, answering);
+                    }
                 }
             }
-            State::Ready(_) | State::NeedsRequest => {}
-            State::Nobody(nobody) => return ResponseFuture::refused(nobody, answering),
-            State::Searching(_) => panic!("called without being ready"),
+            Stage::NeedsRequest => {}
+            Stage::Nobody(nobody) => return ResponseFuture::refused(nobody, answering),
+            Stage::Searching => panic!("called without being ready"),
         }
         let seek = Seek::new::<A>(&self.owned, &self.policy, request, self.last);
         self.last = seek.last();
@@ -277,7 +285,10 @@ where
 
 impl<K, S> State<K, S> {
     fn new() -> Self {
-        Self::Searching(Search::new())
+        Self {
+            search: Search::new(),
+            stage: Stage::Searching,
+        }
     }
 
     #[cold]
@@ -285,7 +296,9 @@ impl<K, S> State<K, S> {
     where
         S: Service<Req>,
     {
-        let Self::Ready(mut candidate) = std::mem::replace(self, Self::new()) else {
+        // Ready => Searching, and back if it is ready still
+        self.stage = Stage::Searching;
+        let Some(mut candidate) = self.search.take() else {
             return false;
         };
         let is_ready = match candidate.service.poll_ready(cx) {
@@ -299,12 +312,11 @@ impl<K, S> State<K, S> {
         if candidate.is_gone() {
             return false;
         }
-        *self = if is_ready {
-            Self::Ready(candidate)
-        } else {
-            // Ready => Searching, with its place in line
-            Self::Searching(Search::with(candidate))
-        };
+        // If it is not, it keeps its place in line.
+        self.search = Search::with(candidate);
+        if is_ready {
+            self.stage = Stage::Ready;
+        }
         is_ready
     }
 }

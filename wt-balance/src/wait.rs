@@ -31,11 +31,13 @@ pub(crate) struct Wait<K, S> {
 }
 
 impl<K, S: Clone> Wait<K, S> {
+    /// Whoever is ready, is put in `ready`.
     pub(crate) fn poll<P, Req>(
         &mut self,
         query: &Query<'_, K, S, P, Req>,
+        ready: &mut Option<Candidate<K, S>>,
         cx: &mut Context<'_>,
-    ) -> Poll<Found<K, S>>
+    ) -> Poll<Found>
     where
         S: Service<Req>,
         P: Policy<Req>,
@@ -46,12 +48,13 @@ impl<K, S: Clone> Wait<K, S> {
             }
             query.backends.bring_back();
             let members = query.backends.members();
-            if let Some(ready) = self.poll_waiting::<Req>(query.backends, &members, cx) {
-                return Poll::Ready(Found::Ready(ready));
+            *ready = self.poll_waiting::<Req>(query.backends, &members, cx);
+            if ready.is_some() {
+                return Poll::Ready(Found::Ready);
             }
             // Whom a task asks that has had its turn, he cannot tell.
             ready!(poll_turn(cx));
-            match self.poll_others(query, &members, cx) {
+            match self.poll_others(query, &members, ready, cx) {
                 Others::Found(found) => return Poll::Ready(found),
                 Others::More => {
                     // One turn of the task must not look at a set again and again that falls apart.
@@ -112,8 +115,9 @@ impl<K, S: Clone> Wait<K, S> {
         &mut self,
         query: &Query<'_, K, S, P, Req>,
         members: &Members<K, S>,
+        ready: &mut Option<Candidate<K, S>>,
         cx: &mut Context<'_>,
-    ) -> Others<K, S>
+    ) -> Others
     where
         S: Service<Req>,
         P: Policy<Req>,
@@ -137,7 +141,8 @@ impl<K, S: Clone> Wait<K, S> {
             match candidate.service.poll_ready(cx) {
                 Poll::Ready(Ok(())) => {
                     candidate.stats.rest.end();
-                    others = Others::Found(Found::Ready(candidate));
+                    *ready = Some(candidate);
+                    others = Others::Found(Found::Ready);
                     break;
                 }
                 Poll::Ready(Err(_)) => lost.push(candidate),
@@ -223,8 +228,8 @@ impl<K, S> Default for Wait<K, S> {
 }
 
 /// What came of asking the others.
-enum Others<K, S> {
-    Found(Found<K, S>),
+enum Others {
+    Found(Found),
     /// So many have left that there are others to be asked.
     More,
     Nobody,
