@@ -100,6 +100,20 @@ async fn one_that_was_away_is_used_again_at_once() {
     assert!(used <= 200 * MILLISECOND, "{used:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_no_latency() {
+    let world = World::default();
+    world.act("a", Act::After(MILLISECOND));
+    let mut balance = with_timeouts(&world, ["a"]);
+    ask(&mut balance).await.unwrap();
+    world.act("a", Act::FailAfter(20 * MILLISECOND));
+
+    assert!(ask(&mut balance).await.is_err());
+
+    let latency = balance.snapshot().backends[0].latency;
+    assert!(latency.unwrap() <= MILLISECOND, "{latency:?}");
+}
+
 /// It is back while a call waits for it: how long that waited is not how long it takes.
 #[tokio::test(start_paused = true)]
 async fn the_call_that_finds_it_back_is_no_slow_one() {
@@ -189,12 +203,11 @@ async fn who_is_alone_is_used_at_once() {
 async fn calls_that_were_under_way_say_nothing_new() {
     let world = World::default();
     world.act("b", Act::After(MILLISECOND));
-    let balance = with_timeouts(&world, ["a", "b"]);
+    let balance = with_timeouts(&world, ["a", "b"]).policy(RoundRobin::new());
     world.act("a", Act::After(500 * MILLISECOND));
-    traffic(&balance.clone().policy(RoundRobin::new()), 50, MILLISECOND).await;
     let mut under_way = tokio::task::JoinSet::new();
     for n in 0..100 {
-        let mut balance = balance.clone().policy(RoundRobin::new());
+        let mut balance = balance.clone();
         under_way.spawn(async move {
             sleep(n * MILLISECOND).await;
             ask(&mut balance).await
