@@ -42,8 +42,10 @@ impl InFlight {
             }
             Outcome::Failure { retry_after } => {
                 let now = self.stats.common.now();
-                self.stats
-                    .failed(now.since(self.since.at), retry_after, now);
+                // Nothing is made of what is not known.
+                let exact = Some(self.since).filter(|since| since.exact);
+                let took = exact.map_or(0, |since| now.since(since.at));
+                self.stats.failed(took, retry_after, now);
             }
             Outcome::Ignore => self.stats.rest.end(),
         }

@@ -223,13 +223,13 @@ impl Stats {
     /// Dropped unanswered: a failure if it was overdue, or else never an improvement. `exact` says
     /// that it was after so long, and no sooner.
     pub(crate) fn cancelled(&self, after: u64, exact: bool, now: Nanos) {
-        let overdue = self.common.overdue;
-        if overdue.is_some_and(|overdue| u128::from(after) >= overdue.as_nanos()) {
-            return self.failed(after, None, now);
-        }
         self.rest.end();
         if !exact {
             return;
+        }
+        let overdue = self.common.overdue;
+        if overdue.is_some_and(|overdue| u128::from(after) >= overdue.as_nanos()) {
+            return self.failed(after, None, now);
         }
         let mut ewma = self.ewma();
         if ewma.latency == 0.0 {

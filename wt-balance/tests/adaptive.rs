@@ -180,6 +180,28 @@ async fn a_call_dropped_late_is_slow() {
     assert_eq!(backend.failures, 0, "that is off by default");
 }
 
+/// Of very many calls, not all are timed: of those it is not known how long they have taken.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_not_timed_is_not_overdue() {
+    let world = World::default();
+    let layer = BalanceLayer::new(["a"]).overdue(SECOND);
+    let mut balance = layer.layer(world.maker());
+    for _ in 0..10 {
+        ask_times(&mut balance, 5000).await;
+        sleep(10 * MILLISECOND).await;
+    }
+    sleep(60 * SECOND).await;
+
+    world.act("a", Act::Hang);
+    for _ in 0..8 {
+        assert!(timeout(MILLISECOND, ask(&mut balance)).await.is_err());
+    }
+    assert!(timeout(2 * SECOND, ask(&mut balance)).await.is_err());
+
+    // The last one is: there are few calls now.
+    assert_eq!(balance.snapshot().failures, 1);
+}
+
 /// A hedge's loser, cancelled again and again before it answers, must not look fast.
 #[tokio::test(start_paused = true)]
 async fn one_that_never_answers_in_time_is_not_preferred() {
