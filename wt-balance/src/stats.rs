@@ -10,7 +10,9 @@ use crate::generation::Generation;
 use crate::level::{Level, log2};
 use crate::peak_ewma::PeakEwma;
 use crate::rest::Rest;
-use crate::streak::{SEVERAL, Streak};
+use crate::streak::SEVERAL;
+
+mod rests;
 
 /// The figures of one backend: written by its calls, read by picks.
 ///
@@ -39,7 +41,7 @@ pub(crate) struct Stats {
     latency: AtomicU64,
     changed: AtomicU64,
     failing: AtomicU64,
-    /// Of a [`Streak`]; of a backend that does not fail, these two alone are looked at.
+    /// Of a [`Streak`](crate::streak::Streak), with `until`, `since` and `last_rest`.
     in_a_row: AtomicU32,
     /// How often its service has been made anew without success.
     pub(crate) remade: AtomicU32,
@@ -127,22 +129,6 @@ impl Stats {
         told
     }
 
-    /// It has failed, and is tried again.
-    #[cold]
-    fn begin_in_spite(&self, now: Nanos) {
-        let mut streak = self.streak();
-        streak.call(self.common.longest_rest(), now);
-        self.store_streak(streak, now);
-    }
-
-    /// Puts the load right, also of one whose rest is over.
-    pub(crate) fn look(&self, now: Nanos) {
-        if self.rests_until() != 0 && self.streak().is_due(now) {
-            self.cost.store(Level::DUE.0, Ordering::Relaxed);
-        }
-        self.refresh(self.calls.in_flight());
-    }
-
     /// Puts the load right.
     #[inline]
     pub(crate) fn refresh(&self, in_flight: u32) {
@@ -183,23 +169,6 @@ impl Stats {
         self.store(ewma, now);
         self.rest.end_by(now.0);
         self.remade.store(0, Ordering::Relaxed);
-    }
-
-    /// It is back, if that is news. How long the call took is none: it may have waited for that.
-    #[cold]
-    fn end_streak(&self, ewma: &mut PeakEwma, took: u64, now: Nanos) -> bool {
-        let streak = self.streak();
-        if !streak.is_ended_by(Nanos(now.0.saturating_sub(took))) {
-            return false;
-        }
-        self.store_streak(Streak::default(), now);
-        if streak.is_outage(self.common.longest_rest()) {
-            ewma.forget(self.common.decay, streak.failures, now);
-        }
-        if streak.failures >= SEVERAL {
-            tracing::debug!(backend = &*self.name, "backend recovered");
-        }
-        true
     }
 
     pub(crate) fn failed(&self, took: u64, hint: Option<Duration>, now: Nanos) {
@@ -375,27 +344,6 @@ impl Stats {
         };
         // The load follows when the call ends, which most often is now.
         self.cost.store(cost.0, Ordering::Relaxed);
-    }
-
-    fn streak(&self) -> Streak {
-        Streak {
-            failures: self.in_a_row.load(Ordering::Relaxed),
-            since: self.since.load(Ordering::Relaxed),
-            rest: self.last_rest.load(Ordering::Relaxed),
-            until: self.rests_until(),
-        }
-    }
-
-    /// The load follows.
-    fn store_streak(&self, streak: Streak, now: Nanos) {
-        self.since.store(streak.since, Ordering::Relaxed);
-        self.last_rest.store(streak.rest, Ordering::Relaxed);
-        self.in_a_row.store(streak.failures, Ordering::Relaxed);
-        self.until.store(streak.until, Ordering::Relaxed);
-        if streak.until != 0 {
-            let cost = Level::resting(now);
-            self.cost.store(cost.0, Ordering::Relaxed);
-        }
     }
 }
 
