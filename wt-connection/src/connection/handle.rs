@@ -72,7 +72,9 @@ impl Connection {
 
     /// Speaks WebTransport over a QUIC connection of yours, on either side of it.
     ///
-    /// Its ALPN should be `h3`. From here on its streams and datagrams are this crate's.
+    /// Its ALPN should be `h3`. From here on its streams and datagrams are this crate's. It counts
+    /// as one whose handshake is done: with one of [`quinn::Connecting::into_0rtt`]'s, sessions are
+    /// opened, and accepted, in early data, which somebody may replay.
     pub fn from_quinn(quinn: quinn::Connection, limits: Limits) -> Connecting {
         let authority = Target::from(wire::canonical(quinn.remote_address()))
             .authority()
