@@ -6,5 +6,7 @@ pub mod echo;
 mod error;
 pub mod outcomes;
 pub mod probes;
+pub mod servers;
+pub mod stack;
 
 pub use error::{BoxError, causes};

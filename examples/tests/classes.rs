@@ -13,10 +13,11 @@ use axum::response::IntoResponse;
 use axum::routing::any;
 use examples::{BoxError, classes};
 use tokio::time::timeout;
+use tower::load_shed::error::Overloaded;
 use tower::{Layer, ServiceBuilder, ServiceExt};
 use wt_connection::{
     ConnectError, Connection, ConnectionError, Connector, Endpoint, Identity, OpenError,
-    RequestError, Server, Target, Trust, WebTransportUpgrade,
+    RequestError, Server, SessionError, Target, Trust, WebTransportUpgrade,
 };
 use wt_retry::backoff::Exponential;
 use wt_retry::replay::Never;
@@ -182,6 +183,25 @@ async fn errors_of_all_layers_are_told_apart() {
     let late = DeadlineLayer::new(Duration::ZERO).layer(silent).oneshot(());
     assert_eq!(of(late.await.unwrap_err()), Verdict::Retry);
     assert_eq!(of("anything".into()), Verdict::Return);
+}
+
+#[test]
+fn what_may_be_done_twice_is_done_elsewhere_if_the_backend_failed() {
+    let of = |error: BoxError| classes::repeatable::<()>(&Request::new(()), Err(&error));
+    let rejected = |status| OpenError::Rejected(Box::new(response(status, None)));
+
+    assert_eq!(
+        classes::repeatable(&Request::new(()), Ok(&())),
+        Verdict::Return
+    );
+    assert_eq!(of(OpenError::Draining.into()), Verdict::RetryUnsent);
+    assert_eq!(
+        of(rejected(StatusCode::INTERNAL_SERVER_ERROR).into()),
+        Verdict::Retry
+    );
+    assert_eq!(of(rejected(StatusCode::NOT_FOUND).into()), Verdict::Return);
+    assert_eq!(of(SessionError::NotAccepted.into()), Verdict::Retry);
+    assert_eq!(of(Overloaded::new().into()), Verdict::Return);
 }
 
 /// A server on loopback, where it is, and what its clients trust.

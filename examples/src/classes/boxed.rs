@@ -12,9 +12,14 @@ use crate::classes::open::not_opened;
 /// A timeout or a deadline of one attempt is worth another one: no session was established by it.
 #[must_use]
 pub fn boxed(_: &Request<()>, result: Result<&Response<Session>, &BoxError>) -> Verdict {
-    let Err(error) = result else {
-        return Verdict::Return;
-    };
+    match result {
+        Ok(_) => Verdict::Return,
+        Err(error) => unboxed(error),
+    }
+}
+
+/// The class of an error, by what it is.
+pub(crate) fn unboxed(error: &BoxError) -> Verdict {
     if let Some(error) = error.downcast_ref::<OpenError>() {
         not_opened(error)
     } else if let Some(error) = error.downcast_ref::<ConnectError>() {

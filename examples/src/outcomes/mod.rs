@@ -3,16 +3,19 @@
 //!
 //! [`connect()`](connect()) is for makers of connections, [`open`] for the opening of sessions,
 //! [`request`] for plain HTTP/3 requests, [`boxed`] for stacks whose layers have made one error of
-//! all, a pool's [`PoolError`](wt_pool::PoolError) among them. What the backend, or the way to it,
-//! could not do is a failure. What it did, though not as the caller would have it, is a success: it
-//! works. What this side did, a limit of a pool for one, says nothing.
+//! all, a pool's [`PoolError`](wt_pool::PoolError) among them; [`balanced`] says the same to a
+//! balancer. What the backend, or the way to it, could not do is a failure. What it did, though not
+//! as the caller would have it, is a success: it works. What this side did, a limit of a pool for
+//! one, says nothing.
 
+mod balanced;
 mod boxed;
 mod connect;
 mod open;
 mod pool;
 mod request;
 
+pub use balanced::balanced;
 pub use boxed::boxed;
 pub use connect::connect;
 pub use open::open;

@@ -87,7 +87,7 @@ impl Drop for Example {
 /// The example, `target/<profile>/examples/<name>`.
 ///
 /// `cargo test` has built it just now; with `--test` it takes what is there, however old.
-fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     let test = env::current_exe().unwrap();
     let profile = test.ancestors().nth(2).unwrap();
     let name = format!("{name}{}", env::consts::EXE_SUFFIX);

@@ -1,0 +1,47 @@
+use std::time::Duration;
+
+use axum::http::Request;
+use examples::stack::{Client, PATH};
+use examples::{BoxError, causes};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval_at};
+use tower::ServiceExt;
+
+use crate::record::Record;
+
+/// Calls at a steady pace, whatever becomes of the calls before; waits for the last ones.
+///
+/// How many there are at once is bounded by the client itself, which sheds the others.
+pub(crate) async fn run(client: impl Client<()>, record: Record) {
+    let end = record.began() + LENGTH;
+    // Those that could not be made in time are made up for, and count from when they were due; but
+    // for what timers are late by.
+    let mut pace = interval_at(record.began(), PACE);
+    let mut calls = JoinSet::new();
+    loop {
+        let due = pace.tick().await;
+        if due >= end {
+            break;
+        }
+        while calls.try_join_next().is_some() {}
+        let due = Instant::now().min(due + RESOLUTION);
+        calls.spawn(one(client.clone(), due, record.clone()));
+    }
+    while calls.join_next().await.is_some() {}
+}
+
+async fn one(client: impl Client<()>, due: Instant, record: Record) {
+    let failure = call(client).await.err();
+    record.call(due, failure.map(|error| causes(&*error)));
+}
+
+async fn call(client: impl Client<()>) -> Result<(), BoxError> {
+    let request = Request::get(PATH).body(())?;
+    client.oneshot(request).await
+}
+
+/// How long there are calls.
+pub(crate) const LENGTH: Duration = Duration::from_secs(30);
+const PACE: Duration = Duration::from_micros(2_500);
+/// That of tokio's timers.
+const RESOLUTION: Duration = Duration::from_millis(1);

@@ -1,0 +1,159 @@
+//! The five crates in one client: what opens sessions on several servers, and survives them.
+
+use std::fmt;
+use std::time::Duration;
+
+use axum::http::{Request, Response};
+use tower::timeout::{Timeout, TimeoutLayer};
+use tower::{Layer, Service, ServiceBuilder};
+use wt_balance::{BalanceLayer, Snapshot};
+use wt_connection::{CompleteOnClose, Connection, Connector, Session, Target};
+use wt_health::Monitor;
+use wt_health::outlier::Outlier;
+use wt_pool::{Pool, PoolLayer};
+use wt_retry::backoff::Exponential;
+use wt_retry::mark::InExtensions;
+use wt_retry::{DeadlineLayer, RetryLayer, RetryStats, StandardPolicy};
+
+use crate::{BoxError, classes, echo, outcomes, probes};
+
+/// A client of several servers, each call of which opens a session, does with it what `call` does,
+/// and may be made again elsewhere; and what can be looked at while it works.
+///
+/// A call meets the layers from the last block to the first, and in each from top to bottom.
+pub fn stack<F, Fut, R>(
+    connector: Connector,
+    targets: impl IntoIterator<Item = Target>,
+    call: F,
+) -> Stack<impl Client<R>>
+where
+    F: Fn(Response<Session>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<R, BoxError>> + Send + 'static,
+    R: Send + 'static,
+{
+    // Connections: few to each server, each with as many sessions as the server allows.
+    let layer = PoolLayer::new(4)
+        .shared(Connection::max_sessions)
+        .completion(CompleteOnClose)
+        .closed(closed)
+        .validate(ping);
+    let pool = ServiceBuilder::new()
+        .layer(layer)
+        .layer(TimeoutLayer::new(CONNECT_TIMEOUT))
+        .service(connector.clone());
+
+    // One judge of all servers: by their calls, and by sessions that it opens itself.
+    let probes = probes::session(connector, PATH).interval(SECOND / 2);
+    let monitor = Monitor::builder()
+        .outlier(Outlier::default().base_ejection(2 * SECOND))
+        .probes(probes.fast_interval(SECOND / 4).timeout(TRY_TIMEOUT))
+        .build();
+
+    // What leads to one server. A timeout below the judge is the server's failure.
+    let (judge, lender) = (monitor.clone(), pool.clone());
+    let backend = move |target: Target| {
+        ServiceBuilder::new()
+            .layer(judge.layer(target.clone()).classify(outcomes::boxed))
+            .layer(TimeoutLayer::new(TRY_TIMEOUT))
+            .and_then(call.clone())
+            .service(lender.service(target))
+    };
+    let balance = BalanceLayer::new(targets)
+        .classify(outcomes::balanced)
+        .decay(2 * SECOND)
+        .layer(backend);
+
+    // What a call has in all: so much time, and further attempts, which go elsewhere.
+    let backoff = Exponential::default().base(SECOND / 50).cap(SECOND / 5);
+    let policy = StandardPolicy::new(classes::repeatable, backoff).marks(InExtensions);
+    let client = ServiceBuilder::new()
+        .load_shed()
+        .concurrency_limit(1024)
+        .layer(DeadlineLayer::new(DEADLINE).marks(InExtensions))
+        .layer(RetryLayer::standard(policy.clone()))
+        .service(balance.clone());
+    Stack {
+        client,
+        balance: Box::new(move || balance.snapshot()),
+        pool,
+        monitor,
+        retries: Box::new(move || policy.stats()),
+    }
+}
+
+/// What [`stack`] makes.
+#[non_exhaustive]
+pub struct Stack<C> {
+    /// The client itself.
+    pub client: C,
+    /// What its balancer knows.
+    pub balance: Box<dyn Fn() -> Snapshot<Target> + Send + Sync>,
+    /// A handle on the pool below that.
+    pub pool: Pool<Timeout<Connector>, Target, Request<()>, CompleteOnClose>,
+    /// A handle on the judge of all servers.
+    pub monitor: Monitor<Target>,
+    /// How many attempts calls have taken.
+    pub retries: Box<dyn Fn() -> RetryStats + Send + Sync>,
+}
+
+impl<C> fmt::Debug for Stack<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stack").finish_non_exhaustive()
+    }
+}
+
+/// A service that may be cloned, sent and shared, as an axum application's state is.
+pub trait Client<R>:
+    Service<Request<()>, Response = R, Error = BoxError, Future: Send + 'static>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<C, R> Client<R> for C where
+    C: Service<Request<()>, Response = R, Error = BoxError, Future: Send + 'static>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// A call that may be made again: a kibibyte goes there and back, and the session is closed.
+///
+/// # Errors
+///
+/// Fails if something else comes back, or nothing.
+pub async fn echo(response: Response<Session>) -> Result<(), BoxError> {
+    let session = response.into_body();
+    echo::bi(&session, &[7; 1024]).await?;
+    session.close(0, "");
+    Ok(())
+}
+
+/// Ends with the connection.
+fn closed(connection: &Connection) -> impl Future<Output = ()> + Send + use<> {
+    let connection = connection.clone();
+    async move { drop(connection.closed().await) }
+}
+
+/// Has the server prove that it still hears.
+fn ping(
+    connection: &Connection,
+) -> impl Future<Output = Result<Duration, wt_connection::PingError>> + Send + use<> {
+    let connection = connection.clone();
+    async move { connection.ping(TRY_TIMEOUT).await }
+}
+
+/// Where sessions are opened.
+pub const PATH: &str = "/echo";
+/// How long a call may take in all.
+pub const DEADLINE: Duration = Duration::from_secs(5);
+/// How long one attempt of a call may take, once a server is ready for it.
+pub const TRY_TIMEOUT: Duration = SECOND;
+/// How long a connection may take to be made.
+pub const CONNECT_TIMEOUT: Duration = SECOND;
+
+const SECOND: Duration = Duration::from_secs(1);
