@@ -23,7 +23,28 @@ async fn an_opening_that_a_goaway_leaves_out_was_not_processed() {
 
         peer.control.write_all(&goaway(0)).await.unwrap();
 
-        assert!(matches!(opening.await, Err(OpenError::Unprocessed)));
+        assert!(matches!(opening.await, Err(OpenError::Draining)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_opening_that_is_rejected_after_a_goaway_met_a_drain() {
+    // It looked like one over a limit, which counts against a server.
+    within(async {
+        let (mut peer, client, _connector) = raw::server(WEBTRANSPORT).await;
+        let mut opening = pin!(client.open("/"));
+        assert!(once(opening.as_mut()).await.is_none());
+        let (mut send, _recv) = peer.quic.accept_bi().await.unwrap();
+
+        peer.control.write_all(&goaway(4)).await.unwrap();
+        let mut states = client.states();
+        let draining = states.wait_for(|state| *state == ConnectionState::Draining);
+        draining.await.unwrap();
+        let rejected = quinn::VarInt::from_u64(0x10b).unwrap();
+        send.reset(rejected).unwrap();
+
+        assert!(matches!(opening.await, Err(OpenError::Draining)));
     })
     .await;
 }

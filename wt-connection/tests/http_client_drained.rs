@@ -31,7 +31,7 @@ async fn a_goaway_tells_which_requests_were_not_processed() {
         peer.control.write_all(&goaway(first.into())).await.unwrap();
 
         for asking in asking.drain(2..) {
-            assert!(matches!(asking.await, Err(RequestError::Unprocessed)));
+            assert!(matches!(asking.await, Err(RequestError::Draining)));
         }
         for (asking, exchange) in asking.into_iter().zip(&mut exchanges) {
             let answer = [raw::response("200"), raw::data(b"content")].concat();
@@ -54,7 +54,7 @@ async fn what_a_goaway_leaves_out_is_cancelled() {
         peer.control.write_all(&goaway(0)).await.unwrap();
         let unprocessed = asking.await;
 
-        assert!(matches!(unprocessed, Err(RequestError::Unprocessed)));
+        assert!(matches!(unprocessed, Err(RequestError::Draining)));
         exchange.reset().await;
         exchange.stopped().await;
         feed.closed().await;

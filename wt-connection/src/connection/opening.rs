@@ -161,7 +161,7 @@ impl Asked {
         let core = Arc::clone(&self.connect.core);
         let response = tokio::select! {
             biased;
-            () = core.goaway.unprocessed(self.connect.id) => return Err(OpenError::Unprocessed),
+            () = core.goaway.unprocessed(self.connect.id) => return Err(OpenError::Draining),
             response = async {
                 self.send().await?;
                 self.connect.final_response().await
@@ -307,6 +307,10 @@ impl Connect {
                 }
                 Err(quinn::ReadError::Reset(code)) => {
                     return Err(match code.into_inner() {
+                        // As the GOAWAY says, which came first.
+                        code::H3_REQUEST_REJECTED if self.core.goaway.is_received() => {
+                            OpenError::Draining
+                        }
                         code::H3_REQUEST_REJECTED => OpenError::Unprocessed,
                         code => OpenError::Aborted { code },
                     });

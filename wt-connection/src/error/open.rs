@@ -9,7 +9,7 @@ pub enum OpenError {
     /// The server answered with a status outside 2xx; redirects are among them.
     #[error("the server answered with status {}", .0.status())]
     Rejected(Box<http::Response<()>>),
-    /// The server did not look at the request; it is safe to send it again.
+    /// The server did not look at the request, for a limit of its own; it is safe to send it again.
     #[error("the server refused the request unprocessed")]
     Unprocessed,
     /// The server gave the request up halfway, with HTTP/3's code.
@@ -27,7 +27,8 @@ pub enum OpenError {
     /// The request cannot be sent as it is: its URI or a header is not allowed in a CONNECT.
     #[error("the request cannot be sent")]
     InvalidRequest(#[source] Box<dyn Error + Send + Sync>),
-    /// The connection takes no new sessions: the server is draining it.
+    /// The connection takes no new sessions: the server is draining it, and has not looked at the
+    /// request, if it was sent at all; it is safe to send it again on another connection.
     #[error("the connection is draining")]
     Draining,
     /// Only clients open sessions; this is a connection that a server accepted.

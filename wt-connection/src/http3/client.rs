@@ -84,8 +84,15 @@ impl Client {
         );
         let response = tokio::select! {
             biased;
-            () = core.goaway.unprocessed(id) => Err(RequestError::Unprocessed),
+            () = core.goaway.unprocessed(id) => Err(RequestError::Draining),
             response = answer => response,
+        };
+        let response = match response {
+            // As the GOAWAY says, which came first.
+            Err(RequestError::Unprocessed) if core.goaway.is_received() => {
+                Err(RequestError::Draining)
+            }
+            response => response,
         };
         // One that was given up is counted there.
         if let Err(RequestError::Malformed) = response
