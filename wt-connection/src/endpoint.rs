@@ -1,8 +1,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use std::{fmt, io};
 
 use quinn::crypto::rustls::QuicClientConfig;
+use tokio::time::timeout;
 
 use crate::connection::{Memory, Owner, Resumption};
 use crate::error::{Close, EndpointError};
@@ -155,7 +157,8 @@ impl Endpoint {
     ///
     /// The connections begin to close at once; awaited, it refuses those that nobody has accepted,
     /// and ends when the last packet is out. An endpoint that is closing already keeps its code;
-    /// everybody who calls may wait.
+    /// everybody who calls may wait. Peers that may not have heard of the end are told again for
+    /// three probe timeouts of QUIC's each, and for three seconds at most.
     pub fn close(&self, code: u32, reason: &str) -> impl Future<Output = ()> + Send + 'static {
         let close = Close::new(code, capsule::truncate_reason(reason));
         self.owner().close(close.clone());
@@ -169,7 +172,9 @@ impl Endpoint {
             while let Some(incoming) = shared.quinn.accept().await {
                 incoming.refuse();
             }
-            shared.quinn.wait_idle().await;
+            // Not for long: a peer decides how long that may take, and of one whose first packet
+            // said that it gives up, quinn holds on to the connection until the idle timeout.
+            let _ = timeout(LINGER, shared.quinn.wait_idle()).await;
         }
     }
 
@@ -265,3 +270,6 @@ impl fmt::Debug for Endpoint {
             .finish_non_exhaustive()
     }
 }
+
+/// Three probe timeouts where a round trip takes a third of a second.
+const LINGER: Duration = Duration::from_secs(3);
