@@ -9,6 +9,10 @@ pub enum Combine {
     /// Probes that succeed [often enough](crate::probe::Probes::rise) in a row restore an ejected
     /// backend before its time. While they fail, it stays out beyond its time. A backend that is
     /// not ejected is not taken out by its probes.
+    ///
+    /// So let a probe ask what calls ask. One that asks less lets back in what calls will eject
+    /// again: a server that takes connections, and answers every request with an error, passes a
+    /// probe that only connects, fails the next five calls, and so on for as long as it is ill.
     #[default]
     PassiveEjectsActiveRestores,
     /// Either ejects: a backend is out while it is ejected, and while its probes have failed
