@@ -6,6 +6,11 @@ use crate::deadline::service::Deadline;
 use crate::mark::Unmarked;
 
 /// Bounds a call and its wait for readiness; see [`Deadline`].
+///
+/// A `load_shed` of tower's belongs above this layer, with a limit of concurrency between them, and
+/// needs it: it sheds each call for which what is below is not ready at that very moment, and a
+/// balancer is not while its first connections are being made. A [`Deadline`] always is, and
+/// waits.
 #[derive(Clone, Copy, Debug)]
 pub struct DeadlineLayer<M = Unmarked> {
     limit: Duration,
