@@ -59,6 +59,11 @@ where
 /// The default: an error is a failure, but for tower's
 /// [`Overloaded`], which a limit on this side gives and no backend;
 /// it is looked for among the causes of a `BoxError`, too.
+///
+/// What a backend refuses since it is about to end in order is an error, too. Where errors tell
+/// that, as HTTP/2 and HTTP/3 do by GOAWAY, a classifier of one's own had better
+/// [ignore](Outcome::Ignore) it, or calls that meet a restart make the backend one that fails, which
+/// is asked last for as long as that is remembered.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct ByError;
