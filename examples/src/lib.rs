@@ -8,5 +8,6 @@ pub mod outcomes;
 pub mod probes;
 pub mod servers;
 pub mod stack;
+pub mod trial;
 
 pub use error::{BoxError, causes};

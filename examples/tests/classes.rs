@@ -17,7 +17,7 @@ use tower::load_shed::error::Overloaded;
 use tower::{Layer, ServiceBuilder, ServiceExt};
 use wt_connection::{
     ConnectError, Connection, ConnectionError, Connector, Endpoint, Identity, OpenError,
-    RequestError, Server, SessionError, Target, Trust, WebTransportUpgrade,
+    RequestError, Server, SessionError, Target, Trust, WebTransportUpgrade, WriteError,
 };
 use wt_retry::backoff::Exponential;
 use wt_retry::replay::Never;
@@ -202,6 +202,30 @@ fn what_may_be_done_twice_is_done_elsewhere_if_the_backend_failed() {
     assert_eq!(of(rejected(StatusCode::NOT_FOUND).into()), Verdict::Return);
     assert_eq!(of(SessionError::NotAccepted.into()), Verdict::Retry);
     assert_eq!(of(Overloaded::new().into()), Verdict::Return);
+}
+
+#[test]
+fn what_may_be_done_twice_is_done_again_if_its_connection_is_closed_under_it() {
+    // It failed for good if the end was in order, or this side's pool had closed.
+    let of = |error: BoxError| classes::repeatable::<()>(&Request::new(()), Err(&error));
+    let reason = axum::body::Bytes::new();
+    let code = 0x100;
+
+    for error in [
+        ConnectionError::Closed,
+        ConnectionError::ClosedByPeer { code, reason },
+        ConnectionError::TimedOut,
+    ] {
+        let session = SessionError::from(error.clone());
+        assert_eq!(of(OpenError::from(error).into()), Verdict::Retry);
+        assert_eq!(of(session.clone().into()), Verdict::Retry);
+        assert_eq!(of(WriteError::from(session).into()), Verdict::Retry);
+    }
+    let closed = "".parse::<Target>().unwrap_err();
+    assert_eq!(
+        of(ConnectError::InvalidTarget(closed).into()),
+        Verdict::Return
+    );
 }
 
 /// A server on loopback, where it is, and what its clients trust.

@@ -11,7 +11,10 @@ use axum::http::{Response, StatusCode};
 use examples::{BoxError, outcomes};
 use tower::load_shed::error::Overloaded;
 use tower::timeout::error::Elapsed;
-use wt_connection::{ConnectError, ConnectionError, OpenError, RequestError};
+use wt_connection::{
+    ConnectError, ConnectionError, OpenError, ReadError, ReadToEndError, RequestError,
+    SessionError, WriteError,
+};
 use wt_health::Outcome;
 use wt_pool::PoolError;
 
@@ -233,6 +236,31 @@ fn errors_of_all_layers_are_told_apart() {
     assert_eq!(of_box(Overloaded::new()), Outcome::Ignore);
     assert_eq!(of_box(Elapsed::new()), Outcome::Failure);
     assert_eq!(of_box("anything"), Outcome::Failure);
+}
+
+#[test]
+fn what_breaks_off_a_session_says_what_ended_its_connection() {
+    // All of it was unknown, and so the backend's failure.
+    let of = |error: ConnectionError| {
+        let session = SessionError::from(error);
+        let read = ReadToEndError::from(ReadError::from(session.clone()));
+        let said = [
+            of_box(session.clone()),
+            of_box(read),
+            of_box(WriteError::from(session)),
+        ];
+        assert_eq!(said, [said[0]; 3]);
+        said[0]
+    };
+
+    assert_eq!(of(ConnectionError::TimedOut), Outcome::Failure);
+    assert_eq!(of(ConnectionError::Reset), Outcome::Failure);
+    assert_eq!(of(closed_by_peer(0x102)), Outcome::Failure);
+    // By this side's pool, or by a server that ends in order.
+    assert_eq!(of(ConnectionError::Closed), Outcome::Ignore);
+    assert_eq!(of(closed_by_peer(0x100)), Outcome::Ignore);
+    assert_eq!(of_box(SessionError::Aborted { code: 1 }), Outcome::Failure);
+    assert_eq!(of_box(ReadError::Reset(Some(1))), Outcome::Failure);
 }
 
 #[test]

@@ -6,7 +6,8 @@
 //! all, a pool's [`PoolError`](wt_pool::PoolError) among them; [`balanced`] says the same to a
 //! balancer. What the backend, or the way to it, could not do is a failure. What it did, though not
 //! as the caller would have it, is a success: it works. What this side did, a limit of a pool for
-//! one, says nothing.
+//! one, says nothing; nor does the end of a server that drains, and refuses what comes too late:
+//! that is `Draining`, while `Unprocessed` is a limit of the server's, and a failure.
 
 mod balanced;
 mod boxed;

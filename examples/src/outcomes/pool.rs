@@ -4,6 +4,7 @@ use wt_connection::ConnectError;
 use wt_health::Outcome;
 use wt_pool::PoolError;
 
+use crate::error::chain;
 use crate::outcomes::connect::not_connected;
 
 /// What it says about the backend that a pool had no connection to lend.
@@ -27,7 +28,6 @@ pub fn pool(error: &PoolError) -> Outcome {
 
 /// The maker's own error, as it is below the layers that are in between.
 fn caused(error: &(dyn Error + 'static)) -> Outcome {
-    let mut causes = std::iter::successors(Some(error), |error| (**error).source());
-    let connect = causes.find_map(|error| error.downcast_ref::<ConnectError>());
+    let connect = chain(error).find_map(|error| error.downcast_ref::<ConnectError>());
     connect.map_or(Outcome::Failure, not_connected)
 }

@@ -1,21 +1,20 @@
-//! The five crates in one client: what opens sessions on several servers, and survives them.
-
-use std::fmt;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::http::{Request, Response};
 use tower::timeout::{Timeout, TimeoutLayer};
-use tower::{Layer, Service, ServiceBuilder};
-use wt_balance::{BalanceLayer, Snapshot};
-use wt_connection::{CompleteOnClose, Connection, Connector, Session, Target};
+use tower::{Layer, ServiceBuilder};
+use wt_balance::BalanceLayer;
+use wt_connection::{CompleteOnClose, Connection, Connector, PingError, Session, Target};
 use wt_health::Monitor;
 use wt_health::outlier::Outlier;
 use wt_pool::{Pool, PoolLayer};
 use wt_retry::backoff::Exponential;
 use wt_retry::mark::InExtensions;
-use wt_retry::{DeadlineLayer, RetryLayer, RetryStats, StandardPolicy};
+use wt_retry::{DeadlineLayer, RetryLayer, StandardPolicy};
 
-use crate::{BoxError, classes, echo, outcomes, probes};
+use crate::stack::{Client, Figures, Stack};
+use crate::{BoxError, classes, outcomes, probes};
 
 /// A client of several servers, each call of which opens a session, does with it what `call` does,
 /// and may be made again elsewhere; and what can be looked at while it works.
@@ -32,13 +31,14 @@ where
     R: Send + 'static,
 {
     // Connections: few to each server, each with as many sessions as the server allows.
-    let layer = PoolLayer::new(4)
-        .shared(Connection::max_sessions)
-        .completion(CompleteOnClose)
-        .closed(closed)
-        .validate(ping);
+    let sessions = PoolLayer::new(4).shared(Connection::max_sessions);
     let pool = ServiceBuilder::new()
-        .layer(layer)
+        .layer(
+            sessions
+                .completion(CompleteOnClose)
+                .closed(closed)
+                .validate(ping),
+        )
         .layer(TimeoutLayer::new(CONNECT_TIMEOUT))
         .service(connector.clone());
 
@@ -60,7 +60,6 @@ where
     };
     let balance = BalanceLayer::new(targets)
         .classify(outcomes::balanced)
-        .decay(2 * SECOND)
         .layer(backend);
 
     // What a call has in all: so much time, and further attempts, which go elsewhere.
@@ -72,65 +71,10 @@ where
         .layer(DeadlineLayer::new(DEADLINE).marks(InExtensions))
         .layer(RetryLayer::standard(policy.clone()))
         .service(balance.clone());
-    Stack {
-        client,
-        balance: Box::new(move || balance.snapshot()),
-        pool,
-        monitor,
-        retries: Box::new(move || policy.stats()),
-    }
-}
 
-/// What [`stack`] makes.
-#[non_exhaustive]
-pub struct Stack<C> {
-    /// The client itself.
-    pub client: C,
-    /// What its balancer knows.
-    pub balance: Box<dyn Fn() -> Snapshot<Target> + Send + Sync>,
-    /// A handle on the pool below that.
-    pub pool: Pool<Timeout<Connector>, Target, Request<()>, CompleteOnClose>,
-    /// A handle on the judge of all servers.
-    pub monitor: Monitor<Target>,
-    /// How many attempts calls have taken.
-    pub retries: Box<dyn Fn() -> RetryStats + Send + Sync>,
-}
-
-impl<C> fmt::Debug for Stack<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stack").finish_non_exhaustive()
-    }
-}
-
-/// A service that may be cloned, sent and shared, as an axum application's state is.
-pub trait Client<R>:
-    Service<Request<()>, Response = R, Error = BoxError, Future: Send + 'static>
-    + Clone
-    + Send
-    + Sync
-    + 'static
-{
-}
-
-impl<C, R> Client<R> for C where
-    C: Service<Request<()>, Response = R, Error = BoxError, Future: Send + 'static>
-        + Clone
-        + Send
-        + Sync
-        + 'static
-{
-}
-
-/// A call that may be made again: a kibibyte goes there and back, and the session is closed.
-///
-/// # Errors
-///
-/// Fails if something else comes back, or nothing.
-pub async fn echo(response: Response<Session>) -> Result<(), BoxError> {
-    let session = response.into_body();
-    echo::bi(&session, &[7; 1024]).await?;
-    session.close(0, "");
-    Ok(())
+    let (looked_at, known) = (pool.clone(), move || balance.snapshot());
+    let figures = Figures::new(known, monitor, move || pool.stats(), move || policy.stats());
+    Stack::new(client, figures.round_trips(move || round_trips(&looked_at)))
 }
 
 /// Ends with the connection.
@@ -142,10 +86,22 @@ fn closed(connection: &Connection) -> impl Future<Output = ()> + Send + use<> {
 /// Has the server prove that it still hears.
 fn ping(
     connection: &Connection,
-) -> impl Future<Output = Result<Duration, wt_connection::PingError>> + Send + use<> {
+) -> impl Future<Output = Result<Duration, PingError>> + Send + use<> {
     let connection = connection.clone();
     async move { connection.ping(TRY_TIMEOUT).await }
 }
+
+/// By the youngest connection to each server.
+fn round_trips(pool: &Sessions) -> HashMap<Target, Duration> {
+    let mut round_trips = HashMap::new();
+    pool.retain(|target, connection| {
+        round_trips.insert(target.clone(), connection.info().rtt);
+        true
+    });
+    round_trips
+}
+
+type Sessions = Pool<Timeout<Connector>, Target, Request<()>, CompleteOnClose>;
 
 /// Where sessions are opened.
 pub const PATH: &str = "/echo";

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use examples::BoxError;
-use examples::servers::{Order, ServerProcess};
 use tokio::time::sleep_until;
 
-use crate::record::Record;
+use crate::BoxError;
+use crate::servers::{Order, ServerProcess};
+use crate::trial::record::Record;
 
 /// What befalls a server.
 #[derive(Clone, Copy)]

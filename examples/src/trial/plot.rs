@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use crate::load::LENGTH;
-use crate::record::{Told, quantile};
+use crate::trial::load::LENGTH;
+use crate::trial::record::{Told, quantile};
 
 /// How long calls took, over the time at which they were due: half of them, all but one in a
 /// hundred, and all; each point stands for a fifth of a second.

@@ -1,18 +1,19 @@
 use std::time::Duration;
 
-use axum::http::Request;
-use examples::stack::{Client, PATH};
-use examples::{BoxError, causes};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval_at};
-use tower::ServiceExt;
 
-use crate::record::Record;
+use crate::trial::record::Record;
+use crate::{BoxError, causes};
 
 /// Calls at a steady pace, whatever becomes of the calls before; waits for the last ones.
 ///
 /// How many there are at once is bounded by the client itself, which sheds the others.
-pub(crate) async fn run(client: impl Client<()>, record: Record) {
+pub(crate) async fn run<F, Fut>(call: F, record: Record)
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<(), BoxError>> + Send + 'static,
+{
     let end = record.began() + LENGTH;
     // Those that could not be made in time are made up for, and count from when they were due; but
     // for what timers are late by.
@@ -25,19 +26,13 @@ pub(crate) async fn run(client: impl Client<()>, record: Record) {
         }
         while calls.try_join_next().is_some() {}
         let due = Instant::now().min(due + RESOLUTION);
-        calls.spawn(one(client.clone(), due, record.clone()));
+        let (call, record) = (call(), record.clone());
+        calls.spawn(async move {
+            let failure = call.await.err();
+            record.call(due, failure.map(|error| causes(&*error)));
+        });
     }
     while calls.join_next().await.is_some() {}
-}
-
-async fn one(client: impl Client<()>, due: Instant, record: Record) {
-    let failure = call(client).await.err();
-    record.call(due, failure.map(|error| causes(&*error)));
-}
-
-async fn call(client: impl Client<()>) -> Result<(), BoxError> {
-    let request = Request::get(PATH).body(())?;
-    client.oneshot(request).await
 }
 
 /// How long there are calls.

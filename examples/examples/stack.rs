@@ -5,30 +5,18 @@
 //! cargo run --release --example stack
 //! ```
 //!
-//! The client is `examples/src/stack.rs`. Its servers are processes of this program, or whatever
+//! The client is `examples/src/stack/sessions.rs`. Its servers are processes of this program, or whatever
 //! echo servers are given as arguments; to those, nothing is done.
 
-mod faults;
-mod load;
-mod plot;
-mod record;
-mod report;
-mod table;
-
-use std::io::IsTerminal;
-use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::env;
 use std::process::ExitCode;
-use std::{env, fs};
 
+use axum::http::Request;
 use examples::servers::{Credentials, ServerProcess};
-use examples::stack::{echo, stack};
-use examples::{BoxError, causes, servers};
-use tokio::time::Instant;
+use examples::stack::{Client, PATH, echo, stack};
+use examples::{BoxError, causes, servers, trial};
+use tower::ServiceExt;
 use wt_connection::{Connector, Endpoint, Target, Trust};
-
-use crate::record::Record;
-use crate::table::Table;
 
 const HELP: &str = "\
 A client of several servers, through all that befalls them.
@@ -81,12 +69,7 @@ async fn run(arguments: &[&str]) -> Result<ExitCode, BoxError> {
 /// Servers of this program's own, and faults.
 async fn own() -> Result<ExitCode, BoxError> {
     let credentials = Credentials::generate()?;
-    let mut servers = Vec::new();
-    for _ in 0..4 {
-        let address = (Ipv4Addr::LOCALHOST, 0).into();
-        let program = env::current_exe()?;
-        servers.push(ServerProcess::start(program, address, credentials.clone()).await?);
-    }
+    let mut servers = trial::fleet(4, &credentials).await?;
     let targets = servers.iter().map(|server| server.address().into());
     client(credentials.trust()?, targets.collect(), &mut servers).await
 }
@@ -97,7 +80,6 @@ async fn others(trust: Trust, urls: &[&str]) -> Result<ExitCode, BoxError> {
     client(trust, targets.collect::<Result<_, _>>()?, &mut []).await
 }
 
-/// Calls for as long as the example lasts, shows how that goes, and says in the end how it went.
 async fn client(
     trust: Trust,
     targets: Vec<Target>,
@@ -105,29 +87,14 @@ async fn client(
 ) -> Result<ExitCode, BoxError> {
     let endpoint = Endpoint::client(trust)?;
     let stack = stack(Connector::new(endpoint.clone()), targets.clone(), echo);
-    let record = Record::new(Instant::now());
-    let mut table = Table::new(targets.clone(), std::io::stdout().is_terminal());
-
-    let calls = load::run(stack.client.clone(), record.clone());
-    let faults = faults::run(servers, &record);
-    let work = async { tokio::join!(calls, faults).1 };
-    tokio::select! {
-        done = work => done?,
-        () = table.show(&stack, &record) => {}
-    }
-
-    let plot = plot_path()?;
-    fs::write(&plot, plot::svg(&record.told()))?;
-    print!("{}", report::text(&targets, &stack, &record.told()));
-    println!("latencies: {}", plot.display());
-    let summary = report::summary(&record.told(), (stack.retries)().retries);
-    println!("{summary}");
-    stack.pool.close();
+    let client = stack.client;
+    let call = || call(client.clone());
+    let summary = trial::run(targets, &stack.figures, servers, call).await?;
     endpoint.close(0, "").await;
     Ok(ExitCode::from(u8::from(summary.failed > 0)))
 }
 
-/// Beside this program, which cargo has put into its own folder.
-fn plot_path() -> Result<PathBuf, BoxError> {
-    Ok(env::current_exe()?.with_file_name("stack.svg"))
+async fn call(client: impl Client<()>) -> Result<(), BoxError> {
+    let request = Request::get(PATH).body(())?;
+    client.oneshot(request).await
 }

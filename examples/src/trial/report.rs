@@ -2,18 +2,19 @@ use std::fmt;
 use std::fmt::Write;
 use std::time::Duration;
 
-use examples::stack::Stack;
-use wt_connection::Target;
-
-use crate::record::{Told, quantile};
+use crate::stack::Figures;
+use crate::trial::record::{Told, quantile};
+use crate::trial::table::Key;
 
 /// How it went: each server, what befell them and what calls felt of that, and why calls failed.
-pub(crate) fn text<C>(targets: &[Target], stack: &Stack<C>, told: &Told) -> String {
+pub(crate) fn text<T: Key>(targets: &[T], figures: &Figures<T>, told: &Told) -> String {
     let mut text = format!("\n{HEAD}\n");
-    let balance = (stack.balance)().backends;
-    let health = stack.monitor.snapshot().backends;
+    let balance = figures.balance().backends;
+    let health = figures.monitor().snapshot().backends;
+    let pool = figures.pool().targets;
     for (number, target) in (1..).zip(targets) {
         let given = balance.iter().find(|backend| backend.key == *target);
+        let lent = pool.iter().find(|(lender, _)| lender == target);
         let judged = health.iter().find(|backend| backend.key == *target);
         let _ = writeln!(
             text,
@@ -23,7 +24,7 @@ pub(crate) fn text<C>(targets: &[Target], stack: &Stack<C>, told: &Told) -> Stri
             given.map_or(0.0, |backend| 100.0 * backend.share),
             given.map_or(0, |backend| backend.failures),
             judged.map_or(0, |backend| backend.ejections),
-            stack.pool.stats_of(target).map_or(0, |stats| stats.opened),
+            lent.map_or(0, |(_, stats)| stats.opened),
         );
     }
     text.push('\n');
@@ -43,22 +44,31 @@ pub(crate) fn text<C>(targets: &[Target], stack: &Stack<C>, told: &Told) -> Stri
 }
 
 /// The figures of all calls, in one line.
-pub(crate) struct Summary {
-    calls: usize,
-    pub(crate) failed: usize,
-    retried: u64,
-    p50: Duration,
-    p99: Duration,
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Calls that were made.
+    pub calls: usize,
+    /// How many of these have failed.
+    pub failed: usize,
+    /// Attempts after the first.
+    pub retried: u64,
+    /// What half of the calls took at most.
+    pub p50: Duration,
+    /// What all but one in a hundred took at most.
+    pub p99: Duration,
 }
 
-pub(crate) fn summary(told: &Told, retried: u64) -> Summary {
-    let latencies = told.latencies(Duration::ZERO, Duration::MAX);
-    Summary {
-        calls: told.calls.len(),
-        failed: told.failed(),
-        retried,
-        p50: quantile(&latencies, 0.5).unwrap_or_default(),
-        p99: quantile(&latencies, 0.99).unwrap_or_default(),
+impl Summary {
+    pub(crate) fn of(told: &Told, retried: u64) -> Self {
+        let latencies = told.latencies(Duration::ZERO, Duration::MAX);
+        Self {
+            calls: told.calls.len(),
+            failed: told.failed(),
+            retried,
+            p50: quantile(&latencies, 0.5).unwrap_or_default(),
+            p99: quantile(&latencies, 0.99).unwrap_or_default(),
+        }
     }
 }
 

@@ -1,21 +1,26 @@
 use std::collections::HashMap;
-use std::fmt::Write;
+use std::fmt::{Debug, Display, Write};
+use std::hash::Hash;
 use std::time::Duration;
 
-use examples::stack::Stack;
 use tokio::time::interval;
-use wt_connection::Target;
 use wt_health::snapshot::State;
 
-use crate::record::{Record, Told};
+use crate::stack::Figures;
+use crate::trial::record::{Record, Told};
+
+/// What a server is known by.
+pub trait Key: Clone + Debug + Display + Eq + Hash + Send + Sync + 'static {}
+
+impl<T: Clone + Debug + Display + Eq + Hash + Send + Sync + 'static> Key for T {}
 
 /// How things are, again and again.
-pub(crate) struct Table {
-    targets: Vec<Target>,
+pub(crate) struct Table<T> {
+    targets: Vec<T>,
     /// Whether it stays where it is; otherwise there are lines.
     live: bool,
     /// Calls that each server had been given when it was shown last.
-    calls: HashMap<Target, u64>,
+    calls: HashMap<T, u64>,
     lines: usize,
     events: usize,
 }
@@ -31,8 +36,8 @@ struct Row {
     ejections: u64,
 }
 
-impl Table {
-    pub(crate) fn new(targets: Vec<Target>, live: bool) -> Self {
+impl<T: Key> Table<T> {
+    pub(crate) fn new(targets: Vec<T>, live: bool) -> Self {
         Self {
             targets,
             live,
@@ -43,12 +48,12 @@ impl Table {
     }
 
     /// Never ends.
-    pub(crate) async fn show<C>(&mut self, stack: &Stack<C>, record: &Record) {
+    pub(crate) async fn show(&mut self, figures: &Figures<T>, record: &Record) {
         let mut pace = interval(if self.live { LIVE } else { PLAIN });
         loop {
             pace.tick().await;
-            let (rows, told) = (self.rows(stack), record.told());
-            let retries = (stack.retries)().retries;
+            let (rows, told) = (self.rows(figures), record.told());
+            let retries = figures.retries().retries;
             let (calls, failed) = (told.calls.len(), told.failed());
             let at = record.began().elapsed().as_secs();
             let totals = format!("{at:>2} s: {calls} calls, {retries} retries, {failed} failed");
@@ -60,25 +65,21 @@ impl Table {
         }
     }
 
-    fn rows<C>(&mut self, stack: &Stack<C>) -> Vec<Row> {
-        let balance = (stack.balance)().backends;
-        let health = stack.monitor.snapshot().backends;
-        let mut rtts = HashMap::new();
-        // Looks at each connection, and keeps it.
-        stack.pool.retain(|target, connection| {
-            rtts.insert(target.clone(), connection.info().rtt);
-            true
-        });
+    fn rows(&mut self, figures: &Figures<T>) -> Vec<Row> {
+        let balance = figures.balance().backends;
+        let health = figures.monitor().snapshot().backends;
+        let pool: HashMap<_, _> = figures.pool().targets.into_iter().collect();
+        let round_trips = figures.all_round_trips();
         let calls: HashMap<_, _> = balance.iter().map(|b| (b.key.clone(), b.calls)).collect();
-        let new = |target: &Target| {
-            let known = |calls: &HashMap<Target, u64>| calls.get(target).copied().unwrap_or(0);
+        let new = |target: &T| {
+            let known = |calls: &HashMap<T, u64>| calls.get(target).copied().unwrap_or(0);
             known(&calls).saturating_sub(known(&self.calls))
         };
         let all: u64 = self.targets.iter().map(new).sum();
         let rows = self.targets.iter().map(|target| {
             let judged = health.iter().find(|backend| backend.key == *target);
             let given = balance.iter().find(|backend| backend.key == *target);
-            let connections = stack.pool.stats_of(target).map_or(0, |stats| stats.open);
+            let connections = pool.get(target).map_or(0, |stats| stats.open);
             let state = match judged.map(|backend| backend.state) {
                 Some(State::Ejected { .. }) => "ejected",
                 Some(State::Proving) => "proving",
@@ -92,7 +93,7 @@ impl Table {
                 share: 100.0 * new(target) as f64 / all.max(1) as f64,
                 in_flight: given.map_or(0, |backend| backend.in_flight),
                 connections,
-                rtt: rtts.get(target).copied(),
+                rtt: round_trips.get(target).copied(),
                 ejections: judged.map_or(0, |backend| backend.ejections),
             }
         });
@@ -140,7 +141,7 @@ impl Table {
 }
 
 impl Row {
-    fn line(&self, target: &Target) -> String {
+    fn line(&self, target: &impl Display) -> String {
         let rtt = self.rtt.map_or(String::new(), |rtt| format!("{rtt:.1?}"));
         format!(
             "{:<22} {:<10} {:>4.0} % {:>9} {:>11} {:>9} {:>9}",
