@@ -21,6 +21,10 @@ mod local;
 mod losses;
 #[path = "stack/outage.rs"]
 mod outage;
+#[path = "stack/path.rs"]
+mod path;
+#[path = "stack/relay.rs"]
+mod relay;
 #[path = "stack/restarts.rs"]
 mod restarts;
 #[path = "stack/shown.rs"]

@@ -1,0 +1,88 @@
+//! The path below is as bad as can be, and everything is delivered.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use examples::stack::{DEADLINE, echo, stack};
+use tokio::time::{Instant, sleep};
+use wt_connection::{ConnectionId, Connections, Limits, Target};
+
+use crate::fleet::{alone, eventually};
+use crate::load::Load;
+use crate::local::Local;
+use crate::relay::Relay;
+
+#[tokio::test]
+async fn all_is_delivered_over_a_path_that_loses_delays_overtakes_doubles_ends_and_moves() {
+    let _alone = alone().await;
+    let local = Local::start(2, Limits::default());
+    let mut relays = Vec::new();
+    for (seed, target) in (1..).zip(&local.targets) {
+        let server = target.to_string().parse().unwrap();
+        relays.push(Relay::to(server, seed).await);
+    }
+    let targets: Vec<Target> = relays.iter().map(|relay| relay.address.into()).collect();
+    let stack = stack(local.connector(), targets, echo);
+    let load = Load::of(4, &stack.client);
+    load.goes_on(60).await;
+
+    // Each connection goes on from another address.
+    let before = peers(&local);
+    assert!(!before.is_empty());
+    for relay in &relays {
+        relay.migrate().await;
+    }
+    load.goes_on(60).await;
+    eventually("a connection of each server has moved", || {
+        let after = peers(&local);
+        let moved = |(server, id): &(usize, ConnectionId), address: &SocketAddr| {
+            after.get(&(*server, *id)).is_some_and(|now| now != address)
+        };
+        let mut moved_to: Vec<_> = before
+            .iter()
+            .filter(|(peer, address)| moved(peer, address))
+            .map(|((server, _), _)| *server)
+            .collect();
+        moved_to.sort_unstable();
+        moved_to.dedup();
+        moved_to.len() == servers(&before)
+    })
+    .await;
+
+    // Nothing at all arrives for two seconds.
+    for relay in &relays {
+        relay.black_out(true);
+    }
+    let dark = Instant::now();
+    sleep(BLACK_OUT).await;
+    for relay in &relays {
+        relay.black_out(false);
+    }
+    load.goes_on(100).await;
+
+    assert_eq!(load.failures(), [""; 0]);
+    let slowest = load.slowest();
+    assert!(slowest < DEADLINE, "a call took {slowest:?}");
+    assert!(dark.elapsed() >= BLACK_OUT);
+}
+
+/// Where each connection comes from, as the servers see it.
+fn peers(local: &Local) -> HashMap<(usize, ConnectionId), SocketAddr> {
+    let servers = local.connections.iter().map(Connections::all);
+    let peers = servers.enumerate().flat_map(|(server, connections)| {
+        let peers = connections.into_iter();
+        peers.map(move |peer| ((server, peer.id()), peer.remote_address()))
+    });
+    peers.collect()
+}
+
+/// How many servers have connections.
+fn servers(peers: &HashMap<(usize, ConnectionId), SocketAddr>) -> usize {
+    let mut servers: Vec<_> = peers.keys().map(|(server, _)| *server).collect();
+    servers.sort_unstable();
+    servers.dedup();
+    servers.len()
+}
+
+const BLACK_OUT: Duration = Duration::from_secs(2);
