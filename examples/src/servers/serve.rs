@@ -1,6 +1,6 @@
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
-use std::{io, thread};
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use wt_connection::{BiStream, Server, Session, WebTransportUpgrade};
 
 use crate::BoxError;
+use crate::servers::orders::orders;
 use crate::servers::{Credentials, Order};
 
 /// Serves sessions at `/echo`, until it is told to shut down or whoever has started this process
@@ -40,19 +41,6 @@ pub async fn serve(address: SocketAddr) -> Result<(), BoxError> {
         }
     }
     Ok(())
-}
-
-/// The last order, until standard input ends.
-fn orders() -> watch::Receiver<Order> {
-    let (told, orders) = watch::channel(Order::default());
-    // A thread that the process does not wait for: it may read for ever.
-    thread::spawn(move || {
-        let lines = io::stdin().lines().map_while(Result::ok);
-        for order in lines.filter_map(|line| line.parse().ok()) {
-            told.send_replace(order);
-        }
-    });
-    orders
 }
 
 fn app(orders: watch::Receiver<Order>) -> Router {
