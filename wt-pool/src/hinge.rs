@@ -30,6 +30,9 @@ use crate::pooled::Pooled;
 /// [`PoolError::QueueFull`]. `Err` once the pool is closed or the target drained: it is of no use
 /// any more.
 ///
+/// One that is asked, and dropped instead of waiting, still has a first connection made, so that
+/// whoever asks again later finds it.
+///
 /// # Errors
 ///
 /// A [`PoolError`] inside, or the connection's own error, unchanged.

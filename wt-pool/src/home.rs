@@ -231,7 +231,7 @@ impl<C> Home<C> {
             self.give_back(loan.key, Return::Unused(loan.item));
             return;
         }
-        let waiter = self.stock.lock().line.leave(turn);
+        let waiter = self.stock.lock().leave(turn);
         drop(waiter);
         self.rouse.notify_one();
     }

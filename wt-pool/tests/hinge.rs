@@ -48,6 +48,27 @@ async fn polling_twice_reserves_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_asks_once_and_does_not_wait_has_a_connection_made() {
+    // No connect had begun before whoever asked was gone: a balancer that asks by a clone, while
+    // others are ready, was told for ever that this one is not.
+    let server = Server::new();
+    let pool = server.exclusive(1);
+    let service = pool.service(TARGET);
+
+    let mut asks = task::spawn(service.clone());
+    assert_pending!(asks.enter(|cx, mut clone| clone.poll_ready(cx)));
+    drop(asks);
+    settle().await;
+
+    assert_eq!(server.connects(), 1);
+    let mut asks = task::spawn(service.clone());
+    assert_ready_ok!(asks.enter(|cx, mut clone| clone.poll_ready(cx)));
+    drop(asks);
+    settle().await;
+    assert_eq!(server.connects(), 1, "one is enough");
+}
+
+#[tokio::test(start_paused = true)]
 async fn dropping_it_ready_gives_the_slot_back() {
     let server = Server::new();
     let pool = server.exclusive(1);

@@ -37,6 +37,8 @@ pub(crate) struct Stock<I, W> {
     pub(super) dead: usize,
     pub(super) connecting: usize,
     pub(super) warm: Vec<usize>,
+    /// Somebody asked whether there is a connection, and could not wait for the first.
+    pub(super) asked: bool,
     pub(super) suspects: Vec<Key>,
     pub(super) pace: Pace,
     /// A connection died before it was of any use.
@@ -70,6 +72,7 @@ impl<I: Share, W> Stock<I, W> {
             dead: 0,
             connecting: 0,
             warm: Vec::new(),
+            asked: false,
             suspects: Vec::new(),
             pace: Pace::default(),
             flopped: false,

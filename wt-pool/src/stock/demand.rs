@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::line::Waiter;
+use crate::line::{Turn, Waiter};
 use crate::stock::{Phase, Share, Stock};
 
 impl<I: Share, W> Stock<I, W> {
@@ -21,6 +21,7 @@ impl<I: Share, W> Stock<I, W> {
 
     pub(crate) fn connect_begun(&mut self) {
         self.connecting += 1;
+        self.asked = false;
     }
 
     /// A connect has ended well.
@@ -40,6 +41,17 @@ impl<I: Share, W> Stock<I, W> {
         self.failed += 1;
         self.pace.failed(now, delay);
         self.line.take_impatient()
+    }
+
+    /// Somebody waits no more.
+    ///
+    /// A balancer asks by a clone that it drops if it is not ready: if that was to be forgotten, a
+    /// target without connections would never have one again, as long as others are ready.
+    pub(crate) fn leave(&mut self, turn: Turn) -> Option<Waiter<W>> {
+        let waiter = self.line.leave(turn)?;
+        let unserved = self.live + self.connecting == 0 && self.line.is_empty();
+        self.asked |= waiter.patient && unserved;
+        Some(waiter)
     }
 
     /// Nobody takes care of it any more; returns who waited.
@@ -99,7 +111,8 @@ impl<I: Share, W> Stock<I, W> {
         let room = (max + over).saturating_sub(pending + drain);
         let warm = self.warm.iter().copied().max().unwrap_or(0).min(max);
         let used = self.live + self.missing();
-        let target = used.max(warm) + self.retiring;
+        let asked = usize::from(self.asked && self.live == 0);
+        let target = used.max(warm).max(asked) + self.retiring;
         target.saturating_sub(pending).min(room)
     }
 
