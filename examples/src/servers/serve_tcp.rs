@@ -6,6 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -24,6 +25,8 @@ use crate::servers::orders::orders;
 pub async fn serve_tcp(address: SocketAddr, router: Router) -> Result<(), BoxError> {
     let listener = TcpListener::bind(address).await?;
     println!("{}", listener.local_addr()?);
+    // An answer's end does not wait until the client has acknowledged its beginning.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let orders = orders();
     let router = router.layer(from_fn_with_state(orders.clone(), obey));
     let (shut_down, gone) = (told(orders.clone()), gone(orders.clone()));

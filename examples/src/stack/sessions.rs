@@ -5,7 +5,9 @@ use axum::http::{Request, Response};
 use tower::timeout::{Timeout, TimeoutLayer};
 use tower::{Layer, ServiceBuilder};
 use wt_balance::BalanceLayer;
-use wt_connection::{CompleteOnClose, Connection, Connector, PingError, Session, Target};
+use wt_connection::{
+    CompleteOnClose, Connection, ConnectionState, Connector, PingError, Session, Target,
+};
 use wt_health::Monitor;
 use wt_health::outlier::Outlier;
 use wt_pool::{Pool, PoolLayer};
@@ -31,14 +33,13 @@ where
     R: Send + 'static,
 {
     // Connections: few to each server, each with as many sessions as the server allows.
-    let sessions = PoolLayer::new(4).shared(Connection::max_sessions);
+    let lending = PoolLayer::new(4)
+        .shared(Connection::max_sessions)
+        .completion(CompleteOnClose)
+        .closed(closed)
+        .validate(ping);
     let pool = ServiceBuilder::new()
-        .layer(
-            sessions
-                .completion(CompleteOnClose)
-                .closed(closed)
-                .validate(ping),
-        )
+        .layer(lending)
         .layer(TimeoutLayer::new(CONNECT_TIMEOUT))
         .service(connector.clone());
 
@@ -77,26 +78,25 @@ where
     Stack::new(client, figures.round_trips(move || round_trips(&looked_at)))
 }
 
-/// Ends with the connection.
+/// Ends when the connection takes no more sessions: the server drains it, or it is over.
 fn closed(connection: &Connection) -> impl Future<Output = ()> + Send + use<> {
-    let connection = connection.clone();
-    async move { drop(connection.closed().await) }
+    let mut states = connection.states();
+    async move {
+        let over = states.wait_for(|state| *state != ConnectionState::Connected);
+        drop(over.await);
+    }
 }
 
 /// Has the server prove that it still hears.
-fn ping(
-    connection: &Connection,
-) -> impl Future<Output = Result<Duration, PingError>> + Send + use<> {
-    let connection = connection.clone();
-    async move { connection.ping(TRY_TIMEOUT).await }
+async fn ping(connection: &Connection) -> Result<Duration, PingError> {
+    connection.ping(TRY_TIMEOUT).await
 }
 
 /// By the youngest connection to each server.
 fn round_trips(pool: &Sessions) -> HashMap<Target, Duration> {
     let mut round_trips = HashMap::new();
-    pool.retain(|target, connection| {
+    pool.for_each(|target, connection| {
         round_trips.insert(target.clone(), connection.info().rtt);
-        true
     });
     round_trips
 }

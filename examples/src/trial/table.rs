@@ -79,12 +79,14 @@ impl<T: Key> Table<T> {
         let rows = self.targets.iter().map(|target| {
             let judged = health.iter().find(|backend| backend.key == *target);
             let given = balance.iter().find(|backend| backend.key == *target);
-            let connections = pool.get(target).map_or(0, |stats| stats.open);
+            let lent = pool.get(target).copied().unwrap_or_default();
+            let connections = lent.open;
             let state = match judged.map(|backend| backend.state) {
                 Some(State::Ejected { .. }) => "ejected",
                 Some(State::Proving) => "proving",
                 Some(State::Down | State::Unproven) => "down",
-                _ if connections == 0 => "connecting",
+                _ if lent.connecting + lent.waiting > 0 && connections == 0 => "connecting",
+                _ if connections == 0 => "unused",
                 _ if given.is_some_and(|backend| backend.failing) => "failing",
                 _ => "up",
             };
