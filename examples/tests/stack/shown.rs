@@ -1,6 +1,6 @@
-//! What the example shows.
+//! What the examples show.
 
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::common::Example;
 use crate::fleet::alone;
@@ -8,12 +8,17 @@ use crate::fleet::alone;
 #[tokio::test]
 async fn no_call_fails_while_servers_are_slow_fail_die_fall_silent_and_are_restarted() {
     let _alone = alone().await;
-    let example = Example::start("stack", &[]);
+    let mut ends = JoinSet::new();
+    // At the same time: each lasts half a minute.
+    for name in ["stack", "stack_http1", "stack_tonic"] {
+        let example = Example::start(name, &[]);
+        ends.spawn(async move { (name, spawn_blocking(|| example.end()).await.unwrap()) });
+    }
 
-    let (status, said) = spawn_blocking(|| example.end()).await.unwrap();
-
-    assert!(status.success(), "{said:#?}");
-    let summary = said.last().unwrap();
-    assert!(summary.starts_with("summary calls="), "{said:#?}");
-    assert!(summary.contains(" failed=0 "), "{said:#?}");
+    for (name, (status, said)) in ends.join_all().await {
+        assert!(status.success(), "{name}: {said:#?}");
+        let summary = said.last().unwrap();
+        assert!(summary.starts_with("summary calls="), "{name}: {said:#?}");
+        assert!(summary.contains(" failed=0 "), "{name}: {said:#?}");
+    }
 }
