@@ -3,11 +3,13 @@
 use std::fs;
 use std::time::Duration;
 
+use examples::causes;
 use examples::stack::{Client, Stack, echo, stack};
 use fastrand::Rng;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
+use tower::load_shed::error::Overloaded;
 use wt_connection::Limits;
 
 use crate::fleet::{alone, eventually};
@@ -33,13 +35,15 @@ async fn calls_that_are_given_up_leave_no_task_socket_permit_or_session() {
     })
     .await;
     assert_eq!(stack.figures.balance().in_flight, 0);
-    // As many as there are permits, at once; one that was lost would shed a call.
+    // As many as there are permits, at once; one that was lost would shed a call. Whether each is
+    // answered in its time is the machine's to say.
     let mut calls = JoinSet::new();
     for _ in 0..PERMITS {
         calls.spawn(call(stack.client.clone()));
     }
-    let failed = calls.join_all().await.into_iter().find_map(Result::err);
-    assert!(failed.is_none(), "{failed:?}");
+    let failures = calls.join_all().await.into_iter().filter_map(Result::err);
+    let shed = failures.filter(|error| error.is::<Overloaded>()).count();
+    assert_eq!(shed, 0);
 
     drop(stack);
     endpoint.close(0, "").await;
@@ -51,25 +55,40 @@ async fn calls_that_are_given_up_leave_no_task_socket_permit_or_session() {
 /// Gives up many calls, and lets a few be answered.
 async fn storm(stack: &Stack<impl Client<()>>) {
     let mut rng = Rng::with_seed(7);
+    // However fast the machine is, some are to be given up, and some are not.
+    let longest = 2 * at_once(stack).await;
     let (mut answered, mut given_up) = (0, 0);
     for _ in 0..40 {
         let mut calls = JoinSet::new();
-        for _ in 0..50 {
-            let patience = Duration::from_micros(rng.u64(..60_000));
+        for _ in 0..CALLS {
+            let patience = longest.mul_f64(rng.f64());
             calls.spawn(timeout(patience, call(stack.client.clone())));
         }
         for call in calls.join_all().await {
             match call {
-                Ok(call) => {
-                    call.unwrap();
-                    answered += 1;
-                }
+                Ok(Ok(())) => answered += 1,
+                Ok(Err(error)) => panic!("{}", causes(&*error)),
                 Err(_) => given_up += 1,
             }
         }
     }
     assert!(given_up > 100, "only {given_up} were given up");
     assert!(answered > 100, "only {answered} were answered");
+}
+
+/// How long it takes to answer as many calls, the second time.
+async fn at_once(stack: &Stack<impl Client<()>>) -> Duration {
+    let mut took = Duration::ZERO;
+    for _ in 0..2 {
+        let began = Instant::now();
+        let mut calls = JoinSet::new();
+        for _ in 0..CALLS {
+            calls.spawn(call(stack.client.clone()));
+        }
+        calls.join_all().await;
+        took = began.elapsed();
+    }
+    took
 }
 
 fn tasks() -> usize {
@@ -88,5 +107,7 @@ fn sockets() -> usize {
         .count()
 }
 
+/// At once, in a storm.
+const CALLS: usize = 50;
 /// The stack's limit of concurrency.
 const PERMITS: usize = 1024;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use examples::stack::CONNECT_TIMEOUT;
 use tokio::time::{Instant, sleep};
 
 use crate::fleet::{Fleet, eventually};
@@ -40,9 +41,10 @@ async fn a_server_that_was_dead_for_long_shuts_down_at_once() {
     load.goes_on(100).await;
 
     fleet.servers[0].kill().await.unwrap();
-    sleep(Duration::from_secs(3)).await;
+    sleep(2 * CONNECT_TIMEOUT).await;
     fleet.servers[0].start_again().await.unwrap();
-    sleep(Duration::from_secs(3)).await;
+    // Those who had begun to connect before have given up by then.
+    sleep(CONNECT_TIMEOUT + Duration::from_millis(500)).await;
     let began = Instant::now();
     fleet.servers[0].shut_down().await.unwrap();
 
