@@ -6,7 +6,9 @@ pub mod echo;
 mod error;
 pub mod outcomes;
 pub mod probes;
+pub mod proxy;
 pub mod servers;
+pub mod splice;
 pub mod stack;
 pub mod trial;
 

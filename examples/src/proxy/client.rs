@@ -1,0 +1,96 @@
+use std::time::Duration;
+
+use axum::http::{Request, Response};
+use tower::timeout::TimeoutLayer;
+use tower::{Service, ServiceBuilder};
+use wt_balance::BalanceLayer;
+use wt_connection::{CompleteOnClose, Connection, Connector, Session, Target};
+use wt_health::Monitor;
+use wt_pool::PoolLayer;
+use wt_retry::backoff::Exponential;
+use wt_retry::mark::InExtensions;
+use wt_retry::{DeadlineLayer, RetryLayer, StandardPolicy};
+
+use crate::{BoxError, classes, outcomes};
+
+/// What opens sessions, and may be cloned, sent and shared.
+pub trait Client:
+    Service<Request<()>, Response = Response<Session>, Error = BoxError, Future: Send + 'static>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<C> Client for C where
+    C: Service<Request<()>, Response = Response<Session>, Error = BoxError, Future: Send + 'static>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// Opens each session on one of the servers, over a few connections to each: on the one that is
+/// the least busy of those that answer, and on another if it is refused.
+///
+/// A session counts, as a share of the load and of a connection, until it is over.
+pub fn client(connector: Connector, targets: impl IntoIterator<Item = Target>) -> impl Client {
+    let pool = ServiceBuilder::new()
+        .layer(
+            PoolLayer::new(4)
+                .shared(Connection::max_sessions)
+                .completion(CompleteOnClose)
+                .closed(closed)
+                .validate(ping),
+        )
+        .layer(TimeoutLayer::new(SECOND))
+        .service(connector);
+    let monitor = Monitor::new();
+    let backend = move |target: Target| {
+        ServiceBuilder::new()
+            .layer(monitor.layer(target.clone()).classify(outcomes::boxed))
+            .layer(TimeoutLayer::new(SECOND))
+            .service(pool.service(target))
+    };
+    let backoff = Exponential::default().base(SECOND / 50).cap(SECOND / 5);
+    let policy = StandardPolicy::new(classes::boxed, backoff).marks(InExtensions);
+    ServiceBuilder::new()
+        .load_shed()
+        .concurrency_limit(1024)
+        .layer(DeadlineLayer::new(5 * SECOND).marks(InExtensions))
+        .layer(RetryLayer::standard(policy))
+        .layer(
+            BalanceLayer::new(targets)
+                .classify(balanced)
+                .completion(CompleteOnClose)
+                .patience(2 * SECOND),
+        )
+        .service(backend)
+}
+
+/// The balancer's word for what the judge of health says.
+fn balanced(result: Result<&Response<Session>, &BoxError>) -> wt_balance::Outcome {
+    match outcomes::boxed(result) {
+        wt_health::Outcome::Success => wt_balance::Outcome::Success,
+        wt_health::Outcome::Failure => wt_balance::Outcome::FAILURE,
+        _ => wt_balance::Outcome::Ignore,
+    }
+}
+
+/// Ends with the connection.
+fn closed(connection: &Connection) -> impl Future<Output = ()> + Send + use<> {
+    let connection = connection.clone();
+    async move { drop(connection.closed().await) }
+}
+
+/// Has the server prove that it still hears.
+fn ping(
+    connection: &Connection,
+) -> impl Future<Output = Result<Duration, wt_connection::PingError>> + Send + use<> {
+    let connection = connection.clone();
+    async move { connection.ping(SECOND).await }
+}
+
+const SECOND: Duration = Duration::from_secs(1);

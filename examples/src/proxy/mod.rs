@@ -1,0 +1,10 @@
+//! A reverse proxy for sessions: an axum application that takes them in, opens one for each on one
+//! of several servers, and [splices](crate::splice) the two.
+
+mod client;
+mod forward;
+mod onward;
+mod refusal;
+
+pub use client::{Client, client};
+pub use forward::app;

@@ -1,0 +1,118 @@
+use wt_connection::{ReadError, SessionError};
+
+use crate::world::{World, soon, until};
+
+fn told(end: &SessionError) -> (u32, &str) {
+    let SessionError::ClosedByPeer(close) = end else {
+        panic!("{end}");
+    };
+    (close.code(), close.reason())
+}
+
+#[tokio::test]
+async fn the_clients_close_reaches_the_server() {
+    let world = World::new(1).await;
+    let (client, server) = world.session().await;
+
+    client.close(42, "that is all");
+
+    assert_eq!(told(&soon(server.closed()).await), (42, "that is all"));
+}
+
+#[tokio::test]
+async fn the_servers_close_reaches_the_client() {
+    let world = World::new(1).await;
+    let (client, server) = world.session().await;
+
+    server.close(u32::MAX, "närmare bestämt");
+
+    let end = soon(client.closed()).await;
+    assert_eq!(told(&end), (u32::MAX, "närmare bestämt"));
+}
+
+/// It knows the stream to have arrived, at the proxy, and closes.
+#[tokio::test]
+async fn what_had_arrived_is_delivered_before_the_close() {
+    let world = World::new(1).await;
+    let (client, server) = world.session().await;
+    let mut send = client.open_uni().await.unwrap();
+    send.write_all(&[7; 100_000]).await.unwrap();
+    send.finish().unwrap();
+    // One byte short of everything has to be read for the rest to be acknowledged.
+    let mut recv = soon(server.accept_uni()).await.unwrap();
+    let mut read = 0;
+    while read < 50_000 {
+        read += soon(recv.read_chunk(10_000)).await.unwrap().unwrap().len();
+    }
+    assert_eq!(soon(send.stopped()).await, Ok(None));
+
+    client.close(1, "");
+
+    while let Some(chunk) = soon(recv.read_chunk(10_000)).await.unwrap() {
+        read += chunk.len();
+    }
+    assert_eq!(read, 100_000);
+    assert_eq!(told(&soon(server.closed()).await), (1, ""));
+}
+
+/// Finished, it would look complete; and reset, as if its writer had thought better of it.
+#[tokio::test]
+async fn what_breaks_off_with_its_session_says_so() {
+    let world = World::new(1).await;
+    let (client, server) = world.session().await;
+    let mut send = client.open_uni().await.unwrap();
+    send.write_all(b"half of").await.unwrap();
+    let mut recv = soon(server.accept_uni()).await.unwrap();
+    soon(recv.read_chunk(7)).await.unwrap();
+
+    client.close(3, "no more");
+
+    let Err(ReadError::Session(end)) = soon(recv.read_chunk(1)).await else {
+        panic!("the stream did not end with its session");
+    };
+    assert_eq!(told(&end), (3, "no more"));
+}
+
+/// The last handle of a session closes it with code 0.
+#[tokio::test]
+async fn a_session_that_is_dropped_is_dropped_on_the_other_side() {
+    let world = World::new(1).await;
+    let (client, server) = world.session().await;
+
+    drop(client);
+
+    assert_eq!(told(&soon(server.closed()).await), (0, ""));
+}
+
+/// A client that has the connection for one session may close that in its place.
+#[tokio::test]
+async fn an_orderly_end_of_the_connection_is_one_of_its_sessions() {
+    let world = World::new(1).await;
+    let (_client, server) = world.session().await;
+
+    // `H3_NO_ERROR`.
+    world.client.quic().close(0x100_u32.into(), b"");
+
+    assert_eq!(told(&soon(server.closed()).await), (0, ""));
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_sessions_that_are_over() {
+    let world = World::new(1).await;
+    for _ in 0..20 {
+        let (client, server) = world.session().await;
+        let mut stream = client.open_bi().await.unwrap();
+        stream.send.write_all(b"x").await.unwrap();
+        let other = soon(server.accept_bi()).await.unwrap();
+        client.close(0, "");
+        soon(server.closed()).await;
+        drop(other);
+    }
+
+    // One connection to the server, and no session on either.
+    assert_eq!(world.outward.open_connections(), 1);
+    until(|| world.client.sessions().is_empty()).await;
+    let (client, server) = world.session().await;
+    assert_eq!(server.connection().sessions().len(), 1);
+    drop(client);
+}

@@ -1,0 +1,199 @@
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use examples::proxy;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tower::ServiceExt;
+use wt_connection::{
+    Connection, Connector, Endpoint, Identity, Limits, Origins, Server, Session, SessionRequest,
+    ShutdownReport, Target, Transport, Trust,
+};
+
+/// A proxy before some servers, and a client of it.
+pub(crate) struct World {
+    pub(crate) client: Connection,
+    /// The proxy's own end of it.
+    pub(crate) proxy: Endpoint,
+    /// The proxy's ends of the connections to the servers.
+    pub(crate) outward: Endpoint,
+    pub(crate) servers: Vec<Backend>,
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<ShutdownReport>,
+}
+
+/// A server of which the test answers the requests.
+pub(crate) struct Backend {
+    pub(crate) endpoint: Endpoint,
+    requests: Mutex<mpsc::Receiver<SessionRequest>>,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl World {
+    pub(crate) async fn new(servers: usize) -> Self {
+        let identity = Identity::self_signed(["localhost"]).unwrap();
+        let trust = Trust::hashes([identity.certificate_hash()]);
+        let servers: Vec<_> = (0..servers)
+            .map(|_| Backend::new(identity.clone()))
+            .collect();
+        let addresses = servers.iter().map(Backend::target).collect();
+        Self::between(identity, trust, servers, addresses).await
+    }
+
+    /// Before a target that nobody serves.
+    pub(crate) async fn without_servers() -> Self {
+        let identity = Identity::self_signed(["localhost"]).unwrap();
+        let trust = Trust::hashes([identity.certificate_hash()]);
+        let free = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let target = Target::from(free.local_addr().unwrap());
+        drop(free);
+        Self::between(identity, trust, Vec::new(), vec![target]).await
+    }
+
+    async fn between(
+        identity: Identity,
+        trust: Trust,
+        servers: Vec<Backend>,
+        targets: Vec<Target>,
+    ) -> Self {
+        let proxy = endpoint(identity);
+        let address = proxy.local_address().unwrap();
+        let outward = Endpoint::client(trust.clone()).unwrap();
+        let connector = Connector::new(outward.clone()).transport(transport());
+        let app = proxy::app(proxy::client(connector, targets));
+        let (stop, stopped) = oneshot::channel();
+        let server = Server::new(proxy.clone())
+            .origins(Origins::any())
+            .shutdown_timeout(PATIENCE)
+            .shutdown_on(async move { drop(stopped.await) });
+        let serving = tokio::spawn(server.serve(app));
+        let connector = Connector::new(Endpoint::client(trust).unwrap()).transport(transport());
+        let client = connector.oneshot(address.into()).await.unwrap();
+        Self {
+            client,
+            proxy,
+            outward,
+            servers,
+            stop: Some(stop),
+            serving,
+        }
+    }
+
+    /// One session, seen by the client and by the server.
+    pub(crate) async fn session(&self) -> (Session, Session) {
+        self.session_at("/").await
+    }
+
+    pub(crate) async fn session_at(&self, path: &str) -> (Session, Session) {
+        let accept = async {
+            let request = self.servers[0].request().await;
+            request.accept().await.unwrap()
+        };
+        tokio::join!(async { self.client.open(path).await.unwrap() }, accept)
+    }
+
+    /// Tells the proxy to shut down.
+    pub(crate) fn stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    pub(crate) async fn stopped(self) -> ShutdownReport {
+        soon(self.serving).await.unwrap()
+    }
+}
+
+impl Backend {
+    fn new(identity: Identity) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let endpoint = {
+            let _inside = runtime.enter();
+            endpoint(identity)
+        };
+        let (sender, requests) = mpsc::channel(1024);
+        runtime.spawn(accept(endpoint.clone(), sender));
+        Self {
+            endpoint,
+            requests: Mutex::new(requests),
+            runtime: Some(runtime),
+        }
+    }
+
+    fn target(&self) -> Target {
+        self.endpoint.local_address().unwrap().into()
+    }
+
+    pub(crate) async fn request(&self) -> SessionRequest {
+        soon(async { self.requests.lock().await.recv().await.unwrap() }).await
+    }
+
+    /// Ends everything that runs for the server, without a word to anybody.
+    pub(crate) fn kill(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+async fn accept(endpoint: Endpoint, sender: mpsc::Sender<SessionRequest>) {
+    while let Some(incoming) = endpoint.accept().await {
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            let Ok(connection) = incoming.await else {
+                return;
+            };
+            while let Ok(request) = connection.accept().await {
+                if sender.send(request).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+fn endpoint(identity: Identity) -> Endpoint {
+    Endpoint::builder()
+        .address((Ipv4Addr::LOCALHOST, 0).into())
+        .identity(identity)
+        .transport(transport())
+        .limits(Limits::default().max_sessions(256))
+        .bind()
+        .unwrap()
+}
+
+/// Little room, and so short a silence that a test can wait for it.
+fn transport() -> Transport {
+    Transport::default()
+        .receive_windows(WINDOW, 16 * WINDOW)
+        .keep_alive_interval(Some(Duration::from_millis(500)))
+        .max_idle_timeout(Some(Duration::from_secs(3)))
+}
+
+/// What must happen, and soon unless the machine is busy.
+pub(crate) async fn soon<F: Future>(what: F) -> F::Output {
+    timeout(PATIENCE, what).await.expect("it never came")
+}
+
+/// Waits until the figures say so.
+pub(crate) async fn until(what: impl Fn() -> bool) {
+    soon(async {
+        while !what() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}
+
+/// How much of one stream may be on the way on each path.
+pub(crate) const WINDOW: u32 = 64 * 1024;
+const PATIENCE: Duration = Duration::from_secs(30);
