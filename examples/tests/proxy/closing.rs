@@ -38,16 +38,13 @@ async fn what_had_arrived_is_delivered_before_the_close() {
     let mut send = client.open_uni().await.unwrap();
     send.write_all(&[7; 100_000]).await.unwrap();
     send.finish().unwrap();
-    // One byte short of everything has to be read for the rest to be acknowledged.
+    // The server has room for a part of it as long as it reads nothing; the proxy has the rest.
     let mut recv = soon(server.accept_uni()).await.unwrap();
-    let mut read = 0;
-    while read < 50_000 {
-        read += soon(recv.read_chunk(10_000)).await.unwrap().unwrap().len();
-    }
     assert_eq!(soon(send.stopped()).await, Ok(None));
 
     client.close(1, "");
 
+    let mut read = 0;
     while let Some(chunk) = soon(recv.read_chunk(10_000)).await.unwrap() {
         read += chunk.len();
     }
