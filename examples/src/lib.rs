@@ -13,3 +13,8 @@ pub mod stack;
 pub mod trial;
 
 pub use error::{BoxError, causes};
+
+/// The code of the page for those who come from `pywebtransport` compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../MIGRATION.md")]
+mod migration {}
