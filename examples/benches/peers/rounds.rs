@@ -1,0 +1,80 @@
+use tokio::runtime::{Builder, Runtime};
+
+use crate::ours::Ours;
+use crate::tls::Tls;
+use crate::web_transport_quinn::WebTransportQuinn;
+use crate::wtransport::Wtransport;
+
+/// Rounds of each measure; the median counts.
+pub(crate) const ROUNDS: usize = 9;
+
+/// All three, over the same TLS.
+pub(crate) struct Stacks {
+    pub(crate) ours: Ours,
+    pub(crate) wtransport: Wtransport,
+    pub(crate) web_transport_quinn: WebTransportQuinn,
+}
+
+impl Stacks {
+    pub(crate) fn new() -> Self {
+        use crate::peer::Stack;
+        let tls = Tls::new();
+        Self {
+            ours: Ours::new(&tls),
+            wtransport: Wtransport::new(&tls),
+            web_transport_quinn: WebTransportQuinn::new(&tls),
+        }
+    }
+}
+
+/// Runs ours and both others in turn, who comes first changing from round to round, prints the
+/// rates, and gives a line for each of the others: the median of the ratios.
+pub(crate) async fn compare(
+    what: &str,
+    name: &str,
+    mut ours: impl AsyncFnMut() -> f64,
+    mut wtransport: impl AsyncFnMut() -> f64,
+    mut web_transport_quinn: impl AsyncFnMut() -> f64,
+) -> Vec<String> {
+    // Not counted: caches, congestion windows and allocators settle.
+    ours().await;
+    wtransport().await;
+    web_transport_quinn().await;
+    println!("\n{what}\n\n| round | ours | wtransport | web-transport-quinn |");
+    println!("| --- | --- | --- | --- |");
+    let mut ratios = [Vec::new(), Vec::new()];
+    for round in 0..ROUNDS {
+        let mut rates = [0.0; 3];
+        for turn in 0..3 {
+            let which = (round + turn) % 3;
+            rates[which] = match which {
+                0 => ours().await,
+                1 => wtransport().await,
+                _ => web_transport_quinn().await,
+            };
+        }
+        let [ours, wtransport, web_transport_quinn] = rates;
+        println!("| {round} | {ours:.0} | {wtransport:.0} | {web_transport_quinn:.0} |");
+        ratios[0].push(ours / wtransport);
+        ratios[1].push(ours / web_transport_quinn);
+    }
+    let [wtransport, web_transport_quinn] = ratios.map(median);
+    vec![
+        format!("ratio {name}/wtransport {wtransport:.3}"),
+        format!("ratio {name}/web_transport_quinn {web_transport_quinn:.3}"),
+    ]
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// The runtime of every measure.
+pub(crate) fn runtime() -> Runtime {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+}

@@ -1,0 +1,127 @@
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{Mutex, mpsc};
+use url::Url;
+use web_transport_quinn::quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use web_transport_quinn::quinn::{self, ClientConfig, ServerConfig};
+use web_transport_quinn::{Client, RecvStream, SendStream, Server, Session};
+
+use crate::peer::{LIMIT, Peer, Receiving, Sending, Stack};
+use crate::tls::{Tls, transport};
+
+pub(crate) struct WebTransportQuinn {
+    url: Url,
+    client: Client,
+    endpoint: quinn::Endpoint,
+    accepted: Mutex<mpsc::Receiver<Session>>,
+}
+
+impl Stack for WebTransportQuinn {
+    type Peer = Session;
+
+    fn new(tls: &Tls) -> Self {
+        let local = (Ipv4Addr::LOCALHOST, 0).into();
+        let crypto = QuicServerConfig::try_from(tls.server()).unwrap();
+        let mut config = ServerConfig::with_crypto(Arc::new(crypto));
+        config.transport_config(Arc::new(transport()));
+        let server = quinn::Endpoint::server(config, local).unwrap();
+        let endpoint = quinn::Endpoint::client(local).unwrap();
+        let crypto = QuicClientConfig::try_from(tls.client()).unwrap();
+        let mut config = ClientConfig::new(Arc::new(crypto));
+        config.transport_config(Arc::new(transport()));
+        let address = server.local_addr().unwrap();
+        let (sender, accepted) = mpsc::channel(1024);
+        tokio::spawn(accept(Server::new(server), sender));
+        Self {
+            url: format!("https://{address}/").parse().unwrap(),
+            client: Client::new(endpoint.clone(), config),
+            endpoint,
+            accepted: Mutex::new(accepted),
+        }
+    }
+
+    async fn connect(&self) -> Session {
+        self.client.connect(self.url.clone()).await.unwrap()
+    }
+
+    async fn accept(&self) -> Session {
+        self.accepted.lock().await.recv().await.unwrap()
+    }
+
+    async fn close(&self, peers: Vec<Session>) {
+        for session in &peers {
+            session.close(0, b"");
+        }
+        drop(peers);
+        self.endpoint.wait_idle().await;
+    }
+}
+
+async fn accept(mut server: Server, sender: mpsc::Sender<Session>) {
+    while let Some(request) = server.accept().await {
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            let _ = sender.send(request.ok().await.unwrap()).await;
+        });
+    }
+}
+
+impl Peer for Session {
+    type Send = SendStream;
+    type Recv = RecvStream;
+
+    async fn open_bi(&self) -> (SendStream, RecvStream) {
+        self.open_bi().await.unwrap()
+    }
+
+    async fn accept_bi(&self) -> Option<(SendStream, RecvStream)> {
+        self.accept_bi().await.ok()
+    }
+
+    async fn open_uni(&self) -> SendStream {
+        self.open_uni().await.unwrap()
+    }
+
+    async fn accept_uni(&self) -> Option<RecvStream> {
+        self.accept_uni().await.ok()
+    }
+
+    fn send_datagram(&self, payload: &Bytes) {
+        self.send_datagram(payload.clone()).unwrap();
+    }
+
+    async fn read_datagram(&self) -> Option<usize> {
+        Some(self.read_datagram().await.ok()?.len())
+    }
+
+    async fn closed(&self) {
+        self.closed().await;
+    }
+}
+
+impl Sending for SendStream {
+    async fn write_all(&mut self, buf: &[u8]) {
+        self.write_all(buf).await.unwrap();
+    }
+
+    async fn write_chunk(&mut self, chunk: Bytes) {
+        self.write_chunk(chunk).await.unwrap();
+    }
+
+    fn finish(&mut self) {
+        self.finish().unwrap();
+    }
+}
+
+impl Receiving for RecvStream {
+    async fn read_to_end(&mut self) -> Vec<u8> {
+        self.read_to_end(LIMIT).await.unwrap()
+    }
+
+    async fn read_chunk(&mut self) -> Option<Bytes> {
+        let chunk = self.read_chunk(usize::MAX, true).await.unwrap();
+        chunk.map(|chunk| chunk.bytes)
+    }
+}
