@@ -182,6 +182,14 @@
 //!   away takes nothing along, and drops spawn nothing.
 //! - Every decision is made by a value without clock, lock or task. What is kept under a lock is
 //!   that value alone: no caller's code runs there.
+//!
+//! # Beside it
+//!
+//! The second of five crates that stand on tower, and know nothing of each other. What it lends may
+//! be a connection of [`wt-connection`](https://docs.rs/wt-connection): a shared one, whose capacity
+//! is the sessions that its server allows. [`PoolService`] is what
+//! [`wt-balance`](https://docs.rs/wt-balance), the next, has one of for each server: `Pending` while
+//! that cannot be reached, so that the balancer takes another.
 
 mod answer;
 mod backoff;
@@ -230,3 +238,8 @@ pub use service::Pool;
 pub use stats::{ClosedStats, PoolStats, TargetStats};
 pub use validate::Validate;
 pub use warm::WarmAll;
+
+/// The README's example is a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
