@@ -129,6 +129,14 @@
 //!   tried again. Counts are exact in any case.
 //! - What is known wears off at one rate for all, so that two backends compare without a clock, in
 //!   whole numbers that neither overflow nor fail to be numbers; reading changes nothing.
+//!
+//! # Beside it
+//!
+//! The third of five crates that stand on tower, and know nothing of each other. Each backend may be
+//! a server to which [`wt-pool`](https://docs.rs/wt-pool) lends connections, and between the two
+//! stands [`wt-health`](https://docs.rs/wt-health), the next, which is `Pending` for a backend that
+//! is out of rotation. [`wt-retry`](https://docs.rs/wt-retry) stands above: what it sends again goes
+//! elsewhere.
 
 mod answering;
 mod backend;

@@ -100,6 +100,16 @@
 //!
 //! Whatever a peer can fill or delay has a limit ([`Limits`]). Over it, the one stream, datagram or
 //! session is shed, and the rest of the connection goes on.
+//!
+//! # Beside it
+//!
+//! The first of five crates that stand on tower, and know nothing of each other. What makes few
+//! connections serve many is [`wt-pool`](https://docs.rs/wt-pool), the next; then come
+//! [`wt-balance`](https://docs.rs/wt-balance), over several servers,
+//! [`wt-health`](https://docs.rs/wt-health), which knows those that fail, and
+//! [`wt-retry`](https://docs.rs/wt-retry), for what failed nevertheless. A [`Connector`] is a maker
+//! to the pool, a [`Connection`] what is lent, and [`CompleteOnClose`] keeps what a layer holds for
+//! a session until that is closed.
 mod activity;
 mod congestion;
 mod connecting;

@@ -124,6 +124,13 @@
 //!   is so long.
 //! - One call is enough to prove a backend, and no more than one that is not well can bear. The
 //!   permit for it is lent, since a balancer may hold a service that is ready as long as it likes.
+//!
+//! # Beside it
+//!
+//! The fourth of five crates that stand on tower, and know nothing of each other. It stands below a
+//! balancer, such as [`wt-balance`](https://docs.rs/wt-balance), once for each backend, and above
+//! what leads there: a timeout, then [`wt-pool`](https://docs.rs/wt-pool). What it lets through and
+//! fails nevertheless is for [`wt-retry`](https://docs.rs/wt-retry), the last.
 
 mod builder;
 mod call;

@@ -103,6 +103,15 @@
 //! Each call clones the policy before it asks, so that it counts alone. tower's `Retry` asks the
 //! one that all calls share about first attempts, which is why `StandardPolicy` takes a request
 //! that no retry was decided for as the first of a call.
+//!
+//! # Beside it
+//!
+//! The last of five crates that stand on tower, and know nothing of each other. It stands above a
+//! balancer, such as [`wt-balance`](https://docs.rs/wt-balance), so that a retry goes elsewhere, or
+//! above a maker of connections, such as [`wt-connection`](https://docs.rs/wt-connection)'s
+//! `Connector`. A timeout of one attempt stands far below, under
+//! [`wt-health`](https://docs.rs/wt-health); the deadline of all of them is [`DeadlineLayer`], on
+//! top.
 mod attempt;
 pub mod backoff;
 pub mod budget;
