@@ -50,7 +50,7 @@ async fn the_axum_example_answers_requests_and_echoes_streams() {
 #[test]
 fn the_readme_shows_the_axum_example() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(folder.join("../README.md")).unwrap();
+    let readme = fs::read_to_string(folder.join("../wt-connection/README.md")).unwrap();
     let example = fs::read_to_string(folder.join("examples/axum.rs")).unwrap();
     let (_, code) = example.split_once("\n\n").unwrap();
 
