@@ -6,8 +6,19 @@
 mod closing;
 #[path = "proxy/codes.rs"]
 mod codes;
+#[cfg(unix)]
+#[allow(
+    dead_code,
+    reason = "the examples as processes are shared with other tests"
+)]
+mod common;
 #[path = "proxy/datagrams.rs"]
 mod datagrams;
+#[path = "proxy/dropped.rs"]
+mod dropped;
+#[cfg(unix)]
+#[path = "proxy/example.rs"]
+mod example;
 #[path = "proxy/losses.rs"]
 mod losses;
 #[path = "proxy/opening.rs"]

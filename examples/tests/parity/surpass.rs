@@ -206,7 +206,11 @@ async fn fail_over_is_within_one_request() {
     let client = ServiceBuilder::new()
         .layer(DeadlineLayer::new(20 * SECOND))
         .layer(RetryLayer::new(policy.clone()))
-        .layer(BalanceLayer::new(targets).completion(CompleteOnClose))
+        .layer(
+            BalanceLayer::new(targets)
+                .policy(RoundRobin::default())
+                .completion(CompleteOnClose),
+        )
         .service(move |target| {
             // A connect that fails is the call's, so that there is something to fail over from.
             let pool = pool.clone();

@@ -179,6 +179,24 @@ fn transport() -> Transport {
         .max_idle_timeout(Some(Duration::from_secs(3)))
 }
 
+/// A session between a client and a server of its own, seen by both.
+pub(crate) async fn pair() -> (Session, Session) {
+    let identity = Identity::self_signed(["localhost"]).unwrap();
+    let trust = Trust::hashes([identity.certificate_hash()]);
+    let server = endpoint(identity);
+    let target = Target::from(server.local_address().unwrap());
+    let connector = Connector::new(Endpoint::client(trust).unwrap());
+    let open = async { connector.oneshot(target).await.unwrap().open("/").await };
+    let accept = async {
+        let connection = server.accept().await.unwrap().await.unwrap();
+        connection.accept().await.unwrap().accept().await
+    };
+    let (client, there) = tokio::join!(open, accept);
+    let there = there.unwrap();
+    there.hold(server);
+    (client.unwrap(), there)
+}
+
 /// What must happen, and soon unless the machine is busy.
 pub(crate) async fn soon<F: Future>(what: F) -> F::Output {
     timeout(PATIENCE, what).await.expect("it never came")
