@@ -56,3 +56,36 @@ impl Drop for Onward {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tower::ServiceExt;
+    use wt_connection::{Connector, Endpoint, Identity, ReadError, Trust};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn one_that_is_dropped_unfinished_is_reset() {
+        let identity = Identity::self_signed(["localhost"]).unwrap();
+        let trust = Trust::hashes([identity.certificate_hash()]);
+        let endpoint = Endpoint::server("127.0.0.1:0".parse().unwrap(), identity).unwrap();
+        let target = endpoint.local_address().unwrap().into();
+        let accepting = tokio::spawn(async move {
+            let connection = endpoint.accept().await.unwrap().await.unwrap();
+            connection.accept().await.unwrap().accept().await.unwrap()
+        });
+        let connector = Connector::new(Endpoint::client(trust).unwrap());
+        let connection = connector.oneshot(target).await.unwrap();
+        let client = connection.open("/").await.unwrap();
+        let server = accepting.await.unwrap();
+        let mut send = Onward::new(client.open_uni().await.unwrap());
+        send.write_all(b"half of").await.unwrap();
+        let mut recv = server.accept_uni().await.unwrap();
+        recv.read_chunk(7).await.unwrap();
+
+        drop(send);
+
+        let broken = recv.read_chunk(1).await;
+        assert_eq!(broken, Err(ReadError::Reset(Some(LOST))));
+    }
+}
