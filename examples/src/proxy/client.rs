@@ -4,7 +4,7 @@ use axum::http::{Request, Response};
 use tower::timeout::TimeoutLayer;
 use tower::{Service, ServiceBuilder};
 use wt_balance::BalanceLayer;
-use wt_connection::{CompleteOnClose, Connection, Connector, Session, Target};
+use wt_connection::{CompleteOnClose, Connection, ConnectionState, Connector, Session, Target};
 use wt_health::Monitor;
 use wt_pool::PoolLayer;
 use wt_retry::backoff::Exponential;
@@ -43,7 +43,7 @@ pub fn client(connector: Connector, targets: impl IntoIterator<Item = Target>) -
                 .shared(Connection::max_sessions)
                 .completion(CompleteOnClose)
                 .closed(closed)
-                .validate(ping),
+                .validate(async |connection: &Connection| connection.ping(SECOND).await),
         )
         .layer(TimeoutLayer::new(SECOND))
         .service(connector);
@@ -79,18 +79,15 @@ fn balanced(result: Result<&Response<Session>, &BoxError>) -> wt_balance::Outcom
     }
 }
 
-/// Ends with the connection.
+/// Ends with the connection, or before: a server that drains is not made to wait for one that
+/// nobody uses.
 fn closed(connection: &Connection) -> impl Future<Output = ()> + Send + use<> {
-    let connection = connection.clone();
-    async move { drop(connection.closed().await) }
-}
-
-/// Has the server prove that it still hears.
-fn ping(
-    connection: &Connection,
-) -> impl Future<Output = Result<Duration, wt_connection::PingError>> + Send + use<> {
-    let connection = connection.clone();
-    async move { connection.ping(SECOND).await }
+    let mut states = connection.states();
+    async move {
+        let _ = states
+            .wait_for(|state| *state != ConnectionState::Connected)
+            .await;
+    }
 }
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -191,7 +191,7 @@ async fn a_failed_target_is_restored_by_a_probe_at_the_level_of_quic() {
     drop(listener);
 }
 
-/// One of two servers is dead, and not one call of twenty fails.
+/// One of two servers is dead, and not one call of six fails.
 #[tokio::test]
 async fn fail_over_is_within_one_request() {
     let mut world = World::new(2);
@@ -227,7 +227,7 @@ async fn fail_over_is_within_one_request() {
                 .service(connect)
         });
 
-    for _ in 0..20 {
+    for _ in 0..6 {
         let request = Request::get("/").body(()).unwrap();
         let session = soon(client.clone().oneshot(request))
             .await
