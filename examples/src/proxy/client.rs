@@ -63,20 +63,11 @@ pub fn client(connector: Connector, targets: impl IntoIterator<Item = Target>) -
         .layer(RetryLayer::standard(policy))
         .layer(
             BalanceLayer::new(targets)
-                .classify(balanced)
+                .classify(outcomes::balanced)
                 .completion(CompleteOnClose)
                 .patience(2 * SECOND),
         )
         .service(backend)
-}
-
-/// The balancer's word for what the judge of health says.
-fn balanced(result: Result<&Response<Session>, &BoxError>) -> wt_balance::Outcome {
-    match outcomes::boxed(result) {
-        wt_health::Outcome::Success => wt_balance::Outcome::Success,
-        wt_health::Outcome::Failure => wt_balance::Outcome::FAILURE,
-        _ => wt_balance::Outcome::Ignore,
-    }
 }
 
 /// Ends with the connection, or before: a server that drains is not made to wait for one that
