@@ -13,13 +13,13 @@ use common::bounded::within;
 use common::hostile::code;
 use common::raw::{self, H3_REQUEST_CANCELLED, H3_REQUEST_REJECTED, Raw};
 use common::serve::{Served, reply};
-use common::{LOOPBACK, address, bare};
+use common::{LOOPBACK, address, bare, connected, session};
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use wt_connection::Upgrade;
+use wt_connection::{ConnectionState, Upgrade};
 
 const GOAWAY: u64 = 0x07;
 const AT_ONCE: usize = 64;
@@ -69,6 +69,33 @@ async fn a_client_that_can_be_told_nothing_is_refused_in_time() {
 
     let ends = give_up(&peer.quic, &mut begun).await;
     assert_eq!(ends, [Some(H3_REQUEST_REJECTED); AT_ONCE]);
+}
+
+/// A peer can bring that about: who passes on what another sends resets what that one does.
+#[tokio::test]
+async fn streams_that_are_reset_after_a_wait_for_their_stop_drain_their_connection() {
+    within(async {
+        let pair = connected().await;
+        let (opened, accepted) = session(&pair.client, &pair.server).await;
+        tokio::spawn(async move { while accepted.accept_uni().await.is_ok() {} });
+
+        let mut given_up = 0;
+        while pair.client.state() == ConnectionState::Connected {
+            let mut stream = opened.open_uni().await.unwrap();
+            let stopped = tokio::select! {
+                biased;
+                stopped = stream.stopped() => Some(stopped),
+                () = async {} => None,
+            };
+            assert!(stopped.is_none(), "{stopped:?}");
+            stream.reset(1).unwrap();
+            given_up += 1;
+            assert!(given_up < 5_000, "not drained");
+        }
+
+        assert_eq!(pair.client.state(), ConnectionState::Draining);
+    })
+    .await;
 }
 
 #[test]

@@ -124,9 +124,10 @@ impl SendStream {
     ///
     /// Fails if all was delivered or the stream reset before, or the session is over.
     pub fn reset(&mut self, code: u32) -> Result<(), WriteError> {
+        let left_behind = self.shared.session().left_behind();
         self.shared
             .send
-            .with(|sending| sending.stream.reset(wire::app_code(code)))?
+            .with(|sending| sending.reset(wire::app_code(code), left_behind))?
             .map_err(|_| WriteError::Finished)?;
         self.sent = Sent::Reset;
         Ok(())
@@ -136,7 +137,8 @@ impl SendStream {
     /// acknowledged all of a finished stream, which is `Ok(None)`.
     ///
     /// Of a stream that this side resets after it has waited here, QUIC keeps some 100 bytes until
-    /// the connection is over, unless the peer has stopped it.
+    /// the connection is over, unless the peer has stopped it: with 4,096 of them the connection
+    /// drains, so that another takes its place.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use quinn::{StoppedError, VarInt};
+use quinn::{ClosedStream, StoppedError, VarInt};
 
 use crate::connection::LeftBehind;
 use crate::stream::half::Abort;
@@ -52,6 +52,18 @@ impl Sending {
         self.blocked = None;
     }
 
+    /// Gives the stream up; what quinn keeps of it then is counted.
+    pub(crate) fn reset(
+        &mut self,
+        code: VarInt,
+        left_behind: &LeftBehind,
+    ) -> Result<(), ClosedStream> {
+        match self.watched {
+            true => left_behind.reset(&mut self.stream, code),
+            false => self.stream.reset(code),
+        }
+    }
+
     /// Waits until the peer has stopped the stream, or has all of it.
     pub(crate) fn stopped(
         &mut self,
@@ -63,13 +75,8 @@ impl Sending {
 
 impl Abort for Sending {
     fn abort(&mut self, left_behind: &LeftBehind) {
-        let code = wire::session_gone();
         // One that has been acknowledged needs no reset.
-        let _ = if self.watched {
-            left_behind.reset(&mut self.stream, code)
-        } else {
-            self.stream.reset(code)
-        };
+        let _ = self.reset(wire::session_gone(), left_behind);
     }
 }
 
