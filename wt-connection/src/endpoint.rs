@@ -271,5 +271,5 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// Three probe timeouts where a round trip takes a third of a second.
+/// About three probe timeouts of a connection whose round trip is not known yet.
 const LINGER: Duration = Duration::from_secs(3);

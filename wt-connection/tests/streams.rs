@@ -283,13 +283,13 @@ async fn streams_dropped_unread_give_their_room_back() {
         let (client, server) = connections(&endpoint, &connector).await;
         let (client, server) = session(&client, &server).await;
         let serve = async {
-            for _ in 0..500 {
+            for _ in 0..1000 {
                 drop(server.accept_bi().await.unwrap());
                 drop(server.accept_uni().await.unwrap());
             }
         };
         let ask = async {
-            for _ in 0..500 {
+            for _ in 0..1000 {
                 drop(client.open_bi().await.unwrap());
                 drop(client.open_uni().await.unwrap());
             }

@@ -1,5 +1,7 @@
 //! Streams, their codes, and datagrams, with either of two crates that call things by the same names.
 
+use std::time::Duration;
+
 use wt_connection::{ReadError, Session, WriteError};
 
 use super::peer::{TheirReadError, TheirSession, from_our_client, from_their_client};
@@ -38,6 +40,17 @@ async fn our_client_and_their_server_exchange_datagrams() {
     in_time(async {
         let (ours, theirs) = from_our_client().await;
         exchange_datagrams(&ours, &theirs).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_of_their_ends_answers_our_ping() {
+    in_time(async {
+        let (server, _theirs) = from_their_client().await;
+        server.connection().ping(PATIENCE).await.unwrap();
+        let (client, _theirs) = from_our_client().await;
+        client.connection().ping(PATIENCE).await.unwrap();
     })
     .await;
 }
@@ -92,3 +105,6 @@ async fn codes_are_read(ours: &Session, theirs: &TheirSession) {
     drop(their_recv);
     assert_eq!(send.stopped().await, Err(WriteError::Stopped(None)));
 }
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(5);

@@ -99,3 +99,29 @@ impl Peer {
 
 /// Of a peer that announces none: clients of drafts 09 to 14 need not.
 const UNTOLD: Generation = Generation::Draft07;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::draft;
+
+    /// What a server of drafts 07 to 12 announces, without flow control.
+    fn old() -> Settings {
+        Settings::new()
+            .with(draft::ENABLE_CONNECT_PROTOCOL, 1)
+            .with(draft::H3_DATAGRAM, 1)
+            .with(draft::MAX_SESSIONS_07, 2)
+    }
+
+    #[test]
+    fn more_is_kept_to_and_a_newer_draft_is_not() {
+        let ours = Settings::ours(16, 8192, Credit::default(), false);
+        let set = PeerSettings::default();
+        assert!(set.keeps(&old(), &ours), "nothing is set");
+        set.set(old(), &ours);
+
+        assert!(set.keeps(&old(), &ours));
+        assert!(set.keeps(&old().with(draft::MAX_SESSIONS_02, 3), &ours));
+        assert!(!set.keeps(&old().with(draft::ENABLED_15, 1), &ours));
+    }
+}

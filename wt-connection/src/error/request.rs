@@ -6,7 +6,8 @@ use crate::error::ConnectionError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The server did not look at the request, for a limit of its own; it is safe to send it again.
+    /// The server did not look at the request, for a limit of its own, or as it goes away and has not
+    /// said so in time; it is safe to send it again.
     #[error("the server refused the request unprocessed")]
     Unprocessed,
     /// The server gave the request up halfway, with HTTP/3's code.

@@ -317,9 +317,6 @@ impl SessionCore {
     }
 
     /// Keeps what is to be delivered of a stream, which is forgotten if both its handles are gone.
-    ///
-    /// One that was stopped takes up the peer's room until the next sweep: to look for that here
-    /// costs each stream one of quinn's locks.
     pub(crate) fn let_go(&self, last: Option<StreamKey>, lingers: Option<Sending>) {
         let mut state = self.state.lock();
         if let Some(key) = last {

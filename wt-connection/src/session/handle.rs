@@ -7,6 +7,7 @@ use crate::connection::Handle;
 use crate::error::{Close, SendDatagramError, SessionError};
 use crate::id::SessionId;
 use crate::proto::capsule;
+use crate::proto::control::Side;
 use crate::session::core::SessionCore;
 use crate::session::exporter::{self, KeyingMaterialError};
 use crate::session::state::Ask;
@@ -261,6 +262,11 @@ impl SessionHandle {
 
     pub(crate) fn core(&self) -> &Arc<SessionCore> {
         &self.core
+    }
+
+    /// Of the connection.
+    pub(crate) fn side(&self) -> Side {
+        self.connection.core.side
     }
 }
 

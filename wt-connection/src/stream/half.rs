@@ -73,7 +73,12 @@ impl<S: Abort> Half<S> {
 
     /// Takes the stream for good, as its handle is dropped.
     pub(crate) fn take(&self) -> Option<S> {
-        self.0.lock().stream.take()
+        let mut state = self.0.lock();
+        let (stream, waker) = (state.stream.take(), state.waker.take());
+        drop(state);
+        // Its drop may be that of the task it was to wake, of which nothing is to be kept.
+        drop(waker);
+        stream
     }
 
     /// Ends the stream with its session, unless it outlives that.
@@ -108,3 +113,37 @@ pub(crate) fn outlives(
 
 /// `take` is called by the handle's `Drop` alone, after which nobody polls.
 const HANDLE: &str = "the handle is alive";
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Quiet;
+
+    impl Wake for Quiet {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Abort for () {
+        fn abort(&mut self, _: &LeftBehind) {}
+    }
+
+    #[test]
+    fn a_handle_that_is_gone_leaves_no_waker_behind() {
+        let half = Half::new(Some(()));
+        let task = Arc::new(Quiet);
+        let waker = Waker::from(Arc::clone(&task));
+        let polled: Poll<Result<(), SessionError>> =
+            half.poll(&mut Context::from_waker(&waker), |(), _| Poll::Pending);
+        assert!(polled.is_pending());
+        drop(waker);
+        assert_eq!(Arc::strong_count(&task), 2);
+
+        half.take();
+
+        assert_eq!(Arc::strong_count(&task), 1);
+    }
+}

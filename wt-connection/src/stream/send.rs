@@ -10,6 +10,7 @@ use tokio::io::AsyncWrite;
 use crate::error::{ConnectionError, WriteError};
 use crate::proto::code;
 use crate::session::Ask;
+use crate::stream::lingering::is_stopped;
 use crate::stream::sending::Sending;
 use crate::stream::shared::Shared;
 use crate::wire;
@@ -318,7 +319,12 @@ impl Drop for SendStream {
                 flow.forget(place);
             }
         }
-        let lingers = left.filter(|_| self.sent != Sent::Reset);
+        // Once it is stopped, it takes up the peer's room until it is dropped, which resets it.
+        let by_peer = self.shared.is_by_peer();
+        let is_over = |sending: &mut Sending| {
+            self.sent == Sent::Reset || by_peer && is_stopped(&mut sending.stream)
+        };
+        let lingers = left.and_then(|mut sending| (!is_over(&mut sending)).then_some(sending));
         session.let_go(self.shared.leave(), lingers);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::connection::LeftBehind;
 use crate::error::SessionError;
+use crate::proto::control::Side;
 use crate::session::{Accepted, SessionCore, SessionHandle, StreamKey};
 use crate::stream::half::Half;
 use crate::stream::recv::Received;
@@ -48,6 +49,12 @@ impl Shared {
 
     pub(super) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Whether the peer opened it, which then may open another in its place once it is over.
+    pub(super) fn is_by_peer(&self) -> bool {
+        let by_server = self.id & 1 == 1;
+        by_server == (self.session.side() == Side::Client)
     }
 
     pub(super) fn session(&self) -> &SessionCore {
