@@ -285,6 +285,8 @@ impl<C> Home<C> {
 
     pub(crate) fn release(&self) {
         self.stock.lock().release();
+        // It may wait for what nobody wants any more.
+        self.rouse.notify_one();
     }
 
     /// Wants so many connections to be open; gives the number of failures so far.

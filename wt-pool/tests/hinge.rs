@@ -69,6 +69,49 @@ async fn who_asks_once_and_does_not_wait_has_a_connection_made() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_backend_that_nobody_can_ask_again_is_not_connected_to() {
+    // A balancer had asked by a clone, and dropped the backend: one more connection was made, for
+    // nobody.
+    for clone_last in [false, true] {
+        let server = Server::new();
+        let pool = server.exclusive(1);
+        let service = pool.service(TARGET);
+        let mut asks = task::spawn(service.clone());
+        assert_pending!(asks.enter(|cx, mut clone| clone.poll_ready(cx)));
+
+        if clone_last {
+            drop(service);
+            drop(asks);
+        } else {
+            drop(asks);
+            drop(service);
+        }
+        settle().await;
+
+        assert_eq!(server.connects(), 0);
+        assert!(pool.stats().targets.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_backend_that_is_removed_is_left_alone() {
+    let server = Server::new();
+    server.refuse(true);
+    let pool = server.exclusive(1);
+    let service = pool.service(TARGET);
+    let mut asks = task::spawn(service.clone());
+    assert_pending!(asks.enter(|cx, mut clone| clone.poll_ready(cx)));
+    settle().await;
+    assert_eq!(server.connects(), 1);
+
+    drop((asks, service));
+    sleep(2 * SECOND).await;
+
+    assert_eq!(server.connects(), 1);
+    assert!(pool.stats().targets.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn dropping_it_ready_gives_the_slot_back() {
     let server = Server::new();
     let pool = server.exclusive(1);

@@ -149,6 +149,27 @@ async fn a_shared_connection_makes_no_room_while_it_proves_to_live() {
     assert_eq!(pool.stats().total.closed.evicted, 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_target_that_nobody_can_ask_again_waits_for_no_room() {
+    let server = Server::new();
+    let mut pool = Layer1::new(1).max_total(1).layer(server.maker());
+    let lent = pool.call(1).await.unwrap();
+    let hinge = pool.service(2);
+    let mut asks = task::spawn(hinge.clone());
+    assert_pending!(asks.enter(|cx, mut clone| clone.poll_ready(cx)));
+    drop(asks);
+    settle().await;
+    assert_eq!(pool.stats().targets.len(), 2);
+
+    drop(hinge);
+    settle().await;
+
+    assert_eq!(pool.stats().targets.len(), 1);
+    drop(lent);
+    settle().await;
+    assert_eq!(server.connects(), 1);
+}
+
 #[test]
 fn a_target_whose_runtime_has_ended_keeps_no_turn_for_room() {
     // Whatever became free was for a target that nobody took care of any more.

@@ -37,7 +37,7 @@ pub(crate) struct Stock<I, W> {
     pub(super) dead: usize,
     pub(super) connecting: usize,
     pub(super) warm: Vec<usize>,
-    /// Somebody asked whether there is a connection, and could not wait for the first.
+    /// Somebody asked for a connection, could not wait for the first, and may ask again.
     pub(super) asked: bool,
     pub(super) suspects: Vec<Key>,
     pub(super) pace: Pace,
@@ -261,6 +261,7 @@ impl<I: Share, W> Stock<I, W> {
 
     pub(crate) fn release(&mut self) {
         self.hinges -= 1;
+        self.asked &= self.hinges > 0;
     }
 
     /// Says whether there is nothing to be taken care of.

@@ -46,11 +46,12 @@ impl<I: Share, W> Stock<I, W> {
     /// Somebody waits no more.
     ///
     /// A balancer asks by a clone that it drops if it is not ready: if that was to be forgotten, a
-    /// target without connections would never have one again, as long as others are ready.
+    /// target without connections would never have one again, as long as others are ready. A target
+    /// that is let go has nobody who could ask again.
     pub(crate) fn leave(&mut self, turn: Turn) -> Option<Waiter<W>> {
         let waiter = self.line.leave(turn)?;
         let unserved = self.live + self.connecting == 0 && self.line.is_empty();
-        self.asked |= waiter.patient && unserved;
+        self.asked |= waiter.patient && unserved && self.hinges > 0;
         Some(waiter)
     }
 
