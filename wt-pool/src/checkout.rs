@@ -201,8 +201,8 @@ impl<C> Waiting<C> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Accepted<C>, PoolError>> {
         if !self.kept {
-            self.kept = true;
             self.owner.keep(&self.home);
+            self.kept = true;
         }
         if let Poll::Ready(given) = self.seat.poll_take(cx) {
             self.served = true;
@@ -235,6 +235,9 @@ impl<C> Drop for Waiting<C> {
     fn drop(&mut self) {
         if !self.served {
             self.home.leave(self.turn, &self.seat);
+        }
+        if !self.kept {
+            self.owner.forget(&self.home);
         }
     }
 }

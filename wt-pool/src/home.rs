@@ -39,6 +39,8 @@ pub(crate) struct Home<C> {
 pub(crate) trait Owner<C>: Send + Sync {
     /// Sees to it that a task takes care of this home.
     fn keep(&self, home: &Arc<Home<C>>);
+    /// Forgets this home if it is empty, and no task takes care of it.
+    fn forget(&self, home: &Arc<Home<C>>);
 }
 
 /// What is lent; or what has to be given back, because the connection has less room by now.

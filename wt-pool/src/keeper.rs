@@ -266,6 +266,7 @@ impl<T, C, F> Drop for Keeper<T, C, F> {
             let waiters = self.home.stock.lock().abandon();
             fail(waiters, &PoolError::Closed);
             self.home.changed.notify_waiters();
+            self.targets.forget(&self.home, false);
         }
         if let Some(room) = &self.home.common.room {
             // Its turn would be nobody's; the next keeper, if there is one already, asks again.

@@ -97,6 +97,10 @@ where
         let gone = self.gone.clone();
         runtime.spawn(async move { gone.run_until_cancelled(keeper.run()).await });
     }
+
+    fn forget(&self, home: &Arc<Home<M::Service>>) {
+        self.targets.forget(home, false);
+    }
 }
 
 /// The maker that is ready is the one that is called.

@@ -310,3 +310,30 @@ async fn a_target_stays_as_long_as_a_hinge_is_bound_to_it() {
 
     assert!(pool.stats().targets.is_empty());
 }
+
+#[test]
+fn a_target_that_nobody_takes_care_of_any_more_leaves_the_pool() {
+    let server = Server::new();
+    let pool = server.exclusive(1);
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let hinge = pool.service(TARGET);
+        let mut asks = task::spawn(hinge.checkout());
+        assert_pending!(asks.poll());
+    });
+
+    drop(runtime);
+
+    assert!(pool.stats().targets.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_was_not_waited_for_leaves_the_pool() {
+    let server = Server::new();
+    let pool = server.exclusive(1);
+
+    drop(check_out(&pool));
+    settle().await;
+
+    assert!(pool.stats().targets.is_empty());
+}
