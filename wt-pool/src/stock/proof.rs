@@ -34,7 +34,11 @@ impl<I: Share, W> Stock<I, W> {
     pub(crate) fn take_suspects(&mut self) -> Vec<(Key, I)> {
         let keys = std::mem::take(&mut self.suspects);
         let suspects = keys.into_iter().filter_map(|key| {
-            let slot = self.slots.get_mut(key).filter(|slot| slot.suspect)?;
+            let slot = self.slots.get_mut(key)?;
+            // One that was suspected, answered, and is suspected again may be here twice.
+            if !slot.suspect || slot.proving {
+                return None;
+            }
             let item = slot.item.as_mut().and_then(Share::share);
             let item = item.or_else(|| slot.item.take())?;
             slot.proving = true;
