@@ -16,4 +16,8 @@ pub(crate) use phase::Phase;
 pub(crate) use slot::{Gone, Guards};
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod look;
+#[cfg(test)]
 mod model;

@@ -9,11 +9,12 @@ use crate::line::{Turn, Waiter};
 use crate::rules::Rules;
 use crate::slots::Key;
 use crate::stats::Reason;
+use crate::stock::look::Look;
 use crate::stock::{Loan, Phase, Refusal, Return, Share, Stock};
 
 /// A connection, by its number; shared or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Item(u64, bool);
+pub(super) struct Item(pub(super) u64, bool);
 
 impl Share for Item {
     fn share(&mut self) -> Option<Self> {
@@ -26,25 +27,43 @@ impl Share for Item {
 }
 
 /// All that is outside of the stock, and what it must add up to.
-struct World {
-    rng: fastrand::Rng,
-    now: Instant,
-    stock: Stock<Item, u64>,
-    shared: bool,
-    lent: Vec<Loan<Item>>,
+pub(super) struct World {
+    pub(super) rng: fastrand::Rng,
+    pub(super) now: Instant,
+    pub(super) stock: Stock<Item, u64>,
+    pub(super) shared: bool,
+    /// At most one waits at a time.
+    quiet: bool,
+    pub(super) lent: Vec<Loan<Item>>,
     /// Who waits, by turn: the model's line.
-    waiting: BTreeMap<Turn, bool>,
+    pub(super) waiting: BTreeMap<Turn, bool>,
     /// Handed over, and not yet taken: the seats of those who may still go away.
-    seated: Vec<Loan<Item>>,
-    connecting: usize,
-    made: u64,
+    pub(super) seated: Vec<Loan<Item>>,
+    pub(super) looks: Vec<Look>,
+    pub(super) connecting: usize,
+    pub(super) made: u64,
     /// Each connection that is open, and how many slots of it are outside.
-    open: BTreeMap<u64, usize>,
+    pub(super) open: BTreeMap<u64, usize>,
+    /// Somebody asked, did not wait, and may ask again.
+    pub(super) asked: bool,
+    pub(super) seen: Seen,
+}
+
+/// How often what is rare has happened.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
     served: u64,
+    asked: u64,
+    pub(super) looks: u64,
+    /// Of one connection, at once.
+    pub(super) several_looks: u64,
+    pub(super) proofs: u64,
+    /// Of a connection that was closed meanwhile.
+    pub(super) late_verdicts: u64,
 }
 
 impl World {
-    fn new(seed: u64, shared: bool, max: usize) -> Self {
+    fn new(seed: u64, shared: bool, max: usize, seen: Seen) -> Self {
         let now = Instant::now();
         let mut rules = Rules::new(max);
         let mut rng = fastrand::Rng::with_seed(seed);
@@ -57,29 +76,38 @@ impl World {
         Self {
             now,
             stock: Stock::new(rules, now),
-            rng,
             shared,
+            quiet: rng.bool(),
+            rng,
             lent: Vec::new(),
             waiting: BTreeMap::new(),
             seated: Vec::new(),
+            looks: Vec::new(),
             connecting: 0,
             made: 0,
             open: BTreeMap::new(),
-            served: 0,
+            asked: false,
+            seen,
         }
     }
 
     fn step(&mut self) {
         match self.rng.u32(..100) {
-            0..30 => self.come(),
-            30..55 => self.come_back(),
-            55..62 => self.leave(),
-            62..70 => self.take_seat(),
-            70..85 => self.connect(),
-            85..90 => self.pass_time(),
-            90..93 => self.close_one(),
-            93..96 => self.change_capacity(),
-            96..98 => self.look_at_one(),
+            0..28 if self.quiet && !self.waiting.is_empty() => self.leave(),
+            0..28 => self.come(),
+            28..50 => self.come_back(),
+            50..57 => self.leave(),
+            57..63 => self.take_seat(),
+            63..76 => self.connect(),
+            76..80 => self.pass_time(),
+            80..82 => self.close_one(),
+            82..84 => self.change_capacity(),
+            84..88 => self.look(),
+            88..92 => self.end_look(),
+            92..94 => self.suspect(),
+            94..95 => self.vouch(),
+            95..96 => self.prove(),
+            96..98 => self.hold_or_release(),
             _ => self.retry(),
         }
         self.serve();
@@ -120,6 +148,8 @@ impl World {
     }
 
     fn count_out(&mut self, loan: &Loan<Item>) {
+        let looks = self.looks_at(loan.item.0);
+        assert!(self.shared || looks == 0, "lent while it is looked at");
         let outside = self.open.get_mut(&loan.item.0).expect("it is open");
         *outside += 1;
         assert!(
@@ -128,7 +158,7 @@ impl World {
         );
         assert_eq!(*outside, loan.lent);
         assert!(*outside <= loan.capacity);
-        self.served += 1;
+        self.seen.served += 1;
     }
 
     fn come_back(&mut self) {
@@ -172,8 +202,12 @@ impl World {
         }
         let place = self.rng.usize(..self.waiting.len().max(1));
         if let Some(turn) = self.waiting.keys().nth(place).copied() {
-            assert!(self.stock.line.leave(turn).is_some());
-            self.waiting.remove(&turn);
+            let left = self.stock.leave(turn).expect("it waits");
+            assert_eq!(self.waiting.remove(&turn), Some(left.patient));
+            let nothing = self.stock.live() + self.connecting + self.waiting.len() == 0;
+            let asked = left.patient && nothing && self.stock.hinges > 0;
+            self.asked |= asked;
+            self.seen.asked += u64::from(asked);
         }
     }
 
@@ -186,6 +220,7 @@ impl World {
         for _ in 0..self.stock.demand(self.now) {
             self.stock.connect_begun();
             self.connecting += 1;
+            self.asked = false;
         }
         if self.connecting == 0 {
             return;
@@ -238,24 +273,13 @@ impl World {
         }
     }
 
-    fn look_at_one(&mut self) {
-        let Some(key) = self.any() else {
-            return;
-        };
-        let Some(item) = self.stock.check_out(key) else {
-            return;
-        };
-        if self.rng.bool() {
-            let gone = self.stock.close(key, Reason::Removed);
-            assert!(gone.is_none(), "closed while it was looked at");
-            self.bury(gone);
-        }
-        let gone = if self.rng.bool() {
-            self.stock.check_in(key, item)
+    fn hold_or_release(&mut self) {
+        if self.stock.hinges == 0 || self.rng.bool() {
+            assert!(self.stock.hold());
         } else {
-            self.stock.close_looked_at(key, Reason::Dead)
-        };
-        self.bury(gone);
+            self.stock.release();
+            self.asked &= self.stock.hinges > 0;
+        }
     }
 
     /// One who was lent a connection that was of no use goes back to where it stood.
@@ -290,7 +314,7 @@ impl World {
         }
     }
 
-    fn bury(&mut self, gone: impl IntoIterator<Item = super::Gone<Item>>) {
+    pub(super) fn bury(&mut self, gone: impl IntoIterator<Item = super::Gone<Item>>) {
         for gone in gone {
             if gone.end.is_some() {
                 // It is known by what is left of it: those that are open, and not in the stock.
@@ -298,53 +322,9 @@ impl World {
                 let number = gone.item().map(|item| item.0);
                 let number = number.unwrap_or_else(|| self.missing());
                 assert_eq!(self.open.remove(&number), Some(0), "closed in use");
+                assert_eq!(self.looks_at(number), 0, "closed while it was looked at");
             }
         }
-    }
-
-    /// The one that is open in the model alone: it was discarded, and its borrower had it.
-    fn missing(&self) -> u64 {
-        let known: Vec<_> = self.stock.items().map(|item| item.0).collect();
-        let outside: Vec<_> = self.outside().map(|loan| loan.item.0).collect();
-        let gone = self.open.keys();
-        let mut gone = gone.filter(|number| !known.contains(number) && !outside.contains(number));
-        *gone.next().expect("one is gone")
-    }
-
-    fn outside(&self) -> impl Iterator<Item = &Loan<Item>> {
-        self.lent.iter().chain(&self.seated)
-    }
-
-    /// Nothing is lost, nothing is more than it may be, and nobody sleeps who could be served.
-    fn check(&self) {
-        let stats = self.stock.stats();
-        let max = self.stock.rules.max_connections;
-        assert_eq!(self.stock.left(), self.open.len());
-        assert_eq!(stats.open, stats.idle + stats.in_use);
-        assert_eq!(stats.lent, self.outside().count());
-        assert_eq!(stats.waiting, self.waiting.len());
-        assert_eq!(stats.connecting, self.connecting);
-        assert_eq!(stats.opened, self.made);
-        assert_eq!(stats.opened, stats.open as u64 + stats.closed.sum());
-        let live = stats.open - stats.draining;
-        let over = usize::from(self.shared && self.stock.rules.max_lifetime.is_some());
-        let drain = self.stock.spent + self.stock.outside().saturating_sub(max);
-        let counted = live + drain + stats.connecting;
-        assert!(counted <= max + over, "more than the limit");
-        assert_eq!(live, self.stock.live());
-        if self.waiting.is_empty() {
-            return;
-        }
-        assert!(
-            !self.stock.could_lend(),
-            "somebody sleeps beside a free slot"
-        );
-        let paced = self.stock.demand(self.now + Duration::from_secs(2)) > 0;
-        let full = counted >= max;
-        assert!(
-            full || stats.connecting > 0 || paced,
-            "somebody sleeps for ever"
-        );
     }
 }
 
@@ -353,17 +333,20 @@ fn nothing_is_lost_under_any_order_of_a_million_operations() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut seeds = fastrand::Rng::with_seed(seed);
-    let mut served = 0;
+    let mut seen = Seen::default();
     for run in 0..500 {
         let (shared, max) = (run % 2 == 0, 1 + run % 5);
-        let mut world = World::new(seeds.u64(..), shared, max);
+        let mut world = World::new(seeds.u64(..), shared, max, seen);
         for _ in 0..2000 {
             world.step();
         }
-        served += world.served;
         drained(&mut world);
+        seen = world.seen;
     }
-    assert!(served > 100_000, "{served}");
+    let looks = [seen.looks, seen.several_looks, seen.late_verdicts];
+    let rare = [seen.asked, seen.proofs].into_iter().chain(looks);
+    assert!(seen.served > 50_000, "{seen:?}");
+    assert!(rare.min() > Some(1000), "{seen:?}");
 }
 
 /// In the end all comes back, and nothing is left.
@@ -375,6 +358,9 @@ fn drained(world: &mut World) {
     while let Some(loan) = world.lent.pop().or_else(|| world.seated.pop()) {
         *world.open.get_mut(&loan.item.0).expect("it is open") -= 1;
         world.back(&loan, Return::Used(loan.item.clone()));
+    }
+    while !world.looks.is_empty() {
+        world.end_look();
     }
     assert!(world.open.is_empty());
     assert_eq!(world.stock.stats().open, 0);
