@@ -295,10 +295,10 @@ async fn allocs() -> Vec<String> {
     lines
 }
 
-/// The longest that a checkout waits while 10,000 idle connections are closed.
+/// The longest that any checkout of all rounds waits while 10,000 idle connections are closed.
 async fn reap() -> String {
     const CONNECTIONS: usize = 10_000;
-    let mut longest = Vec::new();
+    let mut worst = 0.0_f64;
     println!("\nreap, 10,000 idle connections: longest checkout, µs\n\n| round | reap | none |");
     println!("| --- | --- | --- |");
     for round in 0..7 {
@@ -323,9 +323,9 @@ async fn reap() -> String {
         // What the machine itself makes a checkout wait, in as many of them.
         let none = longest_of(100 * hundreds, &hinge).await;
         println!("| {round} | {reap:.1} | {none:.1} |");
-        longest.push(reap);
+        worst = worst.max(reap);
     }
-    format!("value reap_10000_max_wait_us {:.1}", median(longest))
+    format!("value reap_10000_max_wait_us {worst:.1}")
 }
 
 /// The longest of so many checkouts, each with a turn for others, in microseconds.
