@@ -6,8 +6,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::home::Home;
 
-/// Waits until all of these are empty, at most for so long; gives the number of connections that are
-/// still open.
+/// Waits until all of these are empty, at most for so long; gives the number of connections that
+/// are still open.
 pub(crate) async fn emptied<C>(homes: Vec<Arc<Home<C>>>, deadline: Duration) -> usize {
     let all = async {
         for home in &homes {

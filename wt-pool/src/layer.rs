@@ -290,7 +290,8 @@ impl<T, Req, C, Tc> PoolLayer<T, Req, C, Tc> {
     /// connection, an answer to somebody else is proof enough. Until the proof ends, a connection
     /// that is closed meanwhile is open, and counts as such.
     ///
-    /// The future may borrow the connection:
+    /// The future may borrow the connection. A closure has to name the type of its argument,
+    /// `async` or not, as it is not inferred: `|c: &Connection|`.
     ///
     /// ```
     /// # struct Connection;

@@ -12,8 +12,9 @@ use crate::stock::Share;
 /// A connection in stock, and what its borrower has of it.
 ///
 /// An exclusive connection is in it all the time. Of a shared one, each borrower has a lease with a
-/// handle of its own, and leases that come back are kept for those who come next. Boxed, it goes from
-/// the stock to the borrower and back as one word: to move it about would cost more than all the rest.
+/// handle of its own, and leases that come back are kept for those who come next. Boxed, it goes
+/// from the stock to the borrower and back as one word: to move it about would cost more than all
+/// the rest.
 pub(crate) struct Lease<C> {
     /// The connection, or the borrower's handle on it; not there in what is shared.
     pub(crate) connection: Option<C>,

@@ -46,8 +46,8 @@
 //!
 //! # A hyper client
 //!
-//! hyper's HTTP/1 connection becomes a service by a few lines. It is exclusive, and in use until the
-//! body of the response has been read, so that the body holds the slot:
+//! hyper's HTTP/1 connection becomes a service by a few lines. It is exclusive, and in use until
+//! the body of the response has been read, so that the body holds the slot:
 //!
 //! ```
 //! use bytes::Bytes;
@@ -151,29 +151,29 @@
 //! # Semantics
 //!
 //! **Readiness.** A [`Pool`] is always ready; its future waits. A [`PoolService`] is ready while it
-//! holds a slot on a connection that is ready, and `Pending` while it waits for one, whether all are
-//! in use or the target cannot be reached; see there. A connection's own `poll_ready` says whether
-//! it lives: it is asked when the connection is lent, and at each sweep. `Pending` is alive, and
-//! busy: another connection that is ready is lent instead if there is one.
+//! holds a slot on a connection that is ready, and `Pending` while it waits for one, whether all
+//! are in use or the target cannot be reached; see there. A connection's own `poll_ready` says
+//! whether it lives: it is asked when the connection is lent, and at each sweep. `Pending` is
+//! alive, and busy: another connection that is ready is lent instead if there is one.
 //!
-//! **Cancellation.** Whatever is dropped passes on what it held: a [`Checkout`] its place in line or
-//! what it was handed, a ready [`PoolService`] its slot, a [`ResponseFuture`] its connection. A
+//! **Cancellation.** Whatever is dropped passes on what it held: a [`Checkout`] its place in line
+//! or what it was handed, a ready [`PoolService`] its slot, a [`ResponseFuture`] its connection. A
 //! connect that has begun goes on, and joins the stock.
 //!
-//! **Clone.** Clones of a [`Pool`] and of a [`PoolService`] share the connections, and no slots. The
-//! pool closes with the last of them; a [`Pooled`] keeps its own connection only.
+//! **Clone.** Clones of a [`Pool`] and of a [`PoolService`] share the connections, and no slots.
+//! The pool closes with the last of them; a [`Pooled`] keeps its own connection only.
 //!
-//! **Panics.** Code of yours that panics in a caller's own checkout panics there, and the slot comes
-//! back. In the background it fails the connect, closes the connection that was asked or had to
-//! prove that it lives, or is a capacity of none; the pool goes on.
+//! **Panics.** Code of yours that panics in a caller's own checkout panics there, and the slot
+//! comes back. In the background it fails the connect, closes the connection that was asked or had
+//! to prove that it lives, or is a capacity of none; the pool goes on.
 //!
 //! **Runtime.** Waiting needs a tokio runtime with its time enabled. Drops need none.
 //!
 //! # Design
 //!
-//! - Who waits is served by hand-off, in the order of arrival, so that nobody is overtaken; a waiter
-//!   takes what comes first, a slot or a new connection. Exclusive connections are lent last in,
-//!   first out, so that those that are not needed become idle; requests on shared ones fill the
+//! - Who waits is served by hand-off, in the order of arrival, so that nobody is overtaken; a
+//!   waiter takes what comes first, a slot or a new connection. Exclusive connections are lent last
+//!   in, first out, so that those that are not needed become idle; requests on shared ones fill the
 //!   oldest, for the same reason.
 //! - One failed connect fails all who wait: none of them would fare better by trying in turn. The
 //!   hinge waits on instead, as a balancer above would take readiness for health, and an error for
@@ -186,10 +186,10 @@
 //! # Beside it
 //!
 //! The second of five crates that stand on tower, and know nothing of each other. What it lends may
-//! be a connection of [`wt-connection`](https://docs.rs/wt-connection): a shared one, whose capacity
-//! is the sessions that its server allows. [`PoolService`] is what
-//! [`wt-balance`](https://docs.rs/wt-balance), the next, has one of for each server: `Pending` while
-//! that cannot be reached, so that the balancer takes another.
+//! be a connection of [`wt-connection`](https://docs.rs/wt-connection): a shared one, whose
+//! capacity is the sessions that its server allows. [`PoolService`] is what
+//! [`wt-balance`](https://docs.rs/wt-balance), the next, has one of for each server: `Pending`
+//! while that cannot be reached, so that the balancer takes another.
 
 mod answer;
 mod backoff;

@@ -3,9 +3,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// A mutex for state that no panic can leave half changed: no caller's code runs under it.
 ///
-/// It is held for some ten nanoseconds, less than it takes to move what it guards from core to core.
-/// Who finds it held keeps away for as long as several turns take, so that its holder goes on with
-/// what is in its cache, rather than each waiting for the other's; and sleeps if that does not help.
+/// To lend or take back, it is held for some ten nanoseconds, less than it takes to move what it
+/// guards from core to core; to count thousands of connections, for far longer. Who finds it held
+/// keeps away for as long as several turns take, so that its holder goes on with what is in its
+/// cache, rather than each waiting for the other's; and sleeps if that does not help.
 #[derive(Debug, Default)]
 pub(crate) struct Lock<T>(Mutex<T>);
 
@@ -46,7 +47,8 @@ impl<T> Lock<T> {
     }
 }
 
-/// About one microsecond, two, and four.
+/// About one microsecond, two, and four, where a pause is some hundred cycles; less where it is
+/// less.
 const PAUSES: [u32; 3] = [32, 64, 128];
 
 #[cfg(test)]

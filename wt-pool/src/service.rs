@@ -22,8 +22,8 @@ use crate::warm::{WarmAll, warm};
 
 /// Lends the connections that a maker makes; see the [crate docs](crate).
 ///
-/// It is itself a maker, one that answers with [`Pooled`]: always ready, since all waiting is in the
-/// future of the call.
+/// It is itself a maker, one that answers with [`Pooled`]: always ready, since all waiting is in
+/// the future of the call.
 ///
 /// # Clone
 ///
@@ -127,7 +127,8 @@ where
     }
 
     /// Shows every connection that may be lent, each target's together: for a table of their
-    /// round-trip times, say.
+    /// round-trip times, say. Shared ones that have yet to prove that they are alive are among
+    /// them.
     ///
     /// Exclusive connections that are lent are not shown; one that is shown is lent to nobody
     /// meanwhile. None counts as used.

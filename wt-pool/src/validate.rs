@@ -1,8 +1,9 @@
-/// Has a connection prove that it is alive, for [`PoolLayer::validate`](crate::PoolLayer::validate).
+/// Has a connection prove that it is alive: what
+/// [`PoolLayer::validate`](crate::PoolLayer::validate) takes.
 ///
-/// It is every function from `&C` to a future of a `Result`, and nothing else: a closure, an
-/// `async` one, a method. `Fn(&C) -> Fut` would not let the future borrow the connection, and
-/// `AsyncFn(&C)` cannot say that it is `Send`.
+/// Every function from `&C` to a future of a `Result` does: a method, a closure, an `async` one;
+/// closures have to name the type of their argument. `Fn(&C) -> Fut` would not let the future
+/// borrow the connection, and `AsyncFn(&C)` cannot say that it is `Send`.
 pub trait Validate<'a, C: 'a> {
     /// What is not looked at of the proof.
     type Proof;

@@ -1,4 +1,5 @@
-//! A peer that goes away in order: its connections take no more calls, and go on with what they have.
+//! A peer that goes away in order: its connections take no more calls, and go on with what they
+//! have.
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 mod common;
