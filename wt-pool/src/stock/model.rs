@@ -110,6 +110,10 @@ impl World {
             96..98 => self.hold_or_release(),
             _ => self.retry(),
         }
+        if self.rng.u32(..8) == 0 {
+            // Before those who wait are served: it overtakes nobody.
+            self.come();
+        }
         self.serve();
         self.check();
     }
