@@ -171,6 +171,7 @@ mod rest;
 mod search;
 mod service;
 mod settings;
+mod shared_streak;
 mod snapshot;
 mod stats;
 mod streak;

@@ -10,14 +10,16 @@ use crate::generation::Generation;
 use crate::level::{Level, log2};
 use crate::peak_ewma::PeakEwma;
 use crate::rest::Rest;
+use crate::shared_streak::SharedStreak;
 use crate::streak::SEVERAL;
 
 mod rests;
 
 /// The figures of one backend: written by its calls, read by picks.
 ///
-/// No word depends on another. Two calls that end at once may lose a sample of one of them; what
-/// is counted is exact.
+/// Two calls that end at once may lose a sample of one of them; what is counted is exact, and so is
+/// the streak of failures. That it rests is told by the streak and by the cost: who changes the
+/// streak changes both, and a cost that counts as long as it rests is nobody else's.
 // What picks and calls touch comes first, in two lines of the cache that are no other backend's.
 #[repr(C, align(64))]
 pub(crate) struct Stats {
@@ -41,18 +43,14 @@ pub(crate) struct Stats {
     latency: AtomicU64,
     changed: AtomicU64,
     failing: AtomicU64,
-    /// Of a [`Streak`](crate::streak::Streak), with `until`, `since` and `last_rest`.
-    in_a_row: AtomicU32,
     /// How often its service has been made anew without success.
     pub(crate) remade: AtomicU32,
+    weight: AtomicU32,
     pub(crate) common: Arc<Common>,
-    until: AtomicU64,
+    streak: SharedStreak,
     // What is left.
-    since: AtomicU64,
-    last_rest: AtomicU64,
     /// When it failed last; 0 if it never has.
     failed_at: AtomicU64,
-    weight: AtomicU32,
     /// Of the key.
     pub(crate) hash: u64,
     /// Its key, as it is called in events.
@@ -88,10 +86,7 @@ impl Stats {
             latency: AtomicU64::new(0),
             changed: AtomicU64::new(0),
             failing: AtomicU64::new(0),
-            in_a_row: AtomicU32::new(0),
-            until: AtomicU64::new(0),
-            since: AtomicU64::new(0),
-            last_rest: AtomicU64::new(0),
+            streak: SharedStreak::new(),
             weight: AtomicU32::new(about.weight),
             log_weight: AtomicI64::new(log2(about.weight).0),
             failures: AtomicU64::new(0),
@@ -140,7 +135,7 @@ impl Stats {
 
     pub(crate) fn succeeded(&self, took: u64, now: Nanos) {
         let mut ewma = self.ewma();
-        if self.in_a_row.load(Ordering::Relaxed) == 0 || !self.end_streak(&mut ewma, took, now) {
+        if !self.is_in_streak() || !self.end_streak(&mut ewma, took, now) {
             ewma.success(self.common.decay, took, now);
         }
         self.store(ewma, now);
@@ -176,15 +171,17 @@ impl Stats {
         self.failures.fetch_add(1, Ordering::Relaxed);
         let mut ewma = self.ewma();
         ewma.failure(self.common.decay, now);
-        let mut streak = self.streak();
-        streak.failure(self.common.longest_rest(), took, now);
-        self.store_streak(streak, now);
+        let longest = self.common.longest_rest();
+        let failures = self.change_streak(now, |streak| {
+            streak.failure(longest, took, now);
+            streak.failures
+        });
         self.store(ewma, now);
         self.rest.end();
         if let Some(hint) = hint.filter(|hint| !hint.is_zero()) {
             self.rest.ask(now.after(hint.min(LONGEST_HINT)).0);
         }
-        if streak.failures == SEVERAL {
+        if failures == SEVERAL {
             tracing::debug!(backend = &*self.name, "backend fails");
         }
     }
@@ -216,9 +213,8 @@ impl Stats {
         let until = now.after(REST);
         self.rest.begin(until.0);
         if self.rests_until() != 0 {
-            let mut streak = self.streak();
-            streak.busy(self.common.longest_rest(), until);
-            self.store_streak(streak, now);
+            let longest = self.common.longest_rest();
+            self.change_streak(now, |streak| streak.busy(longest, until));
             self.refresh(self.calls.in_flight());
         }
     }
@@ -268,15 +264,21 @@ impl Stats {
         Level(self.level.load(Ordering::Relaxed))
     }
 
-    /// Until when it is left alone after failures; 0 if it does not fail.
+    /// Until when it is left alone after failures; 0 if it is not.
     #[inline]
     pub(crate) fn rests_until(&self) -> u64 {
-        self.until.load(Ordering::Relaxed)
+        self.streak.until()
+    }
+
+    /// Whether a call has failed, and none has succeeded since.
+    #[inline]
+    pub(crate) fn is_in_streak(&self) -> bool {
+        self.streak.is_on()
     }
 
     /// Whether the last calls have all failed.
     pub(crate) fn has_failed(&self) -> bool {
-        self.in_a_row.load(Ordering::Relaxed) >= SEVERAL
+        self.streak.get().failures >= SEVERAL
     }
 
     /// Not if it is to be tried again.
@@ -334,13 +336,15 @@ impl Stats {
             Level::UNKNOWN
         };
         self.level.store(level.0, Ordering::Relaxed);
-        let cost = match (self.rests_until(), ewma.penalty()) {
-            (0, 0.0) => level,
+        if self.rests_until() != 0 {
+            return;
+        }
+        let cost = match ewma.penalty() {
+            0.0 => level,
             // Also of one that was very fast until it failed.
-            (0, penalty) => level
+            penalty => level
                 .max(decay.level(self.common.usual(), now))
                 .plus(Level::of_log2(penalty)),
-            _ => Level::resting(now),
         };
         // The load follows when the call ends, which most often is now.
         self.cost.store(cost.0, Ordering::Relaxed);

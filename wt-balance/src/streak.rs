@@ -157,6 +157,17 @@ mod tests {
         assert!(streak.is_ended_by(Nanos(NOW.0)));
     }
 
+    /// The call has begun as the streak ended.
+    #[test]
+    fn without_failures_nobody_rests() {
+        let mut streak = Streak::default();
+
+        streak.call(LONGEST, NOW);
+        streak.busy(LONGEST, NOW);
+
+        assert_eq!(streak, Streak::default());
+    }
+
     #[test]
     fn who_is_not_ready_is_asked_again_soon() {
         let mut streak = Streak::default();

@@ -6,6 +6,9 @@ use loom::sync::atomic;
 use loom::thread;
 
 // The crate's own files, over loom's atomics in place of std's.
+#[path = "../src/clock.rs"]
+#[allow(dead_code, reason = "not all of it is tested here")]
+mod clock;
 #[path = "../src/gauge.rs"]
 #[allow(dead_code, reason = "not all of it is tested here")]
 mod gauge;
@@ -15,12 +18,37 @@ mod generation;
 #[path = "../src/rest.rs"]
 #[allow(dead_code, reason = "not all of it is tested here")]
 mod rest;
+#[path = "../src/shared_streak.rs"]
+mod shared_streak;
+#[path = "../src/streak.rs"]
+#[allow(dead_code, reason = "not all of it is tested here")]
+mod streak;
 #[path = "../src/policy/turn.rs"]
 mod turn;
 
+/// In place of the crate's own, which is std's mutex.
+mod lock {
+    use loom::sync::{Mutex, MutexGuard};
+
+    #[derive(Debug)]
+    pub(crate) struct Lock<T>(Mutex<T>);
+
+    impl<T> Lock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().unwrap()
+        }
+    }
+}
+
+use clock::Nanos;
 use gauge::Gauge;
 use generation::Generation;
 use rest::Rest;
+use shared_streak::SharedStreak;
 use turn::Turn;
 
 #[test]
@@ -146,6 +174,70 @@ fn what_a_backend_asked_for_outlasts_the_end_of_a_rest() {
         assert_eq!(rest.until(), 0);
     });
 }
+
+/// It began after the failure, and succeeds.
+fn succeed(streak: &SharedStreak) {
+    if streak.is_on() {
+        streak.change(|streak| {
+            if streak.is_ended_by(Nanos(2)) {
+                *streak = streak::Streak::default();
+            }
+        });
+    }
+}
+
+fn failed() -> Arc<SharedStreak> {
+    let streak = SharedStreak::new();
+    streak.change(|streak| streak.failure(LONGEST, 0, Nanos(2)));
+    Arc::new(streak)
+}
+
+/// The words of a streak used to be stored one by one: a rest without a failure was never ended.
+#[test]
+fn a_success_ends_a_streak_though_another_call_begins() {
+    loom::model(|| {
+        let streak = failed();
+        let other = Arc::clone(&streak);
+
+        let thread = thread::spawn(move || {
+            if other.until() != 0 {
+                other.change(|streak| streak.call(LONGEST, Nanos(3)));
+            }
+        });
+        succeed(&streak);
+        thread.join().unwrap();
+
+        assert!(!streak.is_on());
+        assert_eq!(
+            (streak.until(), streak.get()),
+            (0, streak::Streak::default())
+        );
+    });
+}
+
+#[test]
+fn a_failure_and_a_success_leave_a_whole_streak_or_none() {
+    loom::model(|| {
+        let streak = failed();
+        let other = Arc::clone(&streak);
+
+        let fail = move || other.change(|streak| streak.failure(LONGEST, 0, Nanos(3)));
+        let thread = thread::spawn(fail);
+        succeed(&streak);
+        thread.join().unwrap();
+
+        let is = streak.get();
+        assert_eq!(
+            (is.failures > 0, is.until > 0),
+            (streak.is_on(), streak.is_on())
+        );
+        assert_eq!(streak.until(), is.until & !1);
+        succeed(&streak);
+        assert!(!streak.is_on() || streak.get().since == 3);
+    });
+}
+
+const LONGEST: u64 = 1 << 20;
 
 /// Of three, two at once take the turns of two, and the third one's is next.
 #[test]
