@@ -51,6 +51,10 @@ pub(crate) struct Stats {
     // What is left.
     /// When it failed last; 0 if it never has.
     failed_at: AtomicU64,
+    /// When a call began that has succeeded, as far as was of interest.
+    heard: AtomicU64,
+    /// When something else than a success changed the latency last.
+    judged: AtomicU64,
     /// Of the key.
     pub(crate) hash: u64,
     /// Its key, as it is called in events.
@@ -92,6 +96,8 @@ impl Stats {
             failures: AtomicU64::new(0),
             generation: Generation::new(),
             failed_at: AtomicU64::new(0),
+            heard: AtomicU64::new(0),
+            judged: AtomicU64::new(0),
             remade: AtomicU32::new(0),
             id: about.id,
             hash: about.hash,
@@ -170,18 +176,20 @@ impl Stats {
         self.failed_at.store(now.0, Ordering::Relaxed);
         self.failures.fetch_add(1, Ordering::Relaxed);
         let mut ewma = self.ewma();
+        let heard = self.heard(&ewma, now);
         ewma.failure(self.common.decay, now);
         let longest = self.common.longest_rest();
-        let failures = self.change_streak(now, |streak| {
-            streak.failure(longest, took, now);
-            streak.failures
+        let several = self.change_streak(now, |streak| {
+            let before = streak.failures;
+            streak.failure(longest, took, heard, now);
+            before < SEVERAL && streak.failures == SEVERAL
         });
         self.store(ewma, now);
         self.rest.end();
         if let Some(hint) = hint.filter(|hint| !hint.is_zero()) {
             self.rest.ask(now.after(hint.min(LONGEST_HINT)).0);
         }
-        if failures == SEVERAL {
+        if several {
             tracing::debug!(backend = &*self.name, "backend fails");
         }
     }
@@ -198,6 +206,7 @@ impl Stats {
             return self.failed(after, None, now);
         }
         let mut ewma = self.ewma();
+        self.heard(&ewma, now);
         if ewma.latency == 0.0 {
             // It has not answered yet: as slow as it was given time for, or as any.
             ewma.latency = self.common.usual().clamp(1.0, 1e18);

@@ -18,8 +18,12 @@ pub(crate) struct Streak {
 }
 
 impl Streak {
-    /// A call has failed after so long. `longest` is the longest rest; with 0, there is none.
-    pub(crate) fn failure(&mut self, longest: u64, took: u64, now: Nanos) {
+    /// A call has failed after so long. `longest` is the longest rest; with 0, there is none. One
+    /// that began before `heard`, as others have that succeeded, says nothing new.
+    pub(crate) fn failure(&mut self, longest: u64, took: u64, heard: Nanos, now: Nanos) {
+        if now.0.saturating_sub(took) < heard.0 {
+            return;
+        }
         if self.failures == 0 {
             self.since = now.0;
             self.rest = longest / FIRST;
@@ -86,6 +90,7 @@ mod tests {
     const SECOND: u64 = 1_000 * MILLISECOND;
     const LONGEST: u64 = 4 * SECOND;
     const NOW: Nanos = Nanos(10 * SECOND);
+    const NEVER: Nanos = Nanos(0);
 
     /// When the calls begin to one that fails after `took`, each as soon as it may; in seconds.
     fn calls(took: u64, span: u64) -> Vec<f64> {
@@ -96,7 +101,7 @@ mod tests {
             if streak.failures > 0 {
                 streak.call(LONGEST, Nanos(now));
             }
-            streak.failure(LONGEST, took, Nanos(now + took));
+            streak.failure(LONGEST, took, NEVER, Nanos(now + took));
             now = streak.until;
         }
         calls
@@ -123,7 +128,7 @@ mod tests {
         let mut streak = Streak::default();
 
         for _ in 0..100 {
-            streak.failure(LONGEST, MILLISECOND, NOW);
+            streak.failure(LONGEST, MILLISECOND, NEVER, NOW);
         }
 
         assert_eq!(streak.until, NOW.0 + LONGEST / 256);
@@ -133,7 +138,7 @@ mod tests {
     #[test]
     fn calls_without_an_answer_make_rests_longer() {
         let mut streak = Streak::default();
-        streak.failure(LONGEST, 0, NOW);
+        streak.failure(LONGEST, 0, NEVER, NOW);
 
         let mut rests = Vec::new();
         for _ in 0..6 {
@@ -151,7 +156,7 @@ mod tests {
         let mut streak = Streak::default();
         assert!(!streak.is_ended_by(NOW), "there is none");
 
-        streak.failure(LONGEST, 0, NOW);
+        streak.failure(LONGEST, 0, NEVER, NOW);
 
         assert!(!streak.is_ended_by(Nanos(NOW.0 - 1)));
         assert!(streak.is_ended_by(Nanos(NOW.0)));
@@ -173,7 +178,7 @@ mod tests {
         let mut streak = Streak::default();
         streak.busy(LONGEST, Nanos(2 * NOW.0));
         assert_eq!(streak, Streak::default(), "nobody is left alone for that");
-        streak.failure(LONGEST, 0, NOW);
+        streak.failure(LONGEST, 0, NEVER, NOW);
         let due = Nanos(streak.until);
 
         assert!(!streak.is_outage(LONGEST));
@@ -183,11 +188,26 @@ mod tests {
         assert!(streak.is_outage(LONGEST));
     }
 
+    /// It stalls, is back, and then the calls time out that it has swallowed.
+    #[test]
+    fn a_failure_of_a_call_that_began_before_others_that_succeeded_says_nothing() {
+        let mut streak = Streak::default();
+
+        streak.failure(LONGEST, 10 * SECOND, Nanos(1), NOW);
+        assert_eq!(streak, Streak::default());
+
+        streak.failure(LONGEST, SECOND, Nanos(NOW.0 - SECOND), NOW);
+        assert_eq!(streak.until, NOW.0 + LONGEST);
+        let before = streak;
+        streak.failure(LONGEST, SECOND, NOW, Nanos(NOW.0 + SECOND / 2));
+        assert_eq!(streak, before);
+    }
+
     #[test]
     fn several_failures_or_a_slow_one_are_an_outage_and_two_quick_ones_are_none() {
         let streak = |failures, took| {
             let mut streak = Streak::default();
-            (0..failures).for_each(|_| streak.failure(LONGEST, took, NOW));
+            (0..failures).for_each(|_| streak.failure(LONGEST, took, NEVER, NOW));
             streak
         };
 
@@ -202,7 +222,7 @@ mod tests {
         let mut streak = Streak::default();
 
         for _ in 0..100 {
-            streak.failure(0, SECOND, NOW);
+            streak.failure(0, SECOND, NEVER, NOW);
             streak.call(0, NOW);
         }
 
@@ -222,7 +242,7 @@ mod tests {
                 if begins && streak.failures > 0 {
                     streak.call(longest, Nanos(now));
                 } else {
-                    streak.failure(longest, took, Nanos(now));
+                    streak.failure(longest, took, NEVER, Nanos(now));
                 }
 
                 prop_assert!(streak.rest <= longest);

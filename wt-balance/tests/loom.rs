@@ -188,7 +188,7 @@ fn succeed(streak: &SharedStreak) {
 
 fn failed() -> Arc<SharedStreak> {
     let streak = SharedStreak::new();
-    streak.change(|streak| streak.failure(LONGEST, 0, Nanos(2)));
+    streak.change(|streak| streak.failure(LONGEST, 0, NEVER, Nanos(2)));
     Arc::new(streak)
 }
 
@@ -221,7 +221,7 @@ fn a_failure_and_a_success_leave_a_whole_streak_or_none() {
         let streak = failed();
         let other = Arc::clone(&streak);
 
-        let fail = move || other.change(|streak| streak.failure(LONGEST, 0, Nanos(3)));
+        let fail = move || other.change(|streak| streak.failure(LONGEST, 0, NEVER, Nanos(3)));
         let thread = thread::spawn(fail);
         succeed(&streak);
         thread.join().unwrap();
@@ -238,6 +238,7 @@ fn a_failure_and_a_success_leave_a_whole_streak_or_none() {
 }
 
 const LONGEST: u64 = 1 << 20;
+const NEVER: Nanos = Nanos(0);
 
 /// Of three, two at once take the turns of two, and the third one's is next.
 #[test]

@@ -223,6 +223,32 @@ async fn calls_that_were_under_way_say_nothing_new() {
     assert!(lost <= 5, "{lost}");
 }
 
+/// The calls that it swallowed time out when it is back already: it used to rest for that, again.
+#[tokio::test(start_paused = true)]
+async fn calls_that_it_swallowed_before_it_was_back_say_nothing() {
+    let world = World::default();
+    all(&world, Act::After(MILLISECOND));
+    let maker = world.maker();
+    let layer = BalanceLayer::new(KEYS).policy(RoundRobin::new());
+    let balance = layer.layer(move |key| Timeout::new(maker(key), 10 * SECOND));
+    traffic(&balance, 4, SECOND).await;
+    world.act("c", Act::Hang);
+    let swallowed = balance.clone();
+    let swallowed = tokio::spawn(async move { traffic(&swallowed, 4, 2 * SECOND).await });
+    sleep(2 * SECOND).await;
+    world.act("c", Act::After(MILLISECOND));
+
+    for _ in 0..12 {
+        let before = world.calls("c");
+        let (good, bad) = traffic(&balance, 4, SECOND).await;
+        let share = (world.calls("c") - before) as f64 / good as f64;
+        assert!(share > 0.24 && bad == 0, "{share}, {bad}");
+    }
+
+    assert_eq!(swallowed.await.unwrap().1, 4);
+    assert_eq!(balance.snapshot().failures, 4);
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_policy_leaves_alone_who_fails_and_comes_back() {
     async fn check<P: Policy<u32> + Clone + Send + Sync + 'static>(name: &str, policy: P) {

@@ -37,6 +37,7 @@ impl Stats {
         let Some(streak) = self.streak.change(end) else {
             return false;
         };
+        self.heard.fetch_max(began.0, Ordering::Relaxed);
         if streak.is_outage(self.common.longest_rest()) {
             ewma.forget(self.common.decay, streak.failures, now);
         }
@@ -44,6 +45,18 @@ impl Stats {
             tracing::debug!(backend = &*self.name, "backend recovered");
         }
         true
+    }
+
+    /// When a call began that has succeeded, to the best of what is known before something else is
+    /// noted now: no call before the last change took longer than the peak that it left.
+    #[cold]
+    pub(super) fn heard(&self, ewma: &PeakEwma, now: Nanos) -> Nanos {
+        let judged = self.judged.swap(now.0, Ordering::Relaxed);
+        if ewma.changed > judged && ewma.latency > 0.0 {
+            let began = ewma.changed.saturating_sub(ewma.latency as u64);
+            self.heard.fetch_max(began, Ordering::Relaxed);
+        }
+        Nanos(self.heard.load(Ordering::Relaxed))
     }
 
     /// The load follows.
