@@ -50,10 +50,10 @@ fn stack(
         .layer(TimeoutLayer::new(SECOND))
         .service(service_fn(connect));
 
-    let probes = Probes::from_fn(probe).interval(SECOND / 2);
+    let probes = Probes::from_fn(probe).fast_interval(SECOND / 4);
     let monitor = Monitor::builder()
         .outlier(Outlier::default().base_ejection(2 * SECOND))
-        .probes(probes.fast_interval(SECOND / 4).timeout(SECOND))
+        .probes(probes.timeout(SECOND))
         .build();
 
     let (judge, lender) = (monitor.clone(), pool.clone());

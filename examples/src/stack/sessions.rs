@@ -44,10 +44,11 @@ where
         .service(connector.clone());
 
     // One judge of all servers: by their calls, and by sessions that it opens itself.
-    let probes = probes::session(connector, PATH).interval(SECOND / 2);
+    // Those are seldom while nothing changes: each costs the server a handshake.
+    let probes = probes::session(connector, PATH).fast_interval(SECOND / 4);
     let monitor = Monitor::builder()
         .outlier(Outlier::default().base_ejection(2 * SECOND))
-        .probes(probes.fast_interval(SECOND / 4).timeout(TRY_TIMEOUT))
+        .probes(probes.timeout(TRY_TIMEOUT))
         .build();
 
     // What leads to one server. A timeout below the judge is the server's failure.
