@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -13,11 +13,22 @@ use tokio::time::sleep;
 /// the client come from another address.
 pub(crate) struct Relay {
     pub(crate) address: SocketAddr,
+    pub(crate) befallen: Arc<Befallen>,
     black: Arc<AtomicBool>,
     /// What the server sees the client come from.
     far: watch::Sender<Arc<UdpSocket>>,
     server: SocketAddr,
     task: AbortHandle,
+}
+
+/// What has befallen packets, in both directions.
+#[derive(Debug, Default)]
+pub(crate) struct Befallen {
+    pub(crate) lost: AtomicU64,
+    /// Those of the black-out.
+    pub(crate) swallowed: AtomicU64,
+    pub(crate) doubled: AtomicU64,
+    pub(crate) overtaken: AtomicU64,
 }
 
 impl Relay {
@@ -26,16 +37,21 @@ impl Relay {
         let address = near.local_addr().unwrap();
         let (far, fars) = watch::channel(connected(server).await);
         let black = Arc::<AtomicBool>::default();
+        let befallen = Arc::<Befallen>::default();
         let path = Path {
             near,
             far: fars,
             black: Arc::clone(&black),
+            befallen: Arc::clone(&befallen),
             rng: Rng::with_seed(seed),
+            up: Direction::default(),
+            down: Direction::default(),
             under_way: JoinSet::new(),
         };
         let task = tokio::spawn(path.carry()).abort_handle();
         Self {
             address,
+            befallen,
             black,
             far,
             server,
@@ -43,7 +59,7 @@ impl Relay {
         }
     }
 
-    /// Loses everything, or no more than before.
+    /// Loses all that comes from now on, or no more than before.
     pub(crate) fn black_out(&self, black: bool) {
         self.black.store(black, Ordering::Relaxed);
     }
@@ -71,8 +87,20 @@ struct Path {
     near: Arc<UdpSocket>,
     far: watch::Receiver<Arc<UdpSocket>>,
     black: Arc<AtomicBool>,
+    befallen: Arc<Befallen>,
     rng: Rng,
+    up: Direction,
+    down: Direction,
     under_way: JoinSet<()>,
+}
+
+/// The order of packets.
+#[derive(Default)]
+struct Direction {
+    /// How many have come.
+    came: u64,
+    /// The last that came of those that have gone on.
+    gone: Arc<AtomicU64>,
 }
 
 impl Path {
@@ -97,19 +125,38 @@ impl Path {
 
     /// Sends a packet later; or not at all, or twice.
     fn send(&mut self, by: &Arc<UdpSocket>, to: Option<SocketAddr>, packet: &[u8]) {
-        if self.black.load(Ordering::Relaxed) || self.rng.f64() < LOSS {
+        if self.black.load(Ordering::Relaxed) {
+            self.befallen.swallowed.fetch_add(1, Ordering::Relaxed);
             return;
         }
+        if self.rng.f64() < LOSS {
+            self.befallen.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let direction = if to.is_some() {
+            &mut self.down
+        } else {
+            &mut self.up
+        };
+        direction.came += 1;
+        let (number, gone) = (direction.came, Arc::clone(&direction.gone));
         let times = if self.rng.f64() < DOUBLES { 2 } else { 1 };
-        for _ in 0..times {
+        for time in 0..times {
             if self.under_way.len() >= QUEUE {
                 return;
             }
             // Whoever has a shorter way overtakes.
             let delay = DELAY - JITTER + 2 * JITTER.mul_f64(self.rng.f64());
             let (by, packet) = (Arc::clone(by), packet.to_vec());
+            let (gone, befallen) = (Arc::clone(&gone), Arc::clone(&self.befallen));
             self.under_way.spawn(async move {
                 sleep(delay).await;
+                if gone.fetch_max(number, Ordering::Relaxed) > number {
+                    befallen.overtaken.fetch_add(1, Ordering::Relaxed);
+                }
+                if time > 0 {
+                    befallen.doubled.fetch_add(1, Ordering::Relaxed);
+                }
                 // A server that is gone is heard of here.
                 let _ = match to {
                     Some(to) => by.send_to(&packet, to).await,
