@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use examples::stack::{DEADLINE, echo, stack};
@@ -12,7 +12,7 @@ use wt_connection::{ConnectionId, Connections, Limits, Target};
 use crate::fleet::{alone, eventually};
 use crate::load::Load;
 use crate::local::Local;
-use crate::relay::Relay;
+use crate::relay::{Befallen, Relay};
 
 #[tokio::test]
 async fn all_is_delivered_over_a_path_that_loses_delays_overtakes_doubles_ends_and_moves() {
@@ -70,15 +70,17 @@ async fn all_is_delivered_over_a_path_that_loses_delays_overtakes_doubles_ends_a
     assert!(slowest < DEADLINE, "a call took {slowest:?}");
     // One for each caller, should this machine have been late.
     assert!(in_the_dark <= CALLERS as u64, "{in_the_dark} were answered");
-    for befallen in relays.iter().map(|relay| &relay.befallen) {
-        let kinds = [
-            &befallen.lost,
-            &befallen.swallowed,
-            &befallen.doubled,
-            &befallen.overtaken,
-        ];
-        let all = kinds.iter().all(|kind| kind.load(Ordering::Relaxed) > 0);
-        assert!(all, "{befallen:?}");
+    // How many packets there are on each path is the balancer's to say.
+    let kinds: [fn(&Befallen) -> &AtomicU64; 4] = [
+        |all| &all.lost,
+        |all| &all.swallowed,
+        |all| &all.doubled,
+        |all| &all.overtaken,
+    ];
+    let befallen: Vec<_> = relays.iter().map(|relay| &*relay.befallen).collect();
+    for kind in kinds {
+        let packets = befallen.iter().map(|all| kind(all).load(Ordering::Relaxed));
+        assert!(packets.sum::<u64>() > 0, "{befallen:?}");
     }
 }
 
