@@ -4,6 +4,9 @@
 //! ```sh
 //! cargo run --release --example soak -- --minutes 10
 //! ```
+//!
+//! The seed that it prints, given as `--seed`, has the same faults befall the same servers, in the
+//! same order and with the same pauses.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,8 +18,8 @@ use examples::servers::{Credentials, Order, ServerProcess};
 use examples::stack::{Client, DEADLINE, Figures, PATH, echo, stack};
 use examples::{BoxError, causes, servers, trial};
 use fastrand::Rng;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, interval, sleep};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, interval, sleep, timeout};
 use tower::ServiceExt;
 use wt_connection::{Connector, Endpoint, Target};
 
@@ -26,25 +29,28 @@ async fn main() -> Result<(), BoxError> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["serve", address] => servers::serve(address.parse()?).await,
-        ["--minutes", minutes] => soak(Duration::from_secs(60 * minutes.parse::<u64>()?)).await,
-        _ => Err("usage: soak --minutes N".into()),
+        ["--minutes", minutes] => soak(minutes.parse()?, fastrand::u64(..)).await,
+        ["--minutes", minutes, "--seed", seed] => soak(minutes.parse()?, seed.parse()?).await,
+        _ => Err("usage: soak --minutes N [--seed SEED]".into()),
     }
 }
 
-async fn soak(length: Duration) -> Result<(), BoxError> {
+async fn soak(minutes: u32, seed: u64) -> Result<(), BoxError> {
+    println!("seed {seed}");
+    let mut rng = Rng::with_seed(seed);
     let credentials = Credentials::generate()?;
     let mut servers = trial::fleet(4, &credentials).await?;
     let targets = servers.iter().map(|server| Target::from(server.address()));
     let endpoint = Endpoint::client(credentials.trust()?)?;
     let stack = stack(Connector::new(endpoint.clone()), targets, echo);
-    let end = Instant::now() + length;
+    let end = Instant::now() + 60 * SECOND * minutes;
 
     let calls = Calls::default();
     let mut samples = Vec::new();
+    let load = load(stack.client.clone(), calls.clone(), rng.fork(), end);
+    let faults = faults(&mut servers, rng, end);
     tokio::select! {
-        ((), done) = async {
-            tokio::join!(load(stack.client.clone(), calls.clone(), end), faults(&mut servers, end))
-        } => done?,
+        ((), done) = async { tokio::join!(load, faults) } => done?,
         () = watch(&stack.figures, &calls, &mut samples) => {}
     }
 
@@ -73,6 +79,7 @@ struct Calls(Arc<Mutex<Seen>>);
 
 #[derive(Default)]
 struct Seen {
+    /// Calls that were begun, whatever became of them.
     made: u64,
     ok: u64,
     given_up: u64,
@@ -90,13 +97,24 @@ impl Calls {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A call that panics has failed.
+    fn ended(&self, ended: Result<Ended, JoinError>) {
+        let mut seen = self.lock();
+        match ended.unwrap_or_else(|panic| Some(Err(panic.into()))) {
+            Some(Ok(())) => seen.ok += 1,
+            Some(Err(error)) => *seen.failures.entry(causes(&*error)).or_default() += 1,
+            None => seen.given_up += 1,
+        }
+    }
+
     /// What does not add up, now that nothing is under way.
     fn add_up(&self, figures: &Figures<Target>) -> Vec<String> {
         let seen = self.lock();
         let (balance, retries) = (figures.balance(), figures.retries());
         let pool = figures.pool().total;
+        let ended = seen.ok + seen.failed() + seen.given_up;
         let sums = [
-            ("calls", seen.made, seen.ok + seen.failed() + seen.given_up),
+            ("calls that have ended", ended, seen.made),
             ("failed calls", seen.failed(), 0),
             (
                 "calls of the balancer's under way",
@@ -115,16 +133,24 @@ impl Calls {
         let mut faults: Vec<_> = unequal
             .map(|(what, left, right)| format!("{what}: {left}, not {right}"))
             .collect();
-        // A call that is given up while it waits is no attempt of the balancer's.
-        if balance.calls > retries.attempts {
-            faults.push(format!(
-                "{} calls of {} attempts",
-                balance.calls, retries.attempts
-            ));
-        }
-        if retries.attempts - retries.retries > seen.made {
-            faults.push(format!("{retries:?} of {} calls", seen.made));
-        }
+        // A call that is given up may not have come as far as to be an attempt, or to a server.
+        let first = retries.attempts - retries.retries;
+        let parts = [
+            ("calls that were not given up", ended - seen.given_up, first),
+            ("first attempts", first, seen.made),
+            (
+                "attempts of the balancer's",
+                balance.calls,
+                retries.attempts,
+            ),
+            (
+                "answered calls, and failed ones of the balancer's",
+                seen.ok + balance.failures,
+                balance.calls,
+            ),
+        ];
+        let more = parts.iter().filter(|(_, part, whole)| part > whole);
+        faults.extend(more.map(|(what, part, whole)| format!("{what}: {part}, of {whole}")));
         faults.extend(
             seen.failures
                 .iter()
@@ -135,46 +161,52 @@ impl Calls {
 }
 
 /// Calls at a steady pace, one in fifty of which is given up at once or later.
-async fn load(client: impl Client<()>, calls: Calls, end: Instant) {
-    let mut rng = Rng::with_seed(1);
+async fn load(client: impl Client<()>, calls: Calls, mut rng: Rng, end: Instant) {
     let mut pace = interval(PACE);
     let mut under_way = JoinSet::new();
     while pace.tick().await < end {
-        while under_way.try_join_next().is_some() {}
+        while let Some(ended) = under_way.try_join_next() {
+            calls.ended(ended);
+        }
         let patience = match rng.u8(..50) {
             0 => Duration::from_micros(rng.u64(..2_000)),
             _ => Duration::MAX,
         };
-        under_way.spawn(one(client.clone(), calls.clone(), patience));
+        calls.lock().made += 1;
+        under_way.spawn(one(client.clone(), patience));
     }
-    while under_way.join_next().await.is_some() {}
+    while let Some(ended) = under_way.join_next().await {
+        calls.ended(ended);
+    }
 }
 
-async fn one(client: impl Client<()>, calls: Calls, patience: Duration) {
+/// How a call ends; nothing if it is given up before.
+type Ended = Option<Result<(), BoxError>>;
+
+async fn one(client: impl Client<()>, patience: Duration) -> Ended {
     let call = async {
         let request = Request::get(PATH).body(())?;
         client.oneshot(request).await
     };
-    let answered = tokio::time::timeout(patience, call).await;
-    let mut seen = calls.lock();
-    seen.made += 1;
-    match answered {
-        Ok(Ok(())) => seen.ok += 1,
-        Ok(Err(error)) => *seen.failures.entry(causes(&*error)).or_default() += 1,
-        Err(_) => seen.given_up += 1,
-    }
+    timeout(patience, call).await.ok()
 }
 
 /// Something befalls one server after the other, and never more than two at a time.
-async fn faults(servers: &mut [ServerProcess], end: Instant) -> Result<(), BoxError> {
-    let mut rng = Rng::new();
+async fn faults(servers: &mut [ServerProcess], mut rng: Rng, end: Instant) -> Result<(), BoxError> {
+    let began = Instant::now();
     let mut ill: Option<usize> = None;
     while Instant::now() < end {
         let next = rng.usize(..servers.len());
         if ill == Some(next) {
             continue;
         }
-        befall(&mut servers[next], &mut rng).await?;
+        let fault = Fault::any(&mut rng);
+        println!(
+            "{:>4} s: server {}: {fault:?}",
+            began.elapsed().as_secs(),
+            next + 1
+        );
+        fault.befall(&mut servers[next]).await?;
         if let Some(last) = ill.replace(next) {
             servers[last].start_again().await?;
         }
@@ -183,19 +215,37 @@ async fn faults(servers: &mut [ServerProcess], end: Instant) -> Result<(), BoxEr
     Ok(())
 }
 
-async fn befall(server: &mut ServerProcess, rng: &mut Rng) -> Result<(), BoxError> {
-    match rng.u8(..5) {
-        0 => server.kill().await?,
-        1 => server.freeze().await?,
-        2 => server.tell(Order::Fail).await?,
-        3 => {
-            server
-                .tell(Order::Slow(Duration::from_millis(rng.u64(..400))))
-                .await?;
+/// What befalls a server, until it is started again.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Kill,
+    Freeze,
+    Fail,
+    Slow(Duration),
+    ShutDown,
+}
+
+impl Fault {
+    fn any(rng: &mut Rng) -> Self {
+        match rng.u8(..5) {
+            0 => Self::Kill,
+            1 => Self::Freeze,
+            2 => Self::Fail,
+            3 => Self::Slow(Duration::from_millis(rng.u64(..400))),
+            _ => Self::ShutDown,
         }
-        _ => server.shut_down().await?,
     }
-    Ok(())
+
+    async fn befall(self, server: &mut ServerProcess) -> Result<(), BoxError> {
+        match self {
+            Self::Kill => server.kill().await?,
+            Self::Freeze => server.freeze().await?,
+            Self::Fail => server.tell(Order::Fail).await?,
+            Self::Slow(by) => server.tell(Order::Slow(by)).await?,
+            Self::ShutDown => server.shut_down().await?,
+        }
+        Ok(())
+    }
 }
 
 /// What this process has taken of the system, at one time.
@@ -230,12 +280,12 @@ async fn watch(figures: &Figures<Target>, calls: &Calls, samples: &mut Vec<Sampl
 /// What has grown from the second quarter of the time, when all is warm, to the last.
 fn flat(samples: &[Sample]) -> Vec<String> {
     let quarter = samples.len() / 4;
-    let (Some(early), Some(late)) = (
-        samples.get(quarter..2 * quarter),
-        samples.rchunks(quarter.max(1)).next(),
-    ) else {
+    if quarter == 0 {
+        println!("{} samples do not tell what grows", samples.len());
         return Vec::new();
-    };
+    }
+    let early = &samples[quarter..2 * quarter];
+    let late = &samples[samples.len() - quarter..];
     let most = |samples: &[Sample]| {
         let kibibytes = samples.iter().map(|sample| sample.kibibytes).max();
         let descriptors = samples.iter().map(|sample| sample.descriptors).max();
@@ -275,3 +325,4 @@ fn sample() -> Option<Sample> {
 
 const PACE: Duration = Duration::from_millis(5);
 const WATCH: Duration = Duration::from_secs(5);
+const SECOND: Duration = Duration::from_secs(1);
