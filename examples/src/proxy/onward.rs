@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{self, HeaderMap, HeaderValue, header};
@@ -14,18 +16,23 @@ pub(super) fn ask(request: &Request, protocols: &[String]) -> http::Request<()> 
     if let Some(value) = forwarded(request) {
         onward.headers_mut().append(header::FORWARDED, value);
     }
-    let mut offered: Vec<&str> = Vec::new();
-    for protocol in protocols {
-        // Whatever a client offers, this is to be an offer that can be made.
-        let fit = !protocol.is_empty() && protocol.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        if fit && !offered.contains(&protocol.as_str()) {
-            offered.push(protocol);
-        }
-    }
+    let offered = offer(protocols);
     if !offered.is_empty() {
         onward.extensions_mut().insert(Protocols::new(offered));
     }
     onward
+}
+
+/// The names of a client's offer that can be offered onward: each once, and no more of them than a
+/// client of good will has.
+fn offer(protocols: &[String]) -> Vec<&str> {
+    let mut seen = HashSet::new();
+    let names = protocols.iter().map(String::as_str);
+    names
+        .filter(|name| !name.is_empty() && name.bytes().all(|byte| matches!(byte, b' '..=b'~')))
+        .filter(|name| seen.insert(*name))
+        .take(MOST_PROTOCOLS)
+        .collect()
 }
 
 /// The server's answer for the client, and the session that comes with it.
@@ -66,3 +73,34 @@ const HOP: [&str; 5] = [
     "wt-available-protocols",
     "wt-protocol",
 ];
+
+/// How many subprotocols are offered to a server.
+const MOST_PROTOCOLS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn each_name_that_can_be_offered_is_offered_once() {
+        let asked = names(&["b", "a", "", "b", "caf\u{e9}", "a\n", "c", "a"]);
+
+        assert_eq!(offer(&asked), ["b", "a", "c"]);
+    }
+
+    #[test]
+    fn the_first_sixty_four_names_are_offered() {
+        let mut asked = names(&["twice"; 10]);
+        asked.extend((0..10_000).map(|name| name.to_string()));
+
+        let offered = offer(&asked);
+
+        assert_eq!(offered.len(), 64);
+        assert_eq!(offered[..2], ["twice", "0"]);
+        assert_eq!(offered[63], "62");
+    }
+}
