@@ -1,6 +1,10 @@
-use wt_connection::{ReadError, SessionError};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use crate::world::{World, soon, until};
+use tokio::time::{Instant, timeout};
+use wt_connection::{ReadError, Session, SessionError};
+
+use crate::world::{World, settled, soon, until, written};
 
 fn told(end: &SessionError) -> (u32, &str) {
     let SessionError::ClosedByPeer(close) = end else {
@@ -50,6 +54,40 @@ async fn what_had_arrived_is_delivered_before_the_close() {
     }
     assert_eq!(read, 100_000);
     assert_eq!(told(&soon(server.closed()).await), (1, ""));
+}
+
+async fn close_passes_a_stuck_stream(from: &Session, to: &Session) {
+    let (written, writer) = written(from.open_uni().await.unwrap(), 1 << 20);
+    let mut recv = soon(to.accept_uni()).await.unwrap();
+    settled(|| written.load(Ordering::Relaxed)).await;
+    let began = Instant::now();
+
+    from.close(5, "enough");
+
+    let end = timeout(DELIVERY + SLACK, to.closed()).await.unwrap();
+    let took = began.elapsed();
+    assert_eq!(told(&end), (5, "enough"));
+    assert!(took >= DELIVERY, "it was given up after {took:?}");
+    soon(writer).await.unwrap().unwrap_err();
+    // It does not look complete.
+    let left = async {
+        while recv.read_chunk(1 << 20).await?.is_some() {}
+        Ok::<_, ReadError>(())
+    };
+    soon(left).await.unwrap_err();
+}
+
+/// It has its time to be delivered, and no more.
+#[tokio::test]
+async fn a_stream_that_nobody_reads_holds_up_a_close_for_ten_seconds() {
+    let world = World::new(1).await;
+    let (client, server) = world.session().await;
+    let (other_client, other_server) = world.session().await;
+
+    tokio::join!(
+        close_passes_a_stuck_stream(&client, &server),
+        close_passes_a_stuck_stream(&other_server, &other_client),
+    );
 }
 
 /// Finished, it would look complete; and reset, as if its writer had thought better of it.
@@ -113,3 +151,8 @@ async fn nothing_is_left_of_sessions_that_are_over() {
     assert_eq!(server.connection().sessions().len(), 1);
     drop(client);
 }
+
+/// What the splice gives to the streams of a session that is over.
+const DELIVERY: Duration = Duration::from_secs(10);
+/// What a busy machine may take for the rest.
+const SLACK: Duration = Duration::from_secs(5);

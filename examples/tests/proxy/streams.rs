@@ -1,10 +1,10 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
-use wt_connection::{RecvStream, SendStream, Session};
+use examples::splice::splice;
+use tokio::runtime::Handle;
+use wt_connection::{Limits, RecvStream, SendStream, Session};
 
-use crate::world::{WINDOW, World, soon};
+use crate::world::{WINDOW, World, pair, pair_with, settled, soon, written};
 
 /// More than all windows hold, and no multiple of any.
 fn payload() -> Vec<u8> {
@@ -75,32 +75,12 @@ async fn a_stream_that_is_only_opened_arrives() {
     assert_eq!(soon(receive(recv)).await, b"you first");
 }
 
-/// A proxy that read what nobody takes would fill its memory.
-#[tokio::test]
-async fn a_slow_reader_slows_the_writer() {
+async fn slow_reader_slows(from: &Session, to: &Session) {
     const SIZE: usize = 16 << 20;
-    let world = World::new(1).await;
-    let (client, server) = world.session().await;
-    let written = Arc::new(AtomicUsize::new(0));
-    let mut send = client.open_uni().await.unwrap();
-    let count = Arc::clone(&written);
-    let writer = tokio::spawn(async move {
-        let chunk = [7; 4096];
-        for _ in 0..SIZE / chunk.len() {
-            send.write_all(&chunk).await.unwrap();
-            count.fetch_add(chunk.len(), Ordering::Relaxed);
-        }
-        send.finish().unwrap();
-        send.stopped().await
-    });
-    let mut recv = soon(server.accept_uni()).await.unwrap();
+    let (written, writer) = written(from.open_uni().await.unwrap(), SIZE);
+    let mut recv = soon(to.accept_uni()).await.unwrap();
 
-    // The writer is held up: it has not moved for a second.
-    let mut before = usize::MAX;
-    while before != written.load(Ordering::Relaxed) {
-        before = written.load(Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    let before = settled(|| written.load(Ordering::Relaxed)).await;
 
     // Both paths' windows, the chunk that is carried, and the one that is written.
     let most = 4 * WINDOW as usize;
@@ -113,6 +93,52 @@ async fn a_slow_reader_slows_the_writer() {
     }
     assert_eq!(read, SIZE);
     assert_eq!(soon(writer).await.unwrap(), Ok(None));
+}
+
+/// A proxy that read what nobody takes would fill its memory.
+#[tokio::test]
+async fn a_slow_reader_slows_the_writer() {
+    let world = World::new(1).await;
+    let (client, server) = world.session().await;
+
+    slow_reader_slows(&client, &server).await;
+    slow_reader_slows(&server, &client).await;
+}
+
+/// Each that is accepted takes a task of the proxy's, and the room for a chunk.
+#[tokio::test]
+async fn no_more_streams_are_accepted_than_the_other_side_has_room_for() {
+    const ROOM: u32 = 4;
+    const STREAMS: u8 = 50;
+    let limits = Limits::default().session_credit(1 << 20, ROOM, ROOM);
+    let ((client, near), (far, server)) = (pair().await, pair_with(limits).await);
+    let splicing = tokio::spawn(splice(near, far));
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let before = settled(tasks).await;
+    let mut open = Vec::new();
+    for stream in 0..STREAMS {
+        let mut uni = client.open_uni().await.unwrap();
+        let (mut bi, _) = client.open_bi().await.unwrap().split();
+        for send in [&mut uni, &mut bi] {
+            send.write_all(&[stream]).await.unwrap();
+        }
+        open.extend([uni, bi]);
+    }
+
+    let carried = settled(|| tasks().saturating_sub(before)).await;
+
+    assert_eq!(carried, 2 * ROOM as usize);
+    // Those that wait have lost nothing.
+    for mut send in open {
+        send.finish().unwrap();
+    }
+    for stream in 0..STREAMS {
+        let uni = soon(server.accept_uni()).await.unwrap();
+        assert_eq!(soon(receive(uni)).await, [stream]);
+        let (_, bi) = soon(server.accept_bi()).await.unwrap().split();
+        assert_eq!(soon(receive(bi)).await, [stream]);
+    }
+    splicing.abort();
 }
 
 /// One that waits must not hold up the others of its session.

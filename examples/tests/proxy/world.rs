@@ -1,4 +1,6 @@
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use examples::proxy;
@@ -7,8 +9,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tower::ServiceExt;
 use wt_connection::{
-    Connection, Connector, Endpoint, Identity, Limits, Origins, Server, Session, SessionRequest,
-    ShutdownReport, Target, Transport, Trust,
+    Connection, Connector, Endpoint, Identity, Limits, Origins, SendStream, Server, Session,
+    SessionRequest, ShutdownReport, Target, Transport, Trust, WriteError,
 };
 
 /// A proxy before some servers, and a client of it.
@@ -162,11 +164,15 @@ async fn accept(endpoint: Endpoint, sender: mpsc::Sender<SessionRequest>) {
 }
 
 fn endpoint(identity: Identity) -> Endpoint {
+    endpoint_with(identity, Limits::default().max_sessions(256))
+}
+
+fn endpoint_with(identity: Identity, limits: Limits) -> Endpoint {
     Endpoint::builder()
         .address((Ipv4Addr::LOCALHOST, 0).into())
         .identity(identity)
         .transport(transport())
-        .limits(Limits::default().max_sessions(256))
+        .limits(limits)
         .bind()
         .unwrap()
 }
@@ -181,9 +187,14 @@ fn transport() -> Transport {
 
 /// A session between a client and a server of its own, seen by both.
 pub(crate) async fn pair() -> (Session, Session) {
+    pair_with(Limits::default()).await
+}
+
+/// The same, with limits of the server's own.
+pub(crate) async fn pair_with(limits: Limits) -> (Session, Session) {
     let identity = Identity::self_signed(["localhost"]).unwrap();
     let trust = Trust::hashes([identity.certificate_hash()]);
-    let server = endpoint(identity);
+    let server = endpoint_with(identity, limits);
     let target = Target::from(server.local_address().unwrap());
     let connector = Connector::new(Endpoint::client(trust).unwrap());
     let open = async { connector.oneshot(target).await.unwrap().open("/").await };
@@ -210,6 +221,44 @@ pub(crate) async fn until(what: impl Fn() -> bool) {
         }
     })
     .await;
+}
+
+/// Writes that many bytes, and waits until the peer has them; says how many were taken so far.
+pub(crate) fn written(
+    mut send: SendStream,
+    size: usize,
+) -> (
+    Arc<AtomicUsize>,
+    JoinHandle<Result<Option<u32>, WriteError>>,
+) {
+    let written = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&written);
+    let writer = tokio::spawn(async move {
+        let chunk = [7; 4096];
+        for _ in 0..size / chunk.len() {
+            send.write_all(&chunk).await?;
+            count.fetch_add(chunk.len(), Ordering::Relaxed);
+        }
+        send.finish()?;
+        send.stopped().await
+    });
+    (written, writer)
+}
+
+/// Waits until the figure has stood still for a second, in which others had their turn, and says
+/// what it is.
+pub(crate) async fn settled(figure: impl Fn() -> usize) -> usize {
+    soon(async {
+        let (mut last, mut same) = (figure(), 0);
+        while same < 10 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let now = figure();
+            same = if now == last { same + 1 } else { 0 };
+            last = now;
+        }
+        last
+    })
+    .await
 }
 
 /// How much of one stream may be on the way on each path.
