@@ -1,8 +1,6 @@
-use std::sync::Arc;
-
 use examples::splice::LOST;
 use tokio::runtime::Handle;
-use wt_connection::{OpenError, SessionError};
+use wt_connection::{OpenError, Session, SessionError};
 
 use crate::world::{World, soon, until};
 
@@ -81,28 +79,54 @@ async fn without_a_server_a_session_is_refused() {
     assert_eq!(response.status(), 503);
 }
 
-/// The other takes what it had, though two sessions of three were its own before.
-#[tokio::test]
+/// One session more, which either server may accept; says which.
+async fn opened(world: &World) -> (usize, Session, Session) {
+    let accepting = async {
+        let (which, request) = tokio::select! {
+            request = world.servers[0].request() => (0, request),
+            request = world.servers[1].request() => (1, request),
+        };
+        (which, request.accept().await.unwrap())
+    };
+    let opening = async { world.client.open("/").await.unwrap() };
+    let (client, (which, server)) = soon(async { tokio::join!(opening, accepting) }).await;
+    (which, client, server)
+}
+
+/// Its sessions end, and all that are asked for from then on are the other's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_killed_is_replaced_by_another() {
     let mut world = World::new(2).await;
-    let accept = |which: &Arc<crate::world::Backend>| {
-        let server = Arc::clone(which);
-        tokio::spawn(async move {
-            loop {
-                let session = server.request().await.accept().await.unwrap();
-                tokio::spawn(async move { session.closed().await });
-            }
-        })
-    };
-    let mut dead = world.servers.remove(0);
-    dead.kill();
-    let alive = Arc::new(world.servers.remove(0));
-    let accepting = accept(&alive);
-
-    for _ in 0..10 {
-        let session = soon(world.client.open("/")).await.unwrap();
-        session.close(0, "");
+    let mut sessions = [Vec::new(), Vec::new()];
+    while sessions.iter().any(|of_one| of_one.len() < 8) {
+        let (which, client, server) = opened(&world).await;
+        sessions[which].push((client, server));
+    }
+    let [mut lost, kept] = sessions;
+    // Who is less busy is asked first, as a rule.
+    for (client, server) in lost.drain(1..) {
+        client.close(0, "");
+        soon(server.closed()).await;
     }
 
-    accepting.abort();
+    let mut dead = world.servers.remove(0);
+    dead.kill();
+
+    // Nobody knows yet, so that it is asked, in vain.
+    let open = || soon(world.session());
+    let early = tokio::join!(open(), open(), open(), open(), open());
+    let SessionError::ClosedByPeer(close) = soon(lost[0].0.closed()).await else {
+        panic!("the proxy did not close the session");
+    };
+    assert_eq!(close.code(), LOST);
+    let mut later = Vec::new();
+    for _ in 0..10 {
+        later.push(open().await);
+    }
+    for (client, server) in kept.iter().chain(&later) {
+        client.open_uni().await.unwrap().finish().unwrap();
+        let mut recv = soon(server.accept_uni()).await.unwrap();
+        assert_eq!(soon(recv.read_chunk(1)).await, Ok(None));
+    }
+    drop(early);
 }
