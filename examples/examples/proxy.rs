@@ -8,13 +8,15 @@
 //! certificate of its own. Without arguments, it starts two servers beside itself, opens sessions
 //! through itself, and ends.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use std::{env, future};
 
 use examples::{BoxError, echo, proxy};
 use tower::ServiceExt;
-use wt_connection::{Connector, Endpoint, Identity, Origins, Server, Target, Transport, Trust};
+use wt_connection::{
+    Connections, Connector, Endpoint, Identity, Limits, Origins, Server, Target, Transport, Trust,
+};
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
@@ -25,10 +27,17 @@ async fn main() -> Result<(), BoxError> {
     if targets.is_empty() {
         return try_out().await;
     }
-    let listen = Endpoint::server("[::]:4443".parse()?, Identity::self_signed(["localhost"])?)?;
+    let listen = edge("[::]:4443".parse()?, Identity::self_signed(["localhost"])?)?;
     println!("proxying on {}", listen.local_address()?);
     let stop = async { drop(tokio::signal::ctrl_c().await) };
     serve(listen, Trust::system()?, targets, stop).await
+}
+
+/// Where clients come in.
+fn edge(address: SocketAddr, identity: Identity) -> Result<Endpoint, BoxError> {
+    let limits = Limits::default().max_sessions(OF_ONE_CLIENT);
+    let edge = Endpoint::builder().address(address).identity(identity);
+    Ok(edge.limits(limits).bind()?)
 }
 
 /// Serves until `stop`; then new sessions are refused, and those that are open have half a minute.
@@ -45,10 +54,17 @@ async fn serve(
     let servers = Endpoint::client(trust)?;
     let connector = Connector::new(servers.clone()).transport(transport);
 
+    // No more clients than the servers have room for, if each takes all it may.
+    let room = targets.len() * proxy::CONNECTIONS * ON_ONE_CONNECTION;
+    let clients = Connections::new().max_connections(room / OF_ONE_CLIENT as usize);
     let app = proxy::app(proxy::client(connector, targets));
     // The servers see the origin and the authority, and decide.
     let server = Server::new(listen.clone()).origins(Origins::any());
-    let report = server.shutdown_on(stop).serve(app).await;
+    let report = server
+        .connections(clients)
+        .shutdown_on(stop)
+        .serve(app)
+        .await;
 
     println!("{} connections were cut off", report.cut.len());
     listen.close(0, "the proxy shuts down").await;
@@ -65,7 +81,7 @@ async fn try_out() -> Result<(), BoxError> {
         targets.push(Target::from(server.local_address()?));
         tokio::spawn(echo::serve(server));
     }
-    let listen = Endpoint::server((Ipv4Addr::LOCALHOST, 0).into(), identity)?;
+    let listen = edge((Ipv4Addr::LOCALHOST, 0).into(), identity)?;
     let address = listen.local_address()?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<future::Ready<()>>();
     let stopped = async { drop(stopped.await) };
@@ -85,3 +101,8 @@ async fn try_out() -> Result<(), BoxError> {
     drop(stop);
     serving.await?
 }
+
+/// How many sessions a client may have on its connection.
+const OF_ONE_CLIENT: u32 = 8;
+/// How many sessions a server is known to allow on a connection: the default of ours.
+const ON_ONE_CONNECTION: usize = 128;

@@ -35,11 +35,14 @@ impl<C> Client for C where
 /// Opens each session on one of the servers, over a few connections to each: on the one that is
 /// the least busy of those that answer, and on another if it is refused.
 ///
-/// A session counts, as a share of the load and of a connection, until it is over.
+/// A session counts, as a share of the load and of a connection, until it is over. So there are at
+/// most [`CONNECTIONS`] for each server, times as many sessions as it allows on one
+/// ([`Limits::max_sessions`](wt_connection::Limits::max_sessions)). Who asks for more waits for two
+/// seconds, and is refused.
 pub fn client(connector: Connector, targets: impl IntoIterator<Item = Target>) -> impl Client {
     let pool = ServiceBuilder::new()
         .layer(
-            PoolLayer::new(4)
+            PoolLayer::new(CONNECTIONS)
                 .shared(Connection::max_sessions)
                 .completion(CompleteOnClose)
                 .closed(closed)
@@ -80,5 +83,8 @@ fn closed(connection: &Connection) -> impl Future<Output = ()> + Send + use<> {
             .await;
     }
 }
+
+/// How many connections each server has at most.
+pub const CONNECTIONS: usize = 4;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -13,9 +13,16 @@ use crate::splice::{LOST, splice};
 /// An application that passes on every request for a session, whatever its path.
 ///
 /// The client hears what its server says: the status, the headers and the subprotocol. If no server
-/// can be asked, it is one of 502 to 504. How many sessions there are at once is bounded by who may
-/// ask: [`Connections`](wt_connection::Connections), times
-/// [`Limits::max_sessions`](wt_connection::Limits::max_sessions).
+/// can be asked, it is one of 502 to 504.
+///
+/// # Bounds
+///
+/// There are as many sessions at once as the servers have room for: see [`client`](super::client).
+/// Who comes first has them. The edge lets in
+/// [`Connections::max_connections`](wt_connection::Connections::max_connections) times
+/// [`Limits::max_sessions`](wt_connection::Limits::max_sessions); where that is more, as it is by
+/// default, a few clients can take all, and the others hear 503. The example `proxy` has figures
+/// that fit. How many connections one address may have is no matter of either.
 pub fn app<C: Client>(client: C) -> Router {
     Router::new().fallback_service(any(forward::<C>).with_state(client))
 }

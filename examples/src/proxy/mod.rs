@@ -6,5 +6,5 @@ mod forward;
 mod onward;
 mod refusal;
 
-pub use client::{Client, client};
+pub use client::{CONNECTIONS, Client, client};
 pub use forward::app;

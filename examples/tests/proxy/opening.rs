@@ -1,8 +1,9 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use examples::echo;
+use examples::proxy::CONNECTIONS;
 use tokio::task::JoinSet;
 use tower::Service;
-use wt_connection::{Connection, OpenError, Protocols, Session};
+use wt_connection::{Connection, Limits, OpenError, Protocols, Session};
 
 use crate::world::{World, soon};
 
@@ -160,6 +161,28 @@ async fn many_sessions_at_once_are_spread_over_all_servers() {
     // No more than four connections to each.
     assert!(world.outward.open_connections() <= 12);
     serving.abort_all();
+}
+
+/// The bound is the servers', whatever the edge lets in.
+#[tokio::test]
+async fn there_are_as_many_sessions_as_the_servers_have_room_for() {
+    let world = World::with(1, Limits::default().max_sessions(2)).await;
+    let mut sessions = Vec::new();
+    for _ in 0..CONNECTIONS * 2 {
+        sessions.push(soon(world.session()).await);
+    }
+
+    let error = soon(world.client.open("/")).await.unwrap_err();
+
+    let OpenError::Rejected(response) = error else {
+        panic!("{error}");
+    };
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    // And there is room again.
+    let (client, server) = sessions.remove(0);
+    client.close(0, "");
+    soon(server.closed()).await;
+    soon(world.session()).await;
 }
 
 /// Says which server has answered, on the session that is returned.

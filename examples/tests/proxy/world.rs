@@ -34,10 +34,15 @@ pub(crate) struct Backend {
 
 impl World {
     pub(crate) async fn new(servers: usize) -> Self {
+        Self::with(servers, limits()).await
+    }
+
+    /// With limits of the servers' own.
+    pub(crate) async fn with(servers: usize, limits: Limits) -> Self {
         let identity = Identity::self_signed(["localhost"]).unwrap();
         let trust = Trust::hashes([identity.certificate_hash()]);
         let servers: Vec<_> = (0..servers)
-            .map(|_| Backend::new(identity.clone()))
+            .map(|_| Backend::new(identity.clone(), limits))
             .collect();
         let addresses = servers.iter().map(Backend::target).collect();
         Self::between(identity, trust, servers, addresses).await
@@ -59,7 +64,7 @@ impl World {
         servers: Vec<Backend>,
         targets: Vec<Target>,
     ) -> Self {
-        let proxy = endpoint(identity);
+        let proxy = endpoint(identity, limits());
         let address = proxy.local_address().unwrap();
         let outward = Endpoint::client(trust.clone()).unwrap();
         let connector = Connector::new(outward.clone()).transport(transport());
@@ -106,7 +111,7 @@ impl World {
 }
 
 impl Backend {
-    fn new(identity: Identity) -> Self {
+    fn new(identity: Identity, limits: Limits) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -114,7 +119,7 @@ impl Backend {
             .unwrap();
         let endpoint = {
             let _inside = runtime.enter();
-            endpoint(identity)
+            endpoint(identity, limits)
         };
         let (sender, requests) = mpsc::channel(1024);
         runtime.spawn(accept(endpoint.clone(), sender));
@@ -163,11 +168,11 @@ async fn accept(endpoint: Endpoint, sender: mpsc::Sender<SessionRequest>) {
     }
 }
 
-fn endpoint(identity: Identity) -> Endpoint {
-    endpoint_with(identity, Limits::default().max_sessions(256))
+fn limits() -> Limits {
+    Limits::default().max_sessions(256)
 }
 
-fn endpoint_with(identity: Identity, limits: Limits) -> Endpoint {
+fn endpoint(identity: Identity, limits: Limits) -> Endpoint {
     Endpoint::builder()
         .address((Ipv4Addr::LOCALHOST, 0).into())
         .identity(identity)
@@ -187,14 +192,14 @@ fn transport() -> Transport {
 
 /// A session between a client and a server of its own, seen by both.
 pub(crate) async fn pair() -> (Session, Session) {
-    pair_with(Limits::default()).await
+    pair_with(limits()).await
 }
 
 /// The same, with limits of the server's own.
 pub(crate) async fn pair_with(limits: Limits) -> (Session, Session) {
     let identity = Identity::self_signed(["localhost"]).unwrap();
     let trust = Trust::hashes([identity.certificate_hash()]);
-    let server = endpoint_with(identity, limits);
+    let server = endpoint(identity, limits);
     let target = Target::from(server.local_address().unwrap());
     let connector = Connector::new(Endpoint::client(trust).unwrap());
     let open = async { connector.oneshot(target).await.unwrap().open("/").await };
