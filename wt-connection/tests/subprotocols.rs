@@ -9,7 +9,7 @@ use common::{Pair, connected};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use tower::ServiceExt;
 use wt_connection::{
-    Connection, Limits, OpenError, Protocols, Session, SessionError, SessionRequest,
+    Connection, Generation, Limits, OpenError, Protocols, Session, SessionError, SessionRequest,
 };
 
 const OFFER: &str = "wt-available-protocols";
@@ -262,6 +262,25 @@ async fn a_choice_that_was_not_offered_aborts_the_session() {
 }
 
 #[tokio::test]
+async fn since_draft_15_a_choice_that_was_not_offered_has_a_code_of_its_own() {
+    within(async {
+        let settings = [&ENABLED[..], &[(0x2c7c_f000, 1)]].concat();
+        let (peer, client, _connector) = raw::server(&settings).await;
+        assert_eq!(client.generation(), Generation::Draft15);
+
+        let request = offering_two();
+        let (opened, (send, mut recv)) = opened(&peer, &client, request, &["\"v3\""]).await;
+
+        assert!(matches!(opened, Err(OpenError::WrongProtocol(name)) if name == "v3"));
+        let code = quinn::VarInt::from_u64(WT_ALPN_ERROR).unwrap();
+        assert_eq!(send.stopped().await, Ok(Some(code)));
+        assert_eq!(reset_code(&mut recv).await, code);
+        assert!(peer.quic.close_reason().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_session_aborted_for_its_protocol_makes_room() {
     within(async {
         let (peer, client, _connector) = raw::server(&ENABLED).await;
@@ -362,3 +381,5 @@ async fn reset_code(recv: &mut quinn::RecvStream) -> quinn::VarInt {
         other => panic!("not reset: {other:?}"),
     }
 }
+
+const WT_ALPN_ERROR: u64 = 0x0817_b3dd;

@@ -1,4 +1,5 @@
-//! Every constant that depends on a draft's generation, in one table.
+//! Every setting, token and stream type that depends on a draft's generation, in one table; error
+//! codes are in [`code`](super::code).
 //!
 //! The suffix of a name is the first draft of
 //! [draft-ietf-webtrans-http3](https://datatracker.ietf.org/doc/draft-ietf-webtrans-http3/) that
