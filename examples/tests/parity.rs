@@ -7,6 +7,8 @@
 
 #[path = "parity/parity.rs"]
 mod parity;
+#[path = "parity/storm.rs"]
+mod storm;
 #[path = "parity/surpass.rs"]
 mod surpass;
 #[path = "parity/table.rs"]

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use axum::http::{Request, Response};
 use examples::{BoxError, outcomes, probes};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tower::timeout::TimeoutLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use wt_balance::{Adaptive, BalanceLayer, Policy, RoundRobin};
@@ -82,56 +81,6 @@ async fn a_checkout_never_yields_a_dead_connection() {
     }
 }
 
-/// Opens sessions on both servers, all at once, and gives each up after another time; says how many
-/// were answered before.
-async fn storm(
-    world: &World,
-    pool: &Pool<Connector, Target, Request<()>, CompleteOnClose>,
-    patience: impl Fn(u32) -> Duration,
-) -> u32 {
-    let mut storm = JoinSet::new();
-    for call in 0..CALLS {
-        let service = pool.service(world.servers[call as usize % 2].target.clone());
-        let opening = service.oneshot(Request::get("/").body(()).unwrap());
-        storm.spawn(timeout(patience(call), opening));
-    }
-    let mut answered = 0;
-    while let Some(call) = soon(storm.join_next()).await {
-        if let Ok(opened) = call.unwrap() {
-            drop(opened.unwrap());
-            answered += 1;
-        }
-    }
-    answered
-}
-
-#[tokio::test]
-async fn cancel_storms_leave_every_slot() {
-    let world = World::new(2);
-    let pool = shared(&world.connector, 4);
-    // However fast the machine is, some are to be given up, and some are not.
-    let began = Instant::now();
-    assert_eq!(storm(&world, &pool, |_| 30 * SECOND).await, CALLS);
-    let longest = 2 * began.elapsed();
-
-    let answered = storm(&world, &pool, |call| longest * call / CALLS).await;
-
-    assert!((1..CALLS).contains(&answered), "{answered} were answered");
-    // A connect that nobody waits for any more goes on, for whoever comes next.
-    until(|| pool.stats().total.connecting == 0).await;
-    until(|| pool.stats().total.lent == 0).await;
-    assert_eq!(pool.stats().total.waiting, 0);
-    for target in world.targets() {
-        let lender = pool.service(target);
-        let mut all = vec![soon(lender.checkout()).await.unwrap()];
-        for _ in 1..4 * all[0].max_sessions() {
-            all.push(soon(lender.checkout()).await.unwrap());
-        }
-        assert!(timeout(Duration::ZERO, lender.checkout()).await.is_err());
-        until(|| all.iter().all(|lent| lent.sessions().is_empty())).await;
-    }
-}
-
 /// One socket of a client's makes all its connections.
 #[tokio::test]
 async fn many_sessions_are_multiplexed_on_each_pooled_connection() {
@@ -149,7 +98,7 @@ async fn many_sessions_are_multiplexed_on_each_pooled_connection() {
     assert_eq!((stats.opened, stats.lent), (1, 100));
 }
 
-fn shared(
+pub(crate) fn shared(
     connector: &Connector,
     max_connections: usize,
 ) -> Pool<Connector, Target, Request<()>, CompleteOnClose> {
@@ -402,6 +351,3 @@ async fn figures_of_all_layers_add_up() {
     );
     assert_eq!(lent.lent, 0);
 }
-
-/// Of one storm.
-const CALLS: u32 = 400;
