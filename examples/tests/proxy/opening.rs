@@ -172,7 +172,10 @@ async fn there_are_as_many_sessions_as_the_servers_have_room_for() {
         sessions.push(soon(world.session()).await);
     }
 
-    let error = soon(world.client.open("/")).await.unwrap_err();
+    let error = tokio::select! {
+        opened = world.client.open("/") => opened.unwrap_err(),
+        _ = world.servers[0].request() => panic!("a server has been asked for one more"),
+    };
 
     let OpenError::Rejected(response) = error else {
         panic!("{error}");
