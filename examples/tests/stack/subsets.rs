@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::{Request, Response};
 use examples::stack::{PATH, echo};
 use examples::{BoxError, causes, classes, outcomes};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tower::limit::ConcurrencyLimitLayer;
 use tower::load_shed::LoadShedLayer;
 use tower::load_shed::error::Overloaded;
@@ -123,9 +123,11 @@ async fn each_subset_of_the_layers_makes_calls() {
                 let request = Request::get(PATH).body(())?;
                 client.ready().await?.call(request).await
             };
+            let began = Instant::now();
             while let Err(error) = call().await {
                 let shed = error.is::<Overloaded>();
                 assert!(shed && may_be_shed, "{subset:?}: {}", causes(&*error));
+                assert!(began.elapsed() < PATIENCE, "{subset:?} is shed for ever");
                 sleep(Duration::from_millis(1)).await;
             }
         }
