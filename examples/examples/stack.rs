@@ -5,8 +5,8 @@
 //! cargo run --release --example stack
 //! ```
 //!
-//! The client is `examples/src/stack/sessions.rs`. Its servers are processes of this program, or whatever
-//! echo servers are given as arguments; to those, nothing is done.
+//! The client is `examples/src/stack/sessions.rs`. Its servers are processes of this program, or
+//! whatever echo servers are given as arguments; to those, nothing is done.
 
 use std::env;
 use std::process::ExitCode;

@@ -56,7 +56,8 @@ fn timed_out(in_use: usize, connecting: usize) -> PoolError {
     runtime.block_on(pool_error(in_use, connecting))
 }
 
-/// The error of a pool that is full of connections in use, and of those that are being made for ever.
+/// The error of a pool that is full of connections in use, and of those that are being made for
+/// ever.
 async fn pool_error(in_use: usize, connecting: usize) -> PoolError {
     use tower::{Layer, Service, ServiceExt, service_fn};
     let made = Arc::new(AtomicUsize::new(0));

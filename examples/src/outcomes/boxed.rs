@@ -14,9 +14,9 @@ use crate::outcomes::request::unanswered;
 
 /// What a call says about the backend, through layers that have made one error of all.
 ///
-/// An error says what it, or the first of its causes that is known, says. That is so for what breaks
-/// off a session, too: a stream's error says what the end of its session says, or of the connection
-/// below. A timeout is a failure, and so is whatever is not known.
+/// An error says what it, or the first of its causes that is known, says. That is so for what
+/// breaks off a session, too: a stream's error says what the end of its session says, or of the
+/// connection below. A timeout is a failure, and so is whatever is not known.
 #[must_use]
 pub fn boxed<R>(result: Result<&R, &BoxError>) -> Outcome {
     let Err(error) = result else {

@@ -1,7 +1,7 @@
 //! Echo servers as processes of their own: they can be killed, frozen, and told to misbehave.
 //!
-//! A program that has them calls [`serve`], or [`serve_tcp`] for other protocols, when it is started with the arguments `serve ADDRESS`,
-//! and has [`ServerProcess::start`] start it so.
+//! A program that has them calls [`serve`], or [`serve_tcp`] for other protocols, when it is started
+//! with the arguments `serve ADDRESS`, and has [`ServerProcess::start`] start it so.
 
 mod credentials;
 mod order;

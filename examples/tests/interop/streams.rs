@@ -1,4 +1,5 @@
-//! Streams, their codes, and datagrams, with either of two crates that call things by the same names.
+//! Streams, their codes, and datagrams, with either of two crates that call things by the same
+//! names.
 
 use std::time::Duration;
 
