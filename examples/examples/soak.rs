@@ -133,10 +133,11 @@ impl Calls {
         let mut faults: Vec<_> = unequal
             .map(|(what, left, right)| format!("{what}: {left}, not {right}"))
             .collect();
-        // A call that is given up may not have come as far as to be an attempt, or to a server.
+        // A call is no attempt that is given up, or whose time is over, before a server is ready; an
+        // attempt that is given up is neither answered nor failed.
         let first = retries.attempts - retries.retries;
         let parts = [
-            ("calls that were not given up", ended - seen.given_up, first),
+            ("answered calls", seen.ok, first),
             ("first attempts", first, seen.made),
             (
                 "attempts of the balancer's",
