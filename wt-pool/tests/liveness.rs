@@ -129,6 +129,25 @@ async fn a_stale_handle_harms_no_connection_that_is_being_made() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_of_a_connection_that_is_gone_casts_no_suspicion_on_a_newer_one() {
+    let server = Server::new();
+    let pool = Layer1::new(1)
+        .validate(|_: &Connection| pending::<Result<(), Broken>>())
+        .layer(server.maker());
+    let mut lent = lend(&pool).await;
+    let stale = lent.ready().await.unwrap().call(Ask::Hang);
+    lent.discard();
+    let newer = lend(&pool).await;
+    assert_eq!(newer.number, 1);
+
+    drop(stale);
+    drop(newer);
+    settle().await;
+
+    assert_eq!(lend(&pool).await.number, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_death_that_is_reported_is_known_at_once() {
     let server = Server::new();
     let layer = Layer1::new(2).closed(Connection::closed);
