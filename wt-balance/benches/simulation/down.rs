@@ -134,8 +134,8 @@ impl One {
         self.to_it.begun.load(Ordering::Relaxed)
     }
 
-    /// What it has given it by then.
-    fn look(&mut self, at: f64) {
+    /// What it has given it by then, the last call of which came `before`.
+    fn look(&mut self, before: f64, at: f64) {
         let begun = self.begun();
         for (since, figure) in [
             (DOWN, &mut self.down),
@@ -143,7 +143,7 @@ impl One {
             (BACK, &mut self.back),
             (SPAN - 10_000.0, &mut self.late),
         ] {
-            if at < since {
+            if before < since {
                 *figure = begun;
             }
         }
@@ -167,9 +167,11 @@ async fn arrivals(all: &mut [One]) {
     let mut random = fastrand::Rng::with_seed(7);
     let mut at = 0.0;
     while at < SPAN {
+        let before = at;
         at -= (1.0 - random.f64()).ln() / rate;
-        all.iter_mut().for_each(|one| one.look(at));
+        // That before has begun by then.
         sleep_until(began + ms(at)).await;
+        all.iter_mut().for_each(|one| one.look(before, at));
         let one = random.usize(..all.len());
         let one = &mut all[one];
         one.all_late += u64::from(at >= SPAN - 10_000.0);
