@@ -57,6 +57,12 @@ impl Level {
         Self(2 * Self::LIMIT + (tried.0 >> 4) as i64)
     }
 
+    /// The same, to half a factor of two: less than that is chance, most often.
+    #[inline]
+    pub(crate) fn roughly(self) -> Self {
+        Self(self.0 & !(Self::ONE / 2 - 1))
+    }
+
     #[inline]
     pub(crate) fn minus(self, other: Self) -> Self {
         Self(self.0.wrapping_sub(other.0))

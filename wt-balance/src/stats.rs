@@ -133,7 +133,7 @@ impl Stats {
     /// Puts the load right.
     #[inline]
     pub(crate) fn refresh(&self, in_flight: u32) {
-        let known = self.common.known(self.cost());
+        let known = self.common.known(self.cost()).roughly();
         let weighed = known.minus(self.log_weight());
         let load = weighed.plus(log2(in_flight.saturating_add(1)));
         self.load.store(load.0 & !NUMBER, Ordering::Relaxed);

@@ -168,7 +168,8 @@ impl<'a> View<'a> {
         self.cost_of(&self.slots[place]).log2()
     }
 
-    /// What a call costs by [`cost`](Self::cost) with those under way: times their number plus one.
+    /// What a call costs with those under way: times their number plus one. Latencies that differ
+    /// little are alike in it, unlike in [`cost`](Self::cost).
     #[must_use]
     pub fn load(&self, place: usize) -> f64 {
         self.load_of(&self.slots[place]).log2()
@@ -198,13 +199,22 @@ impl<'a> View<'a> {
 
     #[inline]
     pub(crate) fn cost_of(&self, slot: &Slot) -> Level {
-        let level = if self.mood.panics {
+        self.weighed(slot, self.known(slot))
+    }
+
+    /// What a call to it takes, as far as is known, with its failures.
+    #[inline]
+    fn known(&self, slot: &Slot) -> Level {
+        self.common.known(if self.mood.panics {
             slot.stats.level()
         } else {
             slot.stats.cost()
-        };
-        let known = self.common.known(level);
-        let cost = known.minus(slot.stats.log_weight());
+        })
+    }
+
+    #[inline]
+    fn weighed(&self, slot: &Slot, level: Level) -> Level {
+        let cost = level.minus(slot.stats.log_weight());
         if self.mood.warming {
             return cost.plus(self.cold(slot));
         }
@@ -222,7 +232,8 @@ impl<'a> View<'a> {
     #[inline]
     pub(crate) fn load_of(&self, slot: &Slot) -> Level {
         let in_flight = slot.stats.calls.in_flight();
-        self.cost_of(slot).plus(log2(in_flight.saturating_add(1)))
+        let cost = self.weighed(slot, self.known(slot).roughly());
+        cost.plus(log2(in_flight.saturating_add(1)))
     }
 
     /// Whether nothing counts but the figures.
