@@ -3,15 +3,12 @@
 
 mod common;
 
-use std::time::Duration;
-
-use common::{Act, Backend, Failed, Key, MILLISECOND, SECOND, World, ask, ask_times, traffic};
+use common::{Act, Backend, Key, MILLISECOND, SECOND, World, ask, ask_times, settle, traffic};
 use tokio::time::{sleep, timeout};
 use tower::timeout::Timeout;
 use tower::{Layer, ServiceExt};
 use wt_balance::{
-    Adaptive, Balance, BalanceLayer, LeastLatency, LeastRequests, Outcome, Pick, PickFirst, Policy,
-    View,
+    Adaptive, Balance, BalanceLayer, LeastLatency, LeastRequests, Pick, Policy, RoundRobin, View,
 };
 
 const KEYS: [Key; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
@@ -97,6 +94,34 @@ async fn a_slow_backend_gets_less_and_is_tried_again() {
     let share = (world.calls("3") - before) as f64 / good as f64;
     // Of all alike it would be a tenth, in whole calls.
     assert!(share >= 0.05, "{share}");
+}
+
+/// Where one takes three times as long as the other, it has a third of the other's calls under way:
+/// the split is that of the latency times the calls under way, plus one.
+#[tokio::test(start_paused = true)]
+async fn calls_under_way_are_split_by_what_they_take() {
+    for (slow, split) in [(1, [12, 12]), (3, [18, 6]), (7, [21, 3]), (15, [23, 1])] {
+        let world = World::default();
+        let balance = world.balance(["a", "b"]);
+        world.act("a", Act::After(10 * MILLISECOND));
+        world.act("b", Act::After(slow * 10 * MILLISECOND));
+        let mut in_turn = balance.clone().policy(RoundRobin::new());
+        ask_times(&mut in_turn, 2).await;
+
+        for key in ["a", "b"] {
+            world.act(key, Act::Hang);
+        }
+        for _ in 0..24 {
+            let mut balance = balance.clone();
+            tokio::spawn(async move { ask(&mut balance).await });
+        }
+        settle().await;
+
+        let seen = ["a", "b"].map(|key| world.under_way(key));
+        // To the call: what differs little counts as alike.
+        let error = seen[1].abs_diff(split[1]);
+        assert!(error <= 1 + split[1] / 4, "{seen:?} and not {split:?}");
+    }
 }
 
 fn below_1_s(world: &World) -> impl Fn(Key) -> Timeout<Backend> + Send + Sync + 'static {
@@ -218,47 +243,6 @@ async fn one_that_never_answers_in_time_is_not_preferred() {
     assert!(answers >= 120, "{answers}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_hint_is_honoured_and_is_not_for_ever() {
-    let world = World::default();
-    let hint = |result: Result<&Key, &Failed>| match result {
-        Ok(_) => Outcome::Success,
-        Err(_) => Outcome::Failure {
-            retry_after: Some(30 * SECOND),
-        },
-    };
-    world.act("a", Act::Fail);
-    let layer = BalanceLayer::new(["a", "b"]).policy(PickFirst::default());
-    let fresh = layer.classify(hint).layer(world.maker());
-    assert!(ask(&mut fresh.clone()).await.is_err());
-    world.act("a", Act::Answer);
-
-    for _ in 0..29 {
-        assert_eq!(ask(&mut fresh.clone()).await.unwrap(), "b");
-        sleep(SECOND).await;
-    }
-    sleep(2 * SECOND).await;
-
-    assert_eq!(ask(&mut fresh.clone()).await.unwrap(), "a");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_hint_takes_nobody_out_of_service_who_is_alone() {
-    let world = World::default();
-    world.act("a", Act::Fail);
-    let hint = |result: Result<&Key, &Failed>| match result {
-        Ok(_) => Outcome::Success,
-        Err(_) => Outcome::Failure {
-            retry_after: Some(Duration::MAX),
-        },
-    };
-    let mut balance = BalanceLayer::new(["a"]).classify(hint).layer(world.maker());
-
-    for _ in 0..3 {
-        assert!(ask(&mut balance).await.unwrap_err().is::<Failed>());
-    }
-}
-
 /// The one with the key "3", whatever is known of it.
 #[derive(Clone, Copy)]
 struct Third;
@@ -298,7 +282,7 @@ async fn reading_changes_nothing() {
     world.act("3", Act::FailAfter(20 * MILLISECOND));
     let mut both = [world.balance(KEYS), world.balance(KEYS)];
     for balance in &both {
-        let mut in_turn = balance.clone().policy(wt_balance::RoundRobin::new());
+        let mut in_turn = balance.clone().policy(RoundRobin::new());
         for _ in 0..20 {
             let _ = ask(&mut in_turn).await;
         }
@@ -345,7 +329,7 @@ async fn up_to_64_all_are_compared_and_above_some() {
         // One is fast, and is found at once if all are compared.
         world.act(keys[n / 2], Act::After(MILLISECOND));
         let balance = BalanceLayer::new(keys.clone()).layer(world.maker());
-        let mut in_turn = balance.clone().policy(wt_balance::RoundRobin::new());
+        let mut in_turn = balance.clone().policy(RoundRobin::new());
         for _ in 0..n {
             ask(&mut in_turn).await.unwrap();
         }

@@ -5,12 +5,14 @@ mod common;
 
 use std::sync::{Arc, Mutex};
 
-use common::{Act, Backend, Is, Key, SECOND, World, ask, ask_times, discovery, settle};
+use common::{
+    Act, Backend, Is, Key, MILLISECOND, SECOND, World, ask, ask_times, discovery, settle,
+};
 use tokio::time::sleep;
 use tower::Layer;
 use tower::discover::Change;
 use tracing_subscriber::layer::{Context, SubscriberExt};
-use wt_balance::{Balance, BalanceLayer, PickFirst};
+use wt_balance::{Balance, BalanceLayer, PickFirst, RoundRobin};
 
 /// One after the other, in a process alone: `tracing` remembers who is interested in an event by who
 /// was there when it came first, on any thread.
@@ -18,6 +20,7 @@ use wt_balance::{Balance, BalanceLayer, PickFirst};
 async fn what_changes_is_an_event_and_calls_are_none() {
     what_changes_is_an_event().await;
     discovery_has_events().await;
+    that_most_fail_is_an_event().await;
     a_call_that_succeeds_is_no_event().await;
 }
 
@@ -107,6 +110,45 @@ async fn discovery_has_events() {
             "WARN discovery failed error=no answer",
             "DEBUG discovery ended",
         ]
+    );
+}
+
+async fn that_most_fail_is_an_event() {
+    const KEYS: [Key; 4] = ["a", "b", "c", "d"];
+    let keep = Keep::default();
+    let subscriber = tracing_subscriber::registry().with(keep.clone());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let world = World::default();
+    let layer = BalanceLayer::new(KEYS)
+        .policy(RoundRobin::new())
+        .panic_threshold(0.5);
+    let mut balance = layer.layer(world.maker());
+    ask_times(&mut balance, 4).await;
+    let of_all = |lines: Vec<String>| {
+        let mut lines = lines.into_iter();
+        lines.find(|line| line.contains("together"))
+    };
+
+    KEYS[1..].iter().for_each(|key| world.act(key, Act::Fail));
+    for _ in 0..100 {
+        let _ = ask(&mut balance).await;
+        sleep(MILLISECOND).await;
+    }
+    let begun = of_all(keep.take());
+    KEYS.iter().for_each(|key| world.act(key, Act::Answer));
+    for _ in 0..100 {
+        ask(&mut balance).await.unwrap();
+        sleep(MILLISECOND).await;
+    }
+
+    assert_eq!(
+        begun.unwrap(),
+        "DEBUG backends fail together panics=true sound=1 of=4"
+    );
+    let over = of_all(keep.take()).unwrap();
+    assert!(
+        over.starts_with("DEBUG backends fail together panics=false"),
+        "{over}"
     );
 }
 

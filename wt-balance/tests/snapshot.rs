@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{Act, Is, Key, MILLISECOND, SECOND, World, ask, settle};
 use tokio::time::sleep;
 use tower::{Layer, ServiceBuilder};
-use wt_balance::{BalanceLayer, Figures, RoundRobin, Snapshot};
+use wt_balance::{BalanceLayer, Figures, PickFirst, RoundRobin, Snapshot};
 
 #[tokio::test(start_paused = true)]
 async fn each_backend_has_its_figures_and_all_have_their_sum() {
@@ -63,6 +63,57 @@ async fn each_backend_has_its_figures_and_all_have_their_sum() {
     // It has not been asked since.
     sleep(60 * SECOND).await;
     assert!(!balance.snapshot().backends[2].ready);
+}
+
+/// What the balancer of connections told that this one follows, by its names: of all targets, and of
+/// each.
+#[tokio::test(start_paused = true)]
+async fn the_figures_are_those_of_a_balancer_of_connections_and_more() {
+    let world = World::default();
+    world.act("one:443", Act::After(100 * MILLISECOND));
+    world.act("two:443", Act::Fail);
+    let layer = BalanceLayer::new(["one:443", "two:443", "three:443"])
+        .policy(RoundRobin::new())
+        .rest(Duration::ZERO);
+    let balance = layer.layer(world.maker());
+    balance.set_weight(&"one:443", 3);
+    for _ in 0..9 {
+        let _ = ask(&mut balance.clone()).await;
+    }
+    world.is("three:443", Is::Gone);
+    // Before it is made anew.
+    world.act("one:443", Act::Answer);
+    for _ in 0..3 {
+        let _ = ask(&mut balance.clone()).await;
+    }
+    world.act("one:443", Act::Hang);
+    let mut hanging = balance.clone().policy(PickFirst::default());
+    tokio::spawn(async move { ask(&mut hanging).await });
+    settle().await;
+
+    let snapshot = balance.snapshot();
+
+    let total_targets = snapshot.known;
+    let failed_targets = snapshot.failing + snapshot.gone;
+    let active_connections = snapshot.in_flight;
+    let available_targets = total_targets - failed_targets;
+    assert_eq!((total_targets, failed_targets), (3, 2));
+    assert_eq!((active_connections, available_targets), (1, 1));
+    let target_stats = snapshot.backends.iter().map(|backend| {
+        let (host, port) = backend.key.split_once(':').unwrap();
+        let failed = backend.failing || backend.gone;
+        let connected = backend.in_flight > 0;
+        let measured = backend.latency.is_some();
+        (host, port, backend.weight, measured, failed, connected)
+    });
+    assert_eq!(
+        target_stats.collect::<Vec<_>>(),
+        [
+            ("one", "443", 3, true, false, true),
+            ("two", "443", 1, false, true, false),
+            ("three", "443", 1, true, true, false),
+        ]
+    );
 }
 
 /// Its layers hide the balancer; the handle is no share in it.

@@ -68,6 +68,44 @@ async fn without_patience_it_fails_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_patience_or_any_backend_it_fails_at_once() {
+    let layer = BalanceLayer::<Key>::default().patience(Duration::ZERO);
+    let mut balance = layer.layer(World::default().maker());
+    let since = Instant::now();
+
+    assert_eq!(why(ask(&mut balance).await), Unavailable::Empty);
+    assert_eq!(since.elapsed(), Duration::ZERO);
+}
+
+/// Discovery has ended, and each service says that it has failed for good: nobody brings them back.
+#[tokio::test(start_paused = true)]
+async fn where_all_are_gone_for_good_it_fails_after_its_patience() {
+    let world = World::default();
+    let (changes, stream) = discovery();
+    let mut balance = Balance::new(stream);
+    for key in ["a", "b", "c"] {
+        let insert = Change::Insert(key, world.backend(key));
+        changes.send(Ok(insert)).await.unwrap();
+    }
+    drop(changes);
+    settle().await;
+    ask(&mut balance).await.unwrap();
+    for key in ["a", "b", "c"] {
+        world.is(key, Is::Gone);
+    }
+
+    for _ in 0..3 {
+        let since = Instant::now();
+        let result = timeout(60 * SECOND, ask(&mut balance)).await.unwrap();
+
+        assert_eq!(why(result), Unavailable::Empty);
+        assert_eq!(since.elapsed(), 5 * SECOND);
+    }
+    let snapshot = balance.snapshot();
+    assert_eq!((snapshot.known, snapshot.gone, snapshot.used), (3, 3, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_keyed_policy_has_patience_too() {
     let world = World::default();
     world.is("a", Is::Busy);
