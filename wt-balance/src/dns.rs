@@ -52,7 +52,10 @@ impl Dns {
     ///
     /// Fails if the system's configuration cannot be read.
     pub fn new(host: impl Into<Arc<str>>, port: u16) -> Result<Self, BoxError> {
-        let resolver = TokioResolver::builder_tokio()?.build()?;
+        let mut builder = TokioResolver::builder_tokio()?;
+        // What is remembered here need not be remembered there, for longer than it is wanted.
+        builder.options_mut().cache_size = 0;
+        let resolver = builder.build()?;
         Ok(Self::with_resolver(host, port, resolver))
     }
 
@@ -75,6 +78,9 @@ impl Dns {
     }
 
     /// The most time between two questions, whatever the records say. Default: 5 min.
+    ///
+    /// A [resolver of your own](Self::with_resolver) with a cache answers from that until they
+    /// expire.
     #[must_use]
     pub fn at_most(mut self, at_most: Duration) -> Self {
         self.bounds.most = at_most;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{Act, MILLISECOND, SECOND, World, ask, ask_times, count, settle, traffic};
 use tower::Layer;
-use wt_balance::{BalanceLayer, RoundRobin};
+use wt_balance::{BalanceLayer, PickFirst, RoundRobin};
 
 /// Where the others take 20 ms, a backend that has not answered yet counts as 20 ms: it is neither
 /// flooded nor left out.
@@ -76,6 +76,9 @@ async fn those_that_nobody_has_tried_are_tried() {
     ask(&mut in_turn).await.unwrap();
     world.act("b", Act::After(200 * MILLISECOND));
     ask(&mut in_turn).await.unwrap();
+    // With this one, what is typical is looked at.
+    let mut first = balance.clone().policy(PickFirst::default());
+    ask(&mut first).await.unwrap();
 
     let keys = ask_times(&mut balance, 100).await;
 

@@ -105,6 +105,22 @@ async fn where_all_are_gone_for_good_it_fails_after_its_patience() {
     assert_eq!((snapshot.known, snapshot.gone, snapshot.used), (3, 3, 0));
 }
 
+#[tokio::test]
+async fn a_keyed_policy_waits_inside_the_future() {
+    let world = World::default();
+    world.is("a", Is::Busy);
+    let layer = BalanceLayer::new(["a"]).policy(Ring::new(|request: &u32| *request));
+    let mut balance = task::spawn(layer.layer(world.maker()));
+
+    assert_ready_ok!(poll_ready(&mut balance));
+    let mut call = task::spawn(balance.call(7));
+    assert_pending!(call.poll());
+    world.is("a", Is::Ready);
+
+    assert!(call.is_woken());
+    assert_eq!(call.await.unwrap(), "a");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_keyed_policy_has_patience_too() {
     let world = World::default();
