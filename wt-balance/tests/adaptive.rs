@@ -6,7 +6,7 @@ mod common;
 use common::{Act, Backend, Key, MILLISECOND, SECOND, World, ask, ask_times, settle, traffic};
 use tokio::time::{sleep, timeout};
 use tower::timeout::Timeout;
-use tower::{Layer, ServiceExt};
+use tower::{Layer, Service, ServiceExt};
 use wt_balance::{
     Adaptive, Balance, BalanceLayer, LeastLatency, LeastRequests, Pick, Policy, RoundRobin, View,
 };
@@ -243,14 +243,36 @@ async fn one_that_never_answers_in_time_is_not_preferred() {
     assert!(answers >= 120, "{answers}");
 }
 
-/// The one with the key "3", whatever is known of it.
+/// The one at this place, whatever is known of it.
 #[derive(Clone, Copy)]
-struct Third;
+struct At(usize);
 
-impl<Req> Policy<Req> for Third {
+impl<Req> Policy<Req> for At {
     fn pick(&self, _: &View<'_>, _: Option<&Req>) -> Pick {
-        Pick::One(3)
+        Pick::One(self.0)
     }
+}
+
+/// Given up sooner than any answers: it is taken for as slow as the others, and not for that fast.
+#[tokio::test(start_paused = true)]
+async fn how_soon_a_call_is_dropped_is_not_how_long_it_takes() {
+    let world = World::default();
+    world.act("a", Act::Hang);
+    world.act("b", Act::After(20 * MILLISECOND));
+    let mut balance = world.balance(["a", "b"]);
+    ask(&mut balance.clone().policy(At(1))).await.unwrap();
+
+    for _ in 0..200 {
+        let call = balance.ready().await.unwrap().call(0);
+        if world.under_way("a") > 0 {
+            assert!(timeout(MILLISECOND, call).await.is_err());
+        } else {
+            call.await.unwrap();
+        }
+    }
+
+    let to_it = world.calls("a");
+    assert!((50..150).contains(&to_it), "{to_it}");
 }
 
 /// What the others take had not been measured for a minute, and had worn off: a failure counted
@@ -264,7 +286,7 @@ async fn a_failure_after_a_pause_counts_as_much_as_any() {
 
     sleep(60 * SECOND).await;
     world.act("3", Act::Fail);
-    let to_it = balance.clone().policy(Third);
+    let to_it = balance.clone().policy(At(3));
     for _ in 0..6 {
         assert!(ask(&mut to_it.clone()).await.is_err());
     }
