@@ -42,7 +42,7 @@ impl Server {
                 let (len, from) = socket.recv_from(&mut question).await.unwrap();
                 let n = log.lock().unwrap().len();
                 log.lock().unwrap().push(Instant::now());
-                let answer = answers.get(n).or(answers.last()).unwrap();
+                let answer = answers.get(n).or_else(|| answers.last()).unwrap();
                 let packet = packet(&question[..len], answer);
                 socket.send_to(&packet, from).await.unwrap();
             }
