@@ -88,6 +88,13 @@ fn main() {
     println!("value two_of_four_slow_p99/healthy_p99 {two_of_four:.3}");
     let three_of_ten = ratio(THREE_OF_TEN, "all equal");
     println!("value three_of_ten_slow_p99/healthy_p99 {three_of_ten:.3}");
+    let lossy = "all lose 0.5 % of their calls";
+    println!(
+        "value lossy_p99/healthy_p99 {:.3}",
+        ratio(lossy, "all equal")
+    );
+    println!("value lossy_busiest_pct {:.1}", ours(lossy).busiest);
+    println!("value healthy_busiest_pct {:.1}", ours("all equal").busiest);
     let half = "half 5 ms, half 20 ms, 30 clients";
     let tower = seen(half, Kind::TowerPeakEwma).p99;
     println!(
@@ -110,7 +117,9 @@ fn row(scenario: &Scenario) -> Vec<Seen> {
         .map(|kind| run::run(scenario, *kind))
         .collect();
     let cells = row.iter().map(|seen| {
-        let Seen { p99, p999, errors } = seen;
+        let Seen {
+            p99, p999, errors, ..
+        } = seen;
         format!("{p99:.0} ({p999:.0}), {errors:.2} %")
     });
     let cells: Vec<_> = cells.collect();

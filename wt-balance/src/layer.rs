@@ -173,6 +173,10 @@ impl<T, P, C, Tc, A> BalanceLayer<T, P, C, Tc, A> {
     /// and until that has succeeded, the backend rests four times as long as before. So one that is
     /// down costs five calls or so, and then one in this time; one that is back is used again within
     /// it, with its whole share.
+    ///
+    /// A failure of a call that began before others that have succeeded since is no reason to rest:
+    /// where one of many calls times out now and then, that makes its backend dearer, as in
+    /// [`Adaptive`], and the others have not all of its calls for that.
     #[must_use]
     pub fn rest(mut self, rest: Duration) -> Self {
         self.settings.rest = rest;

@@ -119,7 +119,9 @@
 //!   while it is cloned; a `clone` that panics harms nobody else.
 //! - A failure is no fast answer. Who only looks at latency, or at calls under way, sends the more
 //!   to a backend the faster it fails; here, it is left alone, and costs five calls at first and one in
-//!   four seconds later. One that fails now and then is dearer by its share of failures.
+//!   four seconds later. One that fails now and then is dearer by its share of failures; what fails
+//!   after other calls, that began later, have succeeded is no reason to leave it alone, or a few slow
+//!   failures would leave all calls to few backends.
 //! - Who is back has to be found out by somebody: by a call in a few seconds, or by readiness at no
 //!   cost, where the layers below are `Pending` while it is away.
 //! - Few backends are compared all: of two that are drawn by chance, both may be slow. Of more than

@@ -3,12 +3,14 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{Act, Backend, Is, Key, MILLISECOND, SECOND, World, ask, traffic};
 use tokio::time::{Instant, sleep};
-use tower::Layer;
 use tower::timeout::Timeout;
+use tower::{Layer, ServiceExt, service_fn};
 use wt_balance::{
     Adaptive, Balance, BalanceLayer, LeastLatency, LeastRequests, PickFirst, Policy, Random, Ring,
     RoundRobin, Weighted,
@@ -247,6 +249,38 @@ async fn calls_that_it_swallowed_before_it_was_back_say_nothing() {
 
     assert_eq!(swallowed.await.unwrap().1, 4);
     assert_eq!(balance.snapshot().failures, 4);
+}
+
+/// Each failure used to take its backend away for four seconds, and the others had the more to fail:
+/// one had all calls in the end.
+#[tokio::test(start_paused = true)]
+async fn failures_that_are_slow_and_rare_do_not_leave_all_calls_to_one() {
+    fastrand::seed(7);
+    let begun: Arc<[AtomicUsize; 10]> = Arc::default();
+    let served = Arc::clone(&begun);
+    let balance = BalanceLayer::new(0..10_usize).layer(move |place: usize| {
+        let served = Arc::clone(&served);
+        service_fn(move |(): ()| {
+            served[place].fetch_add(1, Ordering::Relaxed);
+            let lost = fastrand::u32(..200) == 0;
+            async move {
+                sleep(if lost { SECOND } else { 10 * MILLISECOND }).await;
+                if lost { Err(std::fmt::Error) } else { Ok(()) }
+            }
+        })
+    });
+
+    let mut busiest = 0;
+    for _ in 0..200 {
+        let count = |begun: &AtomicUsize| begun.swap(0, Ordering::Relaxed);
+        for _ in 0..100 {
+            tokio::spawn(balance.clone().oneshot(()));
+            sleep(MILLISECOND).await;
+        }
+        busiest = busiest.max(begun.iter().map(count).max().unwrap());
+    }
+
+    assert!(busiest < 60, "{busiest} of 100");
 }
 
 #[tokio::test(start_paused = true)]

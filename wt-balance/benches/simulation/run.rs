@@ -1,3 +1,4 @@
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use tokio::time::{Instant, sleep_until, timeout};
@@ -20,6 +21,8 @@ pub(crate) struct Seen {
     pub(crate) p999: f64,
     /// In per cent of all calls.
     pub(crate) errors: f64,
+    /// The most of all calls that one backend had in any second, in per cent.
+    pub(crate) busiest: f64,
 }
 
 /// Each call: when it began and how long it took, in milliseconds, and whether it succeeded.
@@ -28,6 +31,7 @@ type Log = Arc<Mutex<Vec<(f64, f64, bool)>>>;
 pub(crate) fn run(scenario: &Scenario, kind: Kind) -> Seen {
     fastrand::seed(1);
     let log = Log::default();
+    let mut busiest = 0.0;
     paused().block_on(async {
         let servers: Vec<_> = (0..scenario.backends)
             .map(|place| Server::new(place, scenario.does))
@@ -36,12 +40,10 @@ pub(crate) fn run(scenario: &Scenario, kind: Kind) -> Seen {
             let backends = servers.iter().map(Backend::new).collect();
             kind.client(backends, n as u64)
         });
-        arrivals(
-            &clients.collect::<Vec<_>>(),
-            scenario.capacity * scenario.load,
-            &log,
-        )
-        .await;
+        let clients: Vec<_> = clients.collect();
+        let sound = scenario.capacity * scenario.load;
+        let all = arrivals(&clients, sound, &log);
+        (_, busiest) = tokio::join!(all, watch(&servers));
     });
     let log = log.lock().unwrap();
     let failed = log.iter().filter(|(_, _, good)| !good).count();
@@ -55,6 +57,7 @@ pub(crate) fn run(scenario: &Scenario, kind: Kind) -> Seen {
         p99: took[took.len() * 99 / 100],
         p999: took[took.len() * 999 / 1000],
         errors: 100.0 * failed as f64 / log.len() as f64,
+        busiest,
     }
 }
 
@@ -72,6 +75,31 @@ async fn arrivals(clients: &[Client], sound: f64, log: &Log) {
         tokio::spawn(call(client, at, Arc::clone(log)));
     }
     sleep_until(began + ms(SPAN + 2.0 * TIMEOUT)).await;
+}
+
+/// Second by second.
+async fn watch(servers: &[Arc<Server>]) -> f64 {
+    let began = Instant::now();
+    let mut busiest: f64 = 0.0;
+    let mut at = WARM;
+    sleep_until(began + ms(at)).await;
+    while at < SPAN {
+        let begun = || {
+            servers
+                .iter()
+                .map(|server| server.begun.load(Ordering::Relaxed))
+        };
+        let before: Vec<_> = begun().collect();
+        at += 1000.0;
+        sleep_until(began + ms(at)).await;
+        let calls: Vec<_> = begun()
+            .zip(before)
+            .map(|(now, before)| now - before)
+            .collect();
+        let most = calls.iter().max().unwrap();
+        busiest = busiest.max(100.0 * *most as f64 / calls.iter().sum::<u64>() as f64);
+    }
+    busiest
 }
 
 async fn call(client: Client, at: f64, log: Log) {

@@ -23,7 +23,7 @@ const SOUND: Scenario = Scenario {
     does: |_, _| Does::Take(10.0),
 };
 
-pub(crate) const ALL: [Scenario; 15] = [
+pub(crate) const ALL: [Scenario; 16] = [
     SOUND,
     Scenario {
         name: "all equal, 50 %",
@@ -43,6 +43,11 @@ pub(crate) const ALL: [Scenario; 15] = [
             3 => Does::Fail,
             _ => Does::Take(10.0),
         },
+        ..SOUND
+    },
+    Scenario {
+        name: "all lose 0.5 % of their calls",
+        does: |_, _| Does::Lose(0.005),
         ..SOUND
     },
     Scenario {

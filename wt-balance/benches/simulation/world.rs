@@ -22,6 +22,8 @@ pub(crate) enum Does {
     Stall(f64),
     Fail,
     Hang,
+    /// Loses this share of the calls, which fail after a second, and takes 10 ms for the others.
+    Lose(f64),
 }
 
 /// Simulated milliseconds.
@@ -47,6 +49,7 @@ pub(crate) struct Server {
     random: Mutex<fastrand::Rng>,
     does: fn(usize, f64) -> Does,
     place: usize,
+    pub(crate) begun: AtomicU64,
 }
 
 #[derive(Default)]
@@ -67,6 +70,7 @@ impl Server {
             random: Mutex::new(fastrand::Rng::with_seed(100 + place as u64)),
             does,
             place,
+            begun: AtomicU64::new(0),
         })
     }
 
@@ -75,7 +79,11 @@ impl Server {
         match does() {
             Does::Fail => return Err(Failed),
             Does::Hang => pending().await,
-            Does::Take(_) | Does::Stall(_) => {}
+            Does::Lose(share) if self.random.lock().unwrap().f64() < share => {
+                sleep(ms(1000.0)).await;
+                return Err(Failed);
+            }
+            Does::Take(_) | Does::Stall(_) | Does::Lose(_) => {}
         }
         let _slot = self.slots.acquire().await.unwrap();
         let mean = match does() {
@@ -84,7 +92,7 @@ impl Server {
                 10.0
             }
             Does::Take(mean) => mean,
-            Does::Fail | Does::Hang => 10.0,
+            Does::Fail | Does::Hang | Does::Lose(_) => 10.0,
         };
         let uniform = self.random.lock().unwrap().f64();
         sleep(ms(-mean * (1.0 - uniform).ln())).await;
@@ -112,6 +120,7 @@ impl Service<()> for Backend {
 
     fn call(&mut self, (): ()) -> Self::Future {
         let server = Arc::clone(&self.server);
+        server.begun.fetch_add(1, Ordering::Relaxed);
         let calls = UnderWay::new(&self.calls);
         Box::pin(async move {
             let _calls = calls;

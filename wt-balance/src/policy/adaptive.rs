@@ -11,7 +11,8 @@ use crate::view::{FEW, View};
 ///   less than a third or so counts as alike, since that much is chance.
 /// - A failure is no fast answer, but makes its backend dearer: twice for the first, and the more the
 ///   larger the share of failures is. That wears off, too. One that only fails
-///   [rests](crate::BalanceLayer::rest), and is tried at the end of that.
+///   [rests](crate::BalanceLayer::rest), and is tried at the end of that; one whose calls time out
+///   now and then, while others succeed, does not.
 /// - Weights divide the cost.
 /// - Backends that have just come count as what is typical of the others until they have answered,
 ///   and get their share [slowly](crate::BalanceLayer::slow_start).
