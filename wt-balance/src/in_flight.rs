@@ -47,7 +47,10 @@ impl InFlight {
                 let took = exact.map_or(0, |since| now.since(since.at));
                 self.stats.failed(took, retry_after, now);
             }
-            Outcome::Ignore => self.stats.rest.end(),
+            Outcome::Ignore => {
+                let now = || self.stats.common.now();
+                self.stats.ignored(self.since.at, now);
+            }
         }
     }
 }

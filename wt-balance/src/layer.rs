@@ -174,6 +174,9 @@ impl<T, P, C, Tc, A> BalanceLayer<T, P, C, Tc, A> {
     /// down costs five calls or so, and then one in this time; one that is back is used again within
     /// it, with its whole share.
     ///
+    /// A call whose answer is [ignored](crate::Outcome::Ignore) leaves the rest as long as it was; one
+    /// that is dropped makes it longer, as it may have been given up.
+    ///
     /// A failure of a call that began before others that have succeeded since is no reason to rest:
     /// where one of many calls times out now and then, that makes its backend dearer, as in
     /// [`Adaptive`], and the others have not all of its calls for that.

@@ -194,6 +194,14 @@ impl Stats {
         }
     }
 
+    /// Its answer says nothing of it.
+    pub(crate) fn ignored(&self, began: Nanos, now: impl FnOnce() -> Nanos) {
+        self.rest.end();
+        if self.rests_until() != 0 {
+            self.streak.change(|streak| streak.untold(began, now()));
+        }
+    }
+
     /// Dropped unanswered: a failure if it was overdue, or else never an improvement. `exact` says
     /// that it was after so long, and no sooner.
     pub(crate) fn cancelled(&self, after: u64, exact: bool, now: Nanos) {

@@ -15,6 +15,8 @@ pub(crate) struct Streak {
     pub(crate) rest: u64,
     /// When it ends; 0 if there is none.
     pub(crate) until: u64,
+    /// The rest before the last call that was let through, if that has not failed.
+    before: u64,
 }
 
 impl Streak {
@@ -31,13 +33,23 @@ impl Streak {
         self.failures = self.failures.saturating_add(1);
         // Whoever has waited long for a failure is not to do so again soon.
         self.rest = self.rest.max(took.saturating_mul(MORE)).min(longest);
+        self.before = self.rest;
         self.rest(now);
     }
 
     /// A call begins in spite of the streak: it is a failure until it has succeeded.
     pub(crate) fn call(&mut self, longest: u64, now: Nanos) {
+        self.before = self.rest;
         self.rest = self.rest.saturating_mul(MORE).min(longest);
         self.rest(now);
+    }
+
+    /// The call that was let through has told nothing: it rests as before that.
+    pub(crate) fn untold(&mut self, began: Nanos, now: Nanos) {
+        if self.failures > 0 && began.0 >= self.since {
+            self.rest = self.before;
+            self.until = self.until.min(now.0.saturating_add(self.rest));
+        }
     }
 
     /// It was not ready, and is to be asked again then: that costs no call. Who has failed, and is
@@ -149,6 +161,29 @@ mod tests {
         }
 
         assert_eq!(rests, [125, 500, 2000, 8000, 8000, 8000]);
+    }
+
+    #[test]
+    fn a_call_that_tells_nothing_does_not_make_the_rest_longer() {
+        let mut streak = Streak::default();
+        streak.failure(LONGEST, 0, NEVER, NOW);
+        let first = streak.rest;
+
+        for _ in 0..10 {
+            let now = Nanos(streak.until);
+            streak.call(LONGEST, now);
+            streak.untold(now, Nanos(now.0 + MILLISECOND));
+            // Nor is it tried sooner than that.
+            assert_eq!(streak.until, now.0 + MILLISECOND + first);
+        }
+
+        streak.call(LONGEST, Nanos(streak.until));
+        let after = streak;
+        streak.untold(Nanos(NOW.0 - 1), NOW);
+        assert_eq!(streak, after, "it was under way before");
+        streak.failure(LONGEST, 0, NEVER, NOW);
+        streak.untold(NOW, NOW);
+        assert_eq!(streak.rest, after.rest, "it has failed");
     }
 
     #[test]

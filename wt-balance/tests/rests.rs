@@ -4,16 +4,16 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{Act, Backend, Is, Key, MILLISECOND, SECOND, World, ask, traffic};
+use common::{Act, Backend, Failed, Is, Key, MILLISECOND, SECOND, World, ask, traffic};
 use tokio::time::{Instant, sleep};
 use tower::timeout::Timeout;
 use tower::{Layer, ServiceExt, service_fn};
 use wt_balance::{
-    Adaptive, Balance, BalanceLayer, LeastLatency, LeastRequests, PickFirst, Policy, Random, Ring,
-    RoundRobin, Weighted,
+    Adaptive, Balance, BalanceLayer, LeastLatency, LeastRequests, Outcome, PickFirst, Policy,
+    Random, Ring, RoundRobin, Weighted,
 };
 
 const KEYS: [Key; 4] = ["a", "b", "c", "d"];
@@ -281,6 +281,33 @@ async fn failures_that_are_slow_and_rare_do_not_leave_all_calls_to_one() {
     }
 
     assert!(busiest < 60, "{busiest} of 100");
+}
+
+/// What says nothing of it used to make its rests longer, as a failure does.
+#[tokio::test(start_paused = true)]
+async fn one_that_is_tried_in_vain_is_tried_again_as_soon() {
+    let world = World::default();
+    let fails = Arc::new(AtomicBool::new(true));
+    let failing = Arc::clone(&fails);
+    let classify = move |result: Result<&Key, &Failed>| match result {
+        Err(_) if failing.load(Ordering::Relaxed) => Outcome::FAILURE,
+        Err(_) => Outcome::Ignore,
+        Ok(_) => Outcome::Success,
+    };
+    let layer = BalanceLayer::new(KEYS)
+        .policy(RoundRobin::new())
+        .classify(classify);
+    let balance = layer.layer(world.maker());
+    world.act("c", Act::Fail);
+    traffic(&balance, 1, 10 * MILLISECOND).await;
+    fails.store(false, Ordering::Relaxed);
+    let before = world.calls("c");
+
+    traffic(&balance, 4, 4 * SECOND).await;
+
+    // Once in 16 ms or so.
+    let tried = world.calls("c") - before;
+    assert!((150..400).contains(&tried), "{tried}");
 }
 
 #[tokio::test(start_paused = true)]
