@@ -116,8 +116,11 @@ impl Common {
     /// So many nanoseconds after the last census, says anew which calls are timed.
     pub(crate) fn count_timed(&self, elapsed: u64) {
         let timed = self.timed.swap(0, Ordering::Relaxed);
-        let skips = timing::skips(timed, self.skips.load(Ordering::Relaxed), elapsed);
-        self.skips.store(skips, Ordering::Relaxed);
+        // Whether a call is overdue is to be known of each.
+        if self.overdue.is_none() {
+            let skips = timing::skips(timed, self.skips.load(Ordering::Relaxed), elapsed);
+            self.skips.store(skips, Ordering::Relaxed);
+        }
     }
 
     /// A time that has gone by, not long ago if there are calls; without a look at the clock.
@@ -135,3 +138,31 @@ pub(crate) const CENSUS: u64 = 10_000_000;
 const FASTEST: Level = Level(5 * Level::ONE);
 /// The level of 1 ms at the beginning: all are alike until one has answered.
 const UNKNOWN: Level = Level(20 * Level::ONE);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many of a thousand calls are timed, after so many that one of a few is.
+    fn timed(overdue: Option<Duration>) -> usize {
+        let common = Common::new(Duration::from_secs(10), overdue, Duration::ZERO);
+        let mut timing = Timing::default();
+        for _ in 0..10_000 {
+            common.since(&mut timing, false);
+        }
+        common.count_timed(CENSUS);
+        let calls = (0..1000).map(|_| common.since(&mut timing, false));
+        calls.filter(|since| since.exact).count()
+    }
+
+    #[test]
+    fn of_very_many_calls_a_few_are_timed() {
+        assert!(timed(None) < 200);
+    }
+
+    /// Of those that were not timed, none was ever overdue.
+    #[test]
+    fn all_calls_are_timed_that_may_be_overdue() {
+        assert_eq!(timed(Some(Duration::from_secs(1))), 1000);
+    }
+}

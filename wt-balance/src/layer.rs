@@ -159,7 +159,7 @@ impl<T, P, C, Tc, A> BalanceLayer<T, P, C, Tc, A> {
     /// call that is dropped says nothing, or that the backend is slower than it was thought.
     ///
     /// For stacks whose only timeout stands above the balancer. One that stands below is an error
-    /// as any other, and needs none of this.
+    /// as any other, and needs none of this. With it, all calls are timed, however many there are.
     #[must_use]
     pub fn overdue(mut self, overdue: impl Into<Option<Duration>>) -> Self {
         self.settings.overdue = overdue.into();
