@@ -101,7 +101,11 @@ impl Common {
     /// When a call begins, which is timed if it is its turn, or must be.
     #[inline]
     pub(crate) fn since(&self, timing: &mut Timing, must: bool) -> Since {
-        if must || timing.is_due(self.skips.load(Ordering::Relaxed)) {
+        if must {
+            // It stands for no others that are not.
+            return Since::exactly(self.now());
+        }
+        if timing.is_due(self.skips.load(Ordering::Relaxed)) {
             let timed = self.timed.load(Ordering::Relaxed);
             // Not worth a locked operation.
             self.timed.store(timed.wrapping_add(1), Ordering::Relaxed);

@@ -127,8 +127,7 @@
 //! - Few backends are compared all: of two that are drawn by chance, both may be slow. Of more than
 //!   64, five are drawn.
 //! - A look at the clock is dear beside a pick. All calls are timed while they come slower than one
-//!   in 5 us; where they come faster, each handle times one of eight, and those of a backend that is
-//!   tried again. Counts are exact in any case.
+//!   in 5 us; where they come faster, one of eight by chance, and those of a backend that is tried again. Counts are exact in any case.
 //! - What is known wears off at one rate for all, so that two backends compare without a clock, in
 //!   whole numbers that neither overflow nor fail to be numbers; reading changes nothing.
 //!
