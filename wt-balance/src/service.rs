@@ -263,7 +263,7 @@ where
                 {
                     let backends = &self.owned.0;
                     // What is tried again is timed.
-                    let tried = candidate.stats.rests_until() != 0;
+                    let tried = candidate.stats.is_in_streak();
                     let since = backends.common.since(&mut self.timing, tried);
                     let last = Last::new(&candidate);
                     backends.take_census(since.at);

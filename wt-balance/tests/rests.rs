@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{Act, Backend, Failed, Is, Key, MILLISECOND, SECOND, World, ask, traffic};
+use common::{Act, Backend, Failed, Is, Key, MILLISECOND, SECOND, World, ask, ask_times, traffic};
 use tokio::time::{Instant, sleep};
 use tower::timeout::Timeout;
 use tower::{Layer, ServiceExt, service_fn};
@@ -341,6 +341,30 @@ async fn every_policy_leaves_alone_who_fails_and_comes_back() {
     let next = std::sync::Arc::new(next);
     let any = move |_: &u32| next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     check("ring", Ring::new(any)).await;
+}
+
+/// One that does not rest has to be seen to succeed as well: most of very many calls are not timed.
+#[tokio::test(start_paused = true)]
+async fn with_zero_one_that_is_back_does_not_fail_among_very_many_calls() {
+    fastrand::seed(1);
+    let world = World::default();
+    let layer = BalanceLayer::new(["a"]).rest(Duration::ZERO);
+    let mut balance = layer.layer(world.maker());
+    ask_times(&mut balance, 10_000).await;
+    sleep(11 * MILLISECOND).await;
+    ask(&mut balance).await.unwrap();
+    for _ in 0..10 {
+        world.act("a", Act::Fail);
+        for _ in 0..3 {
+            assert!(ask(&mut balance).await.is_err());
+        }
+        assert_eq!(balance.snapshot().failing, 1);
+
+        world.act("a", Act::Answer);
+        ask(&mut balance).await.unwrap();
+
+        assert_eq!(balance.snapshot().failing, 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]
