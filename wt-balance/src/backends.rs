@@ -113,8 +113,8 @@ impl<K, S> Backends<K, S> {
         }
     }
 
-    /// Notes that these services have failed for good, and leaves their backends out until they have
-    /// others.
+    /// Notes that these services have failed for good, and leaves their backends out until they
+    /// have others.
     #[cold]
     pub(crate) fn lose(&self, lost: &[Candidate<K, S>]) {
         let mut any = false;

@@ -94,8 +94,8 @@ fn median(slots: &[Slot]) -> Option<(Level, f64)> {
     Some(*median)
 }
 
-/// All, or so many at most if there are more: one of each few neighbours, by chance, as backends may
-/// have come in an order that repeats itself.
+/// All, or so many at most if there are more: one of each few neighbours, by chance, as backends
+/// may have come in an order that repeats itself.
 fn sample(slots: &[Slot], most: usize) -> impl Iterator<Item = &Slot> {
     let few = slots.len().div_ceil(most).max(1);
     slots.chunks(few).map(|few| match few {

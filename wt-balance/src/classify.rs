@@ -62,8 +62,8 @@ where
 ///
 /// What a backend refuses since it is about to end in order is an error, too. Where errors tell
 /// that, as HTTP/2 and HTTP/3 do by GOAWAY, a classifier of one's own had better
-/// [ignore](Outcome::Ignore) it, or calls that meet a restart make the backend one that fails, which
-/// is asked last for as long as that is remembered.
+/// [ignore](Outcome::Ignore) it, or calls that meet a restart make the backend one that fails,
+/// which is asked last for as long as that is remembered.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct ByError;

@@ -24,8 +24,8 @@ use crate::timing::Since;
 ///
 /// # Cancel safety
 ///
-/// Dropped, it drops the call, which says nothing of the backend unless it was slower than expected,
-/// or [overdue](crate::BalanceLayer::overdue); or it gives up the wait for a backend.
+/// Dropped, it drops the call, which says nothing of the backend unless it was slower than
+/// expected, or [overdue](crate::BalanceLayer::overdue); or it gives up the wait for a backend.
 #[must_use = "futures do nothing unless polled"]
 #[pin_project::pin_project]
 pub struct ResponseFuture<K, S: Service<Req>, Req, P, C, Tc, A> {

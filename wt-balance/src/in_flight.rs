@@ -17,8 +17,8 @@ pub struct InFlight {
 }
 
 impl InFlight {
-    /// `None` if the backend has been removed: whoever waits for the end of its calls is not to miss
-    /// one.
+    /// `None` if the backend has been removed: whoever waits for the end of its calls is not to
+    /// miss one.
     #[inline]
     pub(crate) fn begin(stats: Arc<Stats>, since: Since) -> Option<Self> {
         let there = stats.begin(since.at);

@@ -61,6 +61,6 @@ impl Last {
     }
 }
 
-/// How long a backend is avoided after it has failed: longer than a retry waits, and not for ever, as
-/// a handle may be cloned for each call and never be called itself.
+/// How long a backend is avoided after it has failed: longer than a retry waits, and not for ever,
+/// as a handle may be cloned for each call and never be called itself.
 const AVOIDED: Duration = Duration::from_secs(5);

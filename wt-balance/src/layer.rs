@@ -168,14 +168,14 @@ impl<T, P, C, Tc, A> BalanceLayer<T, P, C, Tc, A> {
 
     /// How long a backend rests at most that fails. Default: 4 s; with zero, none rests.
     ///
-    /// After a failure it is passed over, whatever the policy, while there are others: for a 256th of
-    /// this, and for four times as long as the failure took at least. Then one call is let through,
-    /// and until that has succeeded, the backend rests four times as long as before. So one that is
-    /// down costs five calls or so, and then one in this time; one that is back is used again within
-    /// it, with its whole share.
+    /// After a failure it is passed over, whatever the policy, while there are others: for a 256th
+    /// of this, and for four times as long as the failure took at least. Then one call is let
+    /// through, and until that has succeeded, the backend rests four times as long as before. So
+    /// one that is down costs five calls or so, and then one in this time; one that is back is used
+    /// again within it, with its whole share.
     ///
-    /// A call whose answer is [ignored](crate::Outcome::Ignore) leaves the rest as long as it was; one
-    /// that is dropped makes it longer, as it may have been given up.
+    /// A call whose answer is [ignored](crate::Outcome::Ignore) leaves the rest as long as it was;
+    /// one that is dropped makes it longer, as it may have been given up.
     ///
     /// A failure of a call that began before others that have succeeded since is no reason to rest:
     /// where one of many calls times out now and then, that makes its backend dearer, as in
@@ -189,8 +189,8 @@ impl<T, P, C, Tc, A> BalanceLayer<T, P, C, Tc, A> {
     /// How long a backend that comes to others takes to get its whole share of calls, under
     /// [`Adaptive`] and [`LeastLatency`](crate::LeastLatency). Default: 10 s; at once with zero.
     ///
-    /// No longer than the first of the others has been there: those that come together, or one after
-    /// the other at the start, are all new.
+    /// No longer than the first of the others has been there: those that come together, or one
+    /// after the other at the start, are all new.
     #[must_use]
     pub fn slow_start(mut self, slow_start: Duration) -> Self {
         self.settings.slow_start = slow_start;

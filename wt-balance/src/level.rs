@@ -5,8 +5,8 @@ use crate::clock::Nanos;
 /// A latency and when it was measured, in one number: the logarithm of its nanoseconds to the base
 /// 2, plus the halvings that had gone by until then, in parts of [`Level::ONE`].
 ///
-/// All levels wear off alike, so two of them compare at any time as they stand: who reads them needs
-/// no clock, and there is nothing to compute that could overflow, or be no number.
+/// All levels wear off alike, so two of them compare at any time as they stand: who reads them
+/// needs no clock, and there is nothing to compute that could overflow, or be no number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Level(pub(crate) i64);
 
@@ -52,7 +52,8 @@ impl Level {
         Self(self.0.wrapping_add(other.0))
     }
 
-    /// Of one that rests, and was tried last then: above all that do not, and the earlier the lower.
+    /// Of one that rests, and was tried last then: above all that do not, and the earlier the
+    /// lower.
     pub(crate) fn resting(tried: Nanos) -> Self {
         Self(2 * Self::LIMIT + (tried.0 >> 4) as i64)
     }

@@ -1,10 +1,10 @@
 //! Spreads requests over many backends: a tower layer.
 //!
-//! For clients of any tower service that has several replicas: connections of a pool, hyper clients,
-//! tonic channels, WebTransport sessions. Not for choosing among services that do different things
-//! (tower's `Steer` does that), nor for taking a failing backend out of rotation for good measure: a
-//! layer below does, which is `Pending` meanwhile. Here, backends that fail get less, as far as each
-//! client sees it.
+//! For clients of any tower service that has several replicas: connections of a pool, hyper
+//! clients, tonic channels, WebTransport sessions. Not for choosing among services that do
+//! different things (tower's `Steer` does that), nor for taking a failing backend out of rotation
+//! for good measure: a layer below does, which is `Pending` meanwhile. Here, backends that fail get
+//! less, as far as each client sees it.
 //!
 //! ```text
 //!  discovery: a list, a stream of changes, a name
@@ -64,8 +64,8 @@
 //!   [`BalanceLayer::follow`] with settings.
 //! - A name: `Dns`, with the feature `dns`.
 //!
-//! A backend that is inserted again while it is known keeps its figures; one that is removed finishes
-//! the calls that it has, and its service is dropped.
+//! A backend that is inserted again while it is known keeps its figures; one that is removed
+//! finishes the calls that it has, and its service is dropped.
 //!
 //! # Semantics
 //!
@@ -82,28 +82,29 @@
 //! and up to 10 s if that happens again and again.
 //!
 //! **Failures.** What a failure is, a [`Classify`] says, by default any error but tower's
-//! `Overloaded`. A backend that fails [rests](BalanceLayer::rest), passed over by every policy while
-//! there are others; then one call is let through, for which it rests four times as long, 4 s at
-//! most, until that has succeeded. If it is `Pending` then, it is asked again each 100 ms, at no
+//! `Overloaded`. A backend that fails [rests](BalanceLayer::rest), passed over by every policy
+//! while there are others; then one call is let through, for which it rests four times as long, 4 s
+//! at most, until that has succeeded. If it is `Pending` then, it is asked again each 100 ms, at no
 //! call's cost. An instance avoids the backend that has failed since its last call, for 5 s after
 //! that, so that a retry goes elsewhere, by whatever retries; a clone remembers, too. Retry layers
-//! stand above. Where a policy needs the request, that is whom it picked at first, and not who stood
-//! in for it.
+//! stand above. Where a policy needs the request, that is whom it picked at first, and not who
+//! stood in for it.
 //!
 //! **Errors.** A `BoxError`: the backend's own error, unchanged, or [`Unavailable`] to downcast to.
 //!
 //! **Cancellation.** Dropping a balancer that is ready, or waits, gives back what was reserved; one
-//! that is neither dropped nor asked again keeps its places in line, so that whoever gives up a wait
-//! drops the clone that waited. If it is asked again long after its patience has ended, it waits
-//! anew, once. Dropping the future of a call says nothing of the backend, or that it is slower than
-//! it was thought, never better; [`BalanceLayer::overdue`] makes it a failure after so long.
+//! that is neither dropped nor asked again keeps its places in line, so that whoever gives up a
+//! wait drops the clone that waited. If it is asked again long after its patience has ended, it
+//! waits anew, once. Dropping the future of a call says nothing of the backend, or that it is
+//! slower than it was thought, never better; [`BalanceLayer::overdue`] makes it a failure after so
+//! long.
 //!
 //! **Load.** A call counts until its response is there, or tower's `TrackCompletion` says so
 //! ([`BalanceLayer::completion`]): an open session is load.
 //!
 //! **Clone.** Clones share backends, figures and the policy's memory; each is ready by itself. With
-//! the last handle, the tasks end. A balancer is `Sync`, though its services need not be. For services
-//! that are not `Clone`, there is [`Exclusive`].
+//! the last handle, the tasks end. A balancer is `Sync`, though its services need not be. For
+//! services that are not `Clone`, there is [`Exclusive`].
 //!
 //! **Runtime.** Waits need tokio's timers; to follow discovery, and to make services anew, takes a
 //! task. A list without waits needs no runtime.
@@ -118,26 +119,27 @@
 //!   no change stalls it. The one lock that user code runs under is that of a backend's service,
 //!   while it is cloned; a `clone` that panics harms nobody else.
 //! - A failure is no fast answer. Who only looks at latency, or at calls under way, sends the more
-//!   to a backend the faster it fails; here, it is left alone, and costs five calls at first and one in
-//!   four seconds later. One that fails now and then is dearer by its share of failures; what fails
-//!   after other calls, that began later, have succeeded is no reason to leave it alone, or a few slow
-//!   failures would leave all calls to few backends.
+//!   to a backend the faster it fails; here, it is left alone, and costs five calls at first and
+//!   one in four seconds later. One that fails now and then is dearer by its share of failures;
+//!   what fails after other calls, that began later, have succeeded is no reason to leave it alone,
+//!   or a few slow failures would leave all calls to few backends.
 //! - Who is back has to be found out by somebody: by a call in a few seconds, or by readiness at no
 //!   cost, where the layers below are `Pending` while it is away.
 //! - Few backends are compared all: of two that are drawn by chance, both may be slow. Of more than
 //!   64, five are drawn.
 //! - A look at the clock is dear beside a pick. All calls are timed while they come slower than one
-//!   in 5 us; where they come faster, one of eight by chance, and those of a backend that is tried again. Counts are exact in any case.
+//!   in 5 us; where they come faster, one of eight by chance, and those of a backend that is tried
+//!   again. Counts are exact in any case.
 //! - What is known wears off at one rate for all, so that two backends compare without a clock, in
 //!   whole numbers that neither overflow nor fail to be numbers; reading changes nothing.
 //!
 //! # Beside it
 //!
-//! The third of five crates that stand on tower, and know nothing of each other. Each backend may be
-//! a server to which [`wt-pool`](https://docs.rs/wt-pool) lends connections, and between the two
+//! The third of five crates that stand on tower, and know nothing of each other. Each backend may
+//! be a server to which [`wt-pool`](https://docs.rs/wt-pool) lends connections, and between the two
 //! stands [`wt-health`](https://docs.rs/wt-health), the next, which is `Pending` for a backend that
-//! is out of rotation. [`wt-retry`](https://docs.rs/wt-retry) stands above: what it sends again goes
-//! elsewhere.
+//! is out of rotation. [`wt-retry`](https://docs.rs/wt-retry) stands above: what it sends again
+//! goes elsewhere.
 
 mod answering;
 mod backend;

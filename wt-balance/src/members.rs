@@ -161,8 +161,8 @@ impl Tier {
     }
 }
 
-/// Those that are there and have a weight, or whose weights are `equal`, and of these, in each tier,
-/// the ones that are this client's.
+/// Those that are there and have a weight, or whose weights are `equal`, and of these, in each
+/// tier, the ones that are this client's.
 ///
 /// By the highest random number that client and backend make together: whoever comes or goes
 /// changes one place at most.

@@ -52,9 +52,9 @@ impl Decay {
 
 /// A peak-sensitive moving average: it rises at once, and falls by and by.
 ///
-/// Failures are no latency. They are counted as a share of the calls that wears off, too: one among a
-/// thousand successes costs next to nothing, one of four everything. What follows several in a row
-/// is a [`Streak`](crate::streak::Streak)'s.
+/// Failures are no latency. They are counted as a share of the calls that wears off, too: one among
+/// a thousand successes costs next to nothing, one of four everything. What follows several in a
+/// row is a [`Streak`](crate::streak::Streak)'s.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct PeakEwma {
     /// In nanoseconds, when it was last changed; 0 if it is not known yet.

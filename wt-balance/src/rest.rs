@@ -31,8 +31,8 @@ impl Rest {
         }
     }
 
-    /// As [`end`](Self::end); what it has asked for is over by now, or holds. No pick has to look at
-    /// the clock for that again.
+    /// As [`end`](Self::end); what it has asked for is over by now, or holds. No pick has to look
+    /// at the clock for that again.
     #[inline]
     pub(crate) fn end_by(&self, now: u64) {
         let rest = self.0.load(Ordering::Relaxed);

@@ -148,8 +148,8 @@ impl<K, S, P, C, Tc, A> Balance<K, S, P, C, Tc, A> {
     }
 
     /// A handle on the [snapshot](Self::snapshot) alone, to be kept when layers are put around the
-    /// balancer: most of them, as tower's `LoadShed`, give no access to what is inside. Whoever wants
-    /// more of it keeps a clone of the balancer.
+    /// balancer: most of them, as tower's `LoadShed`, give no access to what is inside. Whoever
+    /// wants more of it keeps a clone of the balancer.
     #[must_use]
     pub fn figures(&self) -> Figures<K>
     where

@@ -16,8 +16,8 @@ impl Since {
     }
 }
 
-/// The turns of one handle. Two looks at the clock are a third of what a call costs, and where calls
-/// come by the hundred thousand in a second, one of a few tells as much as all of them.
+/// The turns of one handle. Two looks at the clock are a third of what a call costs, and where
+/// calls come by the hundred thousand in a second, one of a few tells as much as all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Timing {
     /// How many calls are not timed before the next one is; drawn with the first one.
@@ -43,8 +43,8 @@ impl Timing {
     }
 }
 
-/// How many calls are not timed after one that is, by how many were timed in this time while `skips`
-/// were not.
+/// How many calls are not timed after one that is, by how many were timed in this time while
+/// `skips` were not.
 pub(crate) fn skips(timed: u64, skips: u32, elapsed: u64) -> u32 {
     let calls = timed.saturating_mul(u64::from(skips) + 1);
     if calls > elapsed / SELDOM { SKIPS } else { 0 }

@@ -181,8 +181,8 @@ impl<K, S: Clone> Wait<K, S> {
             .get_or_insert_with(|| Box::pin(sleep(patience)));
         ready!(deadline.as_mut().poll(cx));
         if !self.begun_anew && deadline.deadline() + REST < Instant::now() {
-            // Nobody waited when it was over: whoever asks now has just begun to. Once: who is always
-            // late must not wait for ever.
+            // Nobody waited when it was over: whoever asks now has just begun to. Once: who is
+            // always late must not wait for ever.
             self.begun_anew = true;
             deadline.set(sleep(patience));
             return deadline.as_mut().poll(cx);

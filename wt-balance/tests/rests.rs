@@ -251,8 +251,8 @@ async fn calls_that_it_swallowed_before_it_was_back_say_nothing() {
     assert_eq!(balance.snapshot().failures, 4);
 }
 
-/// Each failure used to take its backend away for four seconds, and the others had the more to fail:
-/// one had all calls in the end.
+/// Each failure used to take its backend away for four seconds, and the others had the more to
+/// fail: one had all calls in the end.
 #[tokio::test(start_paused = true)]
 async fn failures_that_are_slow_and_rare_do_not_leave_all_calls_to_one() {
     fastrand::seed(7);

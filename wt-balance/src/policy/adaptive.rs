@@ -7,10 +7,10 @@ use crate::view::{FEW, View};
 /// default.
 ///
 /// - The latency is a peak-sensitive moving average: it rises at once, and falls
-///   [by and by](crate::BalanceLayer::decay), so that a slow backend is tried again. What differs by
-///   less than a third or so counts as alike, since that much is chance.
-/// - A failure is no fast answer, but makes its backend dearer: twice for the first, and the more the
-///   larger the share of failures is. That wears off, too. One that only fails
+///   [by and by](crate::BalanceLayer::decay), so that a slow backend is tried again. What differs
+///   by less than a third or so counts as alike, since that much is chance.
+/// - A failure is no fast answer, but makes its backend dearer: twice for the first, and the more
+///   the larger the share of failures is. That wears off, too. One that only fails
 ///   [rests](crate::BalanceLayer::rest), and is tried at the end of that; one whose calls time out
 ///   now and then, while others succeed, does not.
 /// - Weights divide the cost.
