@@ -6,9 +6,9 @@ mod common;
 use std::future::{Ready, ready};
 use std::time::Duration;
 
-use common::{Act, Failed, Key, SECOND, World, ask};
+use common::{Act, Failed, Key, MILLISECOND, SECOND, World, ask};
 use tower::retry::{Policy as Retries, Retry};
-use tower::{BoxError, Layer, ServiceExt};
+use tower::{BoxError, Layer, Service, ServiceExt};
 use wt_balance::{BalanceLayer, LeastRequests, Outcome, Pick, Policy, Random, Ring, View};
 
 /// Tries once more, by tower's `Retry`.
@@ -52,6 +52,29 @@ async fn tower_s_retry_goes_to_another_backend() {
     }
 
     assert_eq!(world.calls("a"), 20);
+}
+
+/// By the defaults: it does not rest for a call that fails after others have succeeded, and a retry
+/// goes elsewhere all the same.
+#[tokio::test(start_paused = true)]
+async fn a_retry_goes_elsewhere_from_one_that_does_not_rest() {
+    let world = World::default();
+    world.act("a", Act::FailAfter(100 * MILLISECOND));
+    let layer = BalanceLayer::new(["a", "b"]).policy(Lowest);
+    let balance = layer.layer(world.maker());
+    let mut failed = balance.clone();
+    let call = failed.ready().await.unwrap().call(0);
+    let call = tokio::spawn(call);
+    world.act("a", Act::After(MILLISECOND));
+    for _ in 0..3 {
+        tokio::time::sleep(MILLISECOND).await;
+        assert_eq!(ask(&mut balance.clone()).await.unwrap(), "a");
+    }
+
+    assert!(call.await.unwrap().is_err());
+
+    assert_eq!(ask(&mut failed).await.unwrap(), "b");
+    assert_eq!(ask(&mut balance.clone()).await.unwrap(), "a");
 }
 
 #[tokio::test]

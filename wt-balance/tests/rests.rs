@@ -4,7 +4,7 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{Act, Backend, Failed, Is, Key, MILLISECOND, SECOND, World, ask, ask_times, traffic};
@@ -337,9 +337,8 @@ async fn every_policy_leaves_alone_who_fails_and_comes_back() {
     check("weighted", Weighted::new()).await;
     check("pick first", PickFirst::default()).await;
     check("random", Random::default()).await;
-    let next = std::sync::atomic::AtomicU64::new(0);
-    let next = std::sync::Arc::new(next);
-    let any = move |_: &u32| next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let next = Arc::new(AtomicU64::new(0));
+    let any = move |_: &u32| next.fetch_add(1, Ordering::Relaxed);
     check("ring", Ring::new(any)).await;
 }
 

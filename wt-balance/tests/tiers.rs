@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{Act, Is, Key, MILLISECOND, SECOND, World, ask, ask_times, count, settle};
+use common::{Act, Is, Key, MILLISECOND, SECOND, World, ask, ask_times, count, settle, traffic};
 use proptest::prelude::*;
 use tokio::time::sleep;
 use tower::Layer;
@@ -97,6 +97,32 @@ async fn backends_that_fail_overflow_too() {
     let mut balance = known_to_fail(&layer, &world).await;
 
     assert_eq!(far_of(&mut balance, 500).await, 500);
+}
+
+/// By the defaults, they rest for seconds, and are tried at the end of that.
+#[tokio::test(start_paused = true)]
+async fn some_that_fail_overflow_in_proportion_as_long_as_they_do() {
+    let world = World::default();
+    ALL.iter()
+        .for_each(|key| world.act(key, Act::After(MILLISECOND)));
+    NEAR[..3].iter().for_each(|key| world.act(key, Act::Fail));
+    let balance = BalanceLayer::new(ALL).priority(far).layer(world.maker());
+    let far = || world.calls("f0") + world.calls("f1");
+    traffic(&balance, 4, 10 * SECOND).await;
+
+    let before = far();
+    let (good, bad) = traffic(&balance, 4, 10 * SECOND).await;
+    assert!(bad <= 3 * 5, "{bad} of {good}");
+    // Two of five, times 1.4: 44 % overflow.
+    let share = (far() - before) as f64 / good as f64;
+    assert!((0.4..0.48).contains(&share), "{share}");
+
+    NEAR.iter()
+        .for_each(|key| world.act(key, Act::After(MILLISECOND)));
+    traffic(&balance, 4, 5 * SECOND).await;
+    let before = far();
+    traffic(&balance, 4, 5 * SECOND).await;
+    assert_eq!(far(), before);
 }
 
 #[tokio::test(start_paused = true)]
@@ -201,6 +227,27 @@ async fn below_the_panic_threshold_failures_are_ignored() {
     assert_eq!(on_failing(PickFirst::default(), 0.5).await, 200);
     // Two of five are more than a third.
     assert!(on_failing(Adaptive::new(), 0.33).await <= 5);
+}
+
+/// By the defaults of everything else, also of those whose rest is over now and then.
+#[tokio::test(start_paused = true)]
+async fn with_a_panic_threshold_those_that_fail_are_used_while_they_are_most() {
+    let world = World::default();
+    NEAR.iter()
+        .for_each(|key| world.act(key, Act::After(MILLISECOND)));
+    NEAR[..3].iter().for_each(|key| world.act(key, Act::Fail));
+    let layer = BalanceLayer::new(NEAR).panic_threshold(0.5);
+    let balance = layer.layer(world.maker());
+    traffic(&balance, 4, SECOND).await;
+    let (good, bad) = traffic(&balance, 4, 10 * SECOND).await;
+    let share = bad as f64 / (good + bad) as f64;
+    assert!(share > 0.3, "{share}");
+
+    world.act("n0", Act::After(MILLISECOND));
+    traffic(&balance, 4, 5 * SECOND).await;
+    let (good, bad) = traffic(&balance, 4, 10 * SECOND).await;
+
+    assert!(bad <= 2 * 10, "{bad} of {good}");
 }
 
 #[test]
