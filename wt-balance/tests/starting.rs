@@ -59,8 +59,10 @@ async fn a_fresh_backend_starts_at_the_median_of_those_that_are_unlike() {
     }
     settle().await;
 
-    let calls = ["a", "b", "c", "d", "e", "f"].map(|key| world.under_way(key));
-    assert_eq!(calls, [9, 5, 1, 0, 0, 1]);
+    let [a, b, rest @ ..] = ["a", "b", "c", "d", "e", "f"].map(|key| world.under_way(key));
+    // The tenth of the one is as dear as the fifth of the other.
+    assert!(matches!((a, b), (9, 5) | (10, 4)), "{a} and {b}");
+    assert_eq!(rest, [1, 0, 0, 1]);
 }
 
 /// Of two, one was slow by chance: the others are not taken for as slow, or none of them would be
