@@ -49,7 +49,8 @@ async fn calls_that_are_given_up_leave_no_task_socket_permit_or_session() {
     endpoint.close(0, "").await;
     drop(endpoint);
     eventually("tasks end", || self::tasks() == tasks).await;
-    eventually("sockets are closed", || self::sockets() == sockets).await;
+    // Of what other tests have left, some may be closed meanwhile.
+    eventually("sockets are closed", || self::sockets() <= sockets).await;
 }
 
 /// Gives up many calls, and lets a few be answered.
