@@ -32,7 +32,7 @@
 //! | health for no backend in particular | does not compile: [`Monitor::layer`](wt_health::Monitor::layer) asks for a key |
 //! | deadline below retry | each attempt has its own; all attempts together have none |
 //! | load shed below retry | a call that would have had to wait fails instead, and is not sent again: no retry helps a limit of this side |
-//! | load shed with no deadline below | sheds the first calls, while connections are being made, and whenever no backend is ready for a moment; if each call comes by a clone of its own, no connection is ever begun, since nobody waits for one |
+//! | load shed with no deadline below | sheds the first calls, while connections are being made, and whenever no backend is ready for a moment |
 //! | concurrency limit below retry | an attempt waits for the room that its own call could have had |
 //! | [`RetryLayer::new`](wt_retry::RetryLayer::new) for a policy with marks | compiles, and attempts are not marked: it is [`RetryLayer::standard`](wt_retry::RetryLayer::standard) that marks |
 //! | `Buffer` anywhere | nothing here needs one: all of it is `Clone` |

@@ -117,7 +117,7 @@ async fn each_subset_of_the_layers_makes_calls() {
         // Without a deadline, who is not ready at once is shed; see the order.
         let may_be_shed = subset.has(SHED) && !subset.has(DEADLINE);
         for _ in 0..2 {
-            // One that waits from one attempt to the next, or no connection would ever be made.
+            // One that keeps its place from one attempt to the next.
             let mut client = client.clone();
             let mut call = async || {
                 let request = Request::get(PATH).body(())?;
