@@ -13,9 +13,11 @@ use tracing::{Instrument, Span};
 
 use crate::connection::handshake::UnderWay;
 use crate::connection::{Core, Driver, Handle, Owner, Resumption};
-use crate::error::{Close, ConnectError};
+use crate::error::ConnectError;
 use crate::moment::Moment;
+use crate::proto::code;
 use crate::proto::control::Side;
+use crate::proto::fault::ConnectionFault;
 use crate::proto::settings::Settings;
 use crate::settings::Timing;
 use crate::state::StateCell;
@@ -204,8 +206,7 @@ impl Setup {
             error = core.ended() => return Err(error.into()),
         };
         if core.side == Side::Client && !admits_sessions(&core, &peer) {
-            core.closing
-                .ask(Close::new(0, "the server does not offer WebTransport"));
+            core.fail(NOT_OFFERED);
             return Err(ConnectError::NoWebTransport);
         }
         // Looked at again behind the step, which an end that began meanwhile could not prevent.
@@ -218,8 +219,10 @@ impl Setup {
 }
 
 fn admits_sessions(core: &Core, server: &Settings) -> bool {
-    core.peer.speaks_webtransport()
-        && server.extended_connect()
-        && server.datagrams()
-        && core.quinn.max_datagram_size().is_some()
+    core.peer.speaks_webtransport() && server.extended_connect() && core.takes_datagrams(server)
 }
+
+const NOT_OFFERED: ConnectionFault = ConnectionFault::new(
+    code::WT_REQUIREMENTS_NOT_MET,
+    "the server does not offer WebTransport",
+);

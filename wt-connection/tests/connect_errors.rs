@@ -18,6 +18,9 @@ use wt_connection::{
     InvalidTarget, Limits, OpenError, Target, Trust,
 };
 
+/// What a server is told that does not announce all that WebTransport needs.
+const WT_REQUIREMENTS_NOT_MET: u64 = 0x212c_0d48;
+
 #[tokio::test]
 async fn an_address_without_a_route_is_unreachable() {
     within(async {
@@ -183,7 +186,7 @@ async fn a_server_of_plain_http3_does_not_offer_webtransport() {
         );
         assert_eq!(
             application_code(&seen),
-            Some(common::bare::H3_NO_ERROR),
+            Some(WT_REQUIREMENTS_NOT_MET),
             "{seen:?}"
         );
     })

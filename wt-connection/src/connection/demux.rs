@@ -329,6 +329,12 @@ impl Demux {
         }
         let (mut send, mut recv, rest) = arrival.into_parts();
         let id = send.id().into();
+        let kind = match kind {
+            BiKind::Connect(_) if self.core.lacks_requirements() => {
+                BiKind::Refuse(code::H3_MESSAGE_ERROR)
+            }
+            kind => kind,
+        };
         if matches!(kind, BiKind::Refuse(code) if code != code::H3_REQUEST_CANCELLED) {
             self.core.activity.count_error();
         }

@@ -126,8 +126,8 @@ impl Driver {
                 biased;
                 close = core.closing.asked() => End::Asked(close),
                 close = self.owner.closing() => End::Asked(close),
-                () = core.released.cancelled() => End::Released,
                 fault = core.failed() => End::Stop(Stop::Fault(fault)),
+                () = core.released.cancelled() => End::Released,
                 never = heed(&core) => match never {},
                 // Before whatever fails over that.
                 error = handshake_failed(&core) => End::Handshake(error),

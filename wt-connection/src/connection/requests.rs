@@ -128,10 +128,17 @@ impl Requests {
         self.connects.lock().len() + self.plain.lock().len()
     }
 
+    /// Refuses every CONNECT that nobody has looked at; says how many.
+    pub(crate) fn refuse_connects(&self, code: u64) -> usize {
+        let connects = mem::take(&mut *self.connects.lock());
+        let count = connects.len();
+        self.refuse(connects, code);
+        count
+    }
+
     /// Refuses every request that nobody has looked at.
     pub(crate) fn refuse_all(&self, code: u64) {
-        let connects = mem::take(&mut *self.connects.lock());
-        self.refuse(connects, code);
+        self.refuse_connects(code);
         let plain = mem::take(&mut *self.plain.lock());
         for arrival in plain {
             arrival.refuse(code);

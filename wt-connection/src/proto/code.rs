@@ -56,6 +56,8 @@ pub const WT_SESSION_GONE: u64 = 0x170d_7b68;
 pub const WT_FLOW_CONTROL_ERROR: u64 = 0x045d_4487;
 /// Client and server could not agree on a subprotocol.
 pub const WT_ALPN_ERROR: u64 = 0x0817_b3dd;
+/// The server does not announce all that WebTransport needs, and the client wants nothing else.
+pub const WT_REQUIREMENTS_NOT_MET: u64 = 0x212c_0d48;
 
 /// Maps an application's stream error code into HTTP/3's space.
 ///

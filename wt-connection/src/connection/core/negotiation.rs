@@ -5,6 +5,7 @@ use crate::connection::resumption::Resumption;
 use crate::proto::code;
 use crate::proto::control::Side;
 use crate::proto::fault::ConnectionFault;
+use crate::proto::generation::Generation;
 use crate::proto::settings::Settings;
 
 /// What both sides announce, and what follows from it.
@@ -42,10 +43,33 @@ impl Core {
         if !self.peer.allows_several() {
             self.sessions.admit_one();
         }
+        if self.lacks_requirements() {
+            for _ in 0..self.requests.refuse_connects(code::H3_MESSAGE_ERROR) {
+                self.count_error();
+            }
+        }
         if self.side == Side::Client {
             self.room
                 .add_permits(self.max_sessions().min(Semaphore::MAX_PERMITS));
         }
+    }
+
+    /// Says whether the peer has announced a draft, and not all that it requires: its sessions are
+    /// malformed ([draft 16, §3.1]). Clients of drafts before 15 are taken as they are.
+    ///
+    /// [draft 16, §3.1]: https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-3.1
+    pub(crate) fn lacks_requirements(&self) -> bool {
+        let strict = self.peer.generation() >= Generation::Draft15;
+        strict
+            && self
+                .peer
+                .get()
+                .is_some_and(|peer| !self.takes_datagrams(&peer))
+    }
+
+    /// Says whether the peer takes datagrams, those of QUIC and those of HTTP/3.
+    pub(crate) fn takes_datagrams(&self, peer: &Settings) -> bool {
+        peer.datagrams() && self.quinn.max_datagram_size().is_some()
     }
 
     /// This side's SETTINGS.
