@@ -55,8 +55,10 @@ impl Protocols {
         Self { names }
     }
 
-    pub(crate) fn to_header(&self) -> HeaderValue {
-        subprotocol::encode_offer(&self.names).expect("there are names, all of printable ASCII")
+    /// The header, of Tokens where the server takes them.
+    pub(crate) fn to_header(&self, tokens: bool) -> HeaderValue {
+        subprotocol::encode_offer(&self.names, tokens)
+            .expect("there are names, all of printable ASCII")
     }
 }
 
@@ -69,7 +71,7 @@ mod tests {
     fn every_printable_character_may_be_in_a_name() {
         let printable: String = (' '..='~').collect();
 
-        let header = Protocols::new([printable.as_str(), " "]).to_header();
+        let header = Protocols::new([printable.as_str(), " "]).to_header(true);
 
         let mut headers = http::HeaderMap::new();
         headers.insert(subprotocol::OFFER, header);

@@ -207,6 +207,33 @@ async fn a_server_chooses_of_tokens_in_a_token() {
 }
 
 #[tokio::test]
+async fn a_client_offers_tokens_to_servers_of_drafts_that_have_no_strings() {
+    within(async {
+        const OLDEST: (u64, u64) = (0x2b60_3742, 1);
+        for (setting, expected) in [
+            (OLDEST, r#""chat.v2", "chat.v1""#),
+            ((0xc671_706a, 9), "chat.v2, chat.v1"),
+            ((0x14e9_cd29, 9), r#""chat.v2", "chat.v1""#),
+            ((0x2c7c_f000, 1), r#""chat.v2", "chat.v1""#),
+        ] {
+            let (peer, client, _connector) = raw::server(&[(0x08, 1), (0x33, 1), setting]).await;
+            let request = offering(Protocols::new(["chat.v2", "chat.v1"]));
+            let opening = tokio::spawn(client.clone().oneshot(request));
+
+            let (_send, mut recv) = peer.quic.accept_bi().await.unwrap();
+            let (_, block) = raw::read_frame(&mut recv).await;
+
+            let length = u8::try_from(expected.len()).unwrap();
+            let value = [&[length], expected.as_bytes()].concat();
+            let sent = block.windows(value.len()).any(|window| window == value);
+            assert!(sent, "{expected} in {block:x?}");
+            opening.abort();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_client_reads_every_form_of_a_choice() {
     within(async {
         let (peer, client, _connector) = server().await;

@@ -78,9 +78,11 @@ fn assert_subprotocols(bytes: &[u8]) {
 
 fn assert_offer(offer: &[String]) {
     let Some(first) = offer.first() else { return };
-    let value = subprotocol::encode_offer(offer).expect("all of it is printable");
-    let mut again = HeaderMap::new();
-    again.insert(subprotocol::OFFER, value);
-    assert_eq!(subprotocol::offer(&again, Names::Strings).names, offer);
+    for (tokens, types) in [(false, Names::Strings), (true, Names::Either)] {
+        let value = subprotocol::encode_offer(offer, tokens).expect("all of it is printable");
+        let mut again = HeaderMap::new();
+        again.insert(subprotocol::OFFER, value);
+        assert_eq!(subprotocol::offer(&again, types).names, offer);
+    }
     assert_eq!(subprotocol::choose([first], offer).as_ref(), Some(first));
 }

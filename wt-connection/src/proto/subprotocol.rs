@@ -1,9 +1,10 @@
 //! How client and server agree on what is spoken in a session
 //! ([draft 16, §3.3](https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-3.3)).
 //!
-//! Names are written as Strings. Drafts 10 to 12 had them as Tokens: by these generations' rules
-//! they are read, too, and who offers Tokens is answered with one. Any other type, or a fault of
-//! syntax, makes the whole field as good as absent. Parameters mean nothing.
+//! Names are written as Strings. Drafts 10 to 12 had them as Tokens: their servers are offered
+//! these, by the rules of old generations they are read, too, and who offers Tokens is answered with
+//! one. Any other type, or a fault of syntax, makes the whole field as good as absent. Parameters
+//! mean nothing.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sfv::visitor::{EntryVisitor, Ignored, InnerListVisitor, ItemVisitor, ListVisitor, Never};
@@ -44,11 +45,16 @@ pub fn choice(headers: &HeaderMap, types: Names) -> Option<String> {
     name(item.ok()?, types).ok().map(|(name, _)| name)
 }
 
-/// Writes an offer; `None` if there is no name in it, or one that is not printable ASCII.
-pub fn encode_offer(names: &[String]) -> Option<HeaderValue> {
+/// Writes an offer, as Tokens if it is to be of these and all names can be; `None` if there is no
+/// name in it, or one that is not printable ASCII.
+pub fn encode_offer(names: &[String], tokens: bool) -> Option<HeaderValue> {
+    let tokens = tokens && names.iter().all(|name| TokenRef::from_str(name).is_ok());
     let mut list = ListSerializer::new();
     for name in names {
-        let _ = list.bare_item(StringRef::from_str(name).ok()?);
+        let _ = match tokens {
+            true => list.bare_item(TokenRef::from_str(name).ok()?),
+            false => list.bare_item(StringRef::from_str(name).ok()?),
+        };
     }
     HeaderValue::try_from(list.finish()?).ok()
 }
@@ -235,10 +241,18 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_is_written_as_strings() {
-        let offer = encode_offer(&names(["chat.v2", r#"a "b" \c"#]));
+    fn an_offer_is_written_as_strings_or_if_all_can_be_as_tokens() {
+        let offer = |written: &[&str], tokens| {
+            let written: Vec<_> = written.iter().map(ToString::to_string).collect();
+            encode_offer(&written, tokens).unwrap()
+        };
 
-        assert_eq!(offer.unwrap(), r#""chat.v2", "a \"b\" \\c""#);
+        for tokens in [false, true] {
+            let offer = offer(&["chat.v2", r#"a "b" \c"#], tokens);
+            assert_eq!(offer, r#""chat.v2", "a \"b\" \\c""#);
+        }
+        assert_eq!(offer(&["chat.v2", "b"], false), r#""chat.v2", "b""#);
+        assert_eq!(offer(&["chat.v2", "b"], true), "chat.v2, b");
         assert_eq!(encode_choice("chat.v2", false).unwrap(), r#""chat.v2""#);
         assert_eq!(encode_choice("chat.v2", true).unwrap(), "chat.v2");
         assert_eq!(encode_choice("no token", true).unwrap(), r#""no token""#);
@@ -247,7 +261,7 @@ mod tests {
     #[test]
     fn nothing_and_what_is_not_printable_ascii_is_not_written() {
         for wrong in [&names([])[..], &names(["é"]), &names(["ok", "\t"])] {
-            assert_eq!(encode_offer(wrong), None);
+            assert_eq!(encode_offer(wrong, false), None);
         }
         assert_eq!(encode_choice("é", false), None);
     }
@@ -332,14 +346,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(names in vec("[ -~]{0,9}", 1..9)) {
+        fn what_is_written_is_read(names in vec("[ -~]{0,9}", 1..9), tokens: bool) {
+            let types = if tokens { Names::Either } else { Names::Strings };
             let mut headers = HeaderMap::new();
-            headers.insert(OFFER, encode_offer(&names).unwrap());
-            headers.insert(CHOICE, encode_choice(&names[0], false).unwrap());
+            headers.insert(OFFER, encode_offer(&names, tokens).unwrap());
+            headers.insert(CHOICE, encode_choice(&names[0], tokens).unwrap());
 
-            let choice = choice(&headers, Names::Strings);
+            let choice = choice(&headers, types);
             prop_assert_eq!(choice, Some(names[0].clone()));
-            prop_assert_eq!(offer(&headers, Names::Strings).names, names);
+            prop_assert_eq!(offer(&headers, types).names, names);
         }
 
         #[test]
@@ -349,7 +364,7 @@ mod tests {
             let offered = offer(&headers(&OFFER, &lines), Names::Either).names;
             let chosen = choice(&headers(&CHOICE, &lines), Names::Either);
 
-            prop_assert!(offered.is_empty() || encode_offer(&offered).is_some());
+            prop_assert!(offered.is_empty() || encode_offer(&offered, true).is_some());
             prop_assert!(chosen.is_none_or(|chosen| encode_choice(&chosen, true).is_some()));
         }
     }
