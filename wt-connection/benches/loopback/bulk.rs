@@ -1,25 +1,34 @@
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::pair::Tls;
+use crate::pair::{Ours, Tls};
 use crate::peer::{Peer, Receiving, Sending};
 use crate::rounds::{compare, runtime};
 
 /// Sends one stream in writes of 256 KiB.
 pub(crate) fn measure() -> Vec<String> {
-    let ratio = runtime().block_on(async {
-        let tls = Tls::new();
-        let (ours, bare) = (tls.ours(), tls.bare());
-        let (clients, servers) = ours.sessions(1).await;
-        let (client, server) = bare.connection().await;
-        compare(
-            "bytes per second, one stream",
-            async || run(&clients[0], &servers[0]).await,
-            async || run(&client, &server).await,
-        )
-        .await
-    });
-    vec![format!("ratio bulk_bytes_per_s {ratio:.3}")]
+    let one = runtime().block_on(ratio(1, Tls::ours));
+    let uncontrolled = runtime().block_on(ratio(1, Tls::ours_uncontrolled));
+    let many = runtime().block_on(ratio(100, Tls::ours));
+    vec![
+        format!("ratio bulk_bytes_per_s {one:.3}"),
+        format!("ratio bulk_bytes_per_s_without_flow_control {uncontrolled:.3}"),
+        format!("ratio bulk_bytes_per_s_100_sessions {many:.3}"),
+    ]
+}
+
+/// Of so many sessions, one sends.
+async fn ratio(sessions: usize, ours: fn(&Tls) -> Ours) -> f64 {
+    let tls = Tls::new();
+    let (ours, bare) = (ours(&tls), tls.bare());
+    let (clients, servers) = ours.sessions(sessions).await;
+    let (client, server) = bare.connection().await;
+    compare(
+        &format!("bytes per second, one stream, {sessions} sessions"),
+        async || run(&clients[0], &servers[0]).await,
+        async || run(&client, &server).await,
+    )
+    .await
 }
 
 async fn run<P: Peer>(client: &P, server: &P) -> f64 {

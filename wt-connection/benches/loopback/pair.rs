@@ -37,10 +37,18 @@ impl Tls {
     }
 
     pub(crate) fn ours(&self) -> Ours {
+        self.limited(Limits::default().max_sessions(128))
+    }
+
+    /// A server and a client whose sessions have no flow control of their own.
+    pub(crate) fn ours_uncontrolled(&self) -> Ours {
+        self.limited(Limits::default().without_flow_control())
+    }
+
+    fn limited(&self, limits: Limits) -> Ours {
         let key = self.key.clone_key().into();
         let identity = Identity::new(vec![self.certificate.clone()], key).unwrap();
         let trust = Trust::rustls(self.client());
-        let limits = Limits::default().max_sessions(128);
         let server = Endpoint::builder()
             .address((Ipv4Addr::LOCALHOST, 0).into())
             .identity(identity)

@@ -1,22 +1,24 @@
 use tokio::time::Instant;
 
-use crate::pair::Tls;
+use crate::pair::{Ours, Tls};
 use crate::peer::{Peer, Receiving, Sending};
 use crate::rounds::{compare, runtime};
 
 /// Opens bidirectional streams, sends 64 bytes there and back, and closes them; 64 tasks.
 pub(crate) fn measure() -> Vec<String> {
-    let one = runtime().block_on(ratio(1));
-    let many = runtime().block_on(ratio(100));
+    let one = runtime().block_on(ratio(1, Tls::ours));
+    let uncontrolled = runtime().block_on(ratio(1, Tls::ours_uncontrolled));
+    let many = runtime().block_on(ratio(100, Tls::ours));
     vec![
         format!("ratio streams_per_s {one:.3}"),
+        format!("ratio streams_per_s_without_flow_control {uncontrolled:.3}"),
         format!("ratio streams_per_s_100_sessions {many:.3}"),
     ]
 }
 
-async fn ratio(sessions: usize) -> f64 {
+async fn ratio(sessions: usize, ours: fn(&Tls) -> Ours) -> f64 {
     let tls = Tls::new();
-    let (ours, bare) = (tls.ours(), tls.bare());
+    let (ours, bare) = (ours(&tls), tls.bare());
     let (clients, servers) = ours.sessions(sessions).await;
     let (client, server) = bare.connection().await;
     serve(servers);
