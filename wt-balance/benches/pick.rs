@@ -1,12 +1,12 @@
-//! What does it cost to be ready and to call, compared with tower's `p2c::Balance`, and how does that
-//! grow?
+//! What does it cost to be ready and to call, compared with tower's `p2c::Balance`, and how does
+//! that grow?
 //!
 //! All balance over the same services, which are always ready and answer at once. tower's has
-//! `PeakEwma` for its load, and stands alone or behind tower's `Buffer`, which it takes to be cloned
-//! as ours is; that comparison is made in a runtime of two threads, as the `Buffer`'s worker is a
-//! task. Each figure is the median of alternating rounds. Without an anchor, it shows what it costs to
-//! clone a handle for each call, to call from two threads, and while a backend warms up. At last, two
-//! threads pick while another makes ten thousand changes.
+//! `PeakEwma` for its load, and stands alone or behind tower's `Buffer`, which it takes to be
+//! cloned as ours is; that comparison is made in a runtime of two threads, as the `Buffer`'s worker
+//! is a task. Each figure is the median of alternating rounds. Without an anchor, it shows what it
+//! costs to clone a handle for each call, to call from two threads, and while a backend warms up.
+//! At last, two threads pick while another makes ten thousand changes.
 #![allow(clippy::unwrap_used, reason = "a failure here is the bench's")]
 
 #[path = "pick/anchors.rs"]

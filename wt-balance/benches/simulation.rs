@@ -3,11 +3,11 @@
 //!
 //! Simulated on a paused clock, with fixed seeds. Ten backends, if nothing else is said, have four
 //! slots each and take 10 ms for a call, exponentially distributed; calls arrive by chance for
-//! thirty seconds, at 70 % of what the backends can do then, and give up after two. Where several are
-//! slow, both 70 % and 50 % are simulated, and 50 % is compared: at 70 %, whoever does not know that
-//! they are slow gives them more than they can do, and nothing is left to be compared. What is
-//! healthy is the better p99 of as many sound backends at either load. tokio's timers tick
-//! in milliseconds, so that one simulated millisecond is two hundred of them. Errors count from the
+//! thirty seconds, at 70 % of what the backends can do then, and give up after two. Where several
+//! are slow, both 70 % and 50 % are simulated, and 50 % is compared: at 70 %, whoever does not know
+//! that they are slow gives them more than they can do, and nothing is left to be compared. What is
+//! healthy is the better p99 of as many sound backends at either load. tokio's timers tick in
+//! milliseconds, so that one simulated millisecond is two hundred of them. Errors count from the
 //! first call on, latencies after five seconds.
 #![allow(clippy::unwrap_used, reason = "a failure here is the bench's")]
 

@@ -15,8 +15,8 @@ pub(crate) use least::FEW;
 /// What a [`Policy`](crate::Policy) sees of the backends: those of one priority, by their places
 /// from 0 to [`len`](Self::len), in the order of arrival; none at all if there are none.
 ///
-/// Places are good for this pick only; [`id`](Self::id) outlasts it. Not all backends may be picked:
-/// see [`is_usable`](Self::is_usable).
+/// Places are good for this pick only; [`id`](Self::id) outlasts it. Not all backends may be
+/// picked: see [`is_usable`](Self::is_usable).
 ///
 /// # Panics
 ///
@@ -84,8 +84,8 @@ impl<'a> View<'a> {
     }
 
     /// Whether this one may be picked: it is not if it is busy, has asked to be left alone,
-    /// [rests](crate::BalanceLayer::rest), or has failed in answer to the same caller just now, while
-    /// there are others.
+    /// [rests](crate::BalanceLayer::rest), or has failed in answer to the same caller just now,
+    /// while there are others.
     #[inline]
     #[must_use]
     pub fn is_usable(&self, place: usize) -> bool {
@@ -183,8 +183,8 @@ impl<'a> View<'a> {
     }
 
     /// The usable backend for which `cost` is least, among all of them up to `scan`, or else among
-    /// `choices` that are drawn by chance; the first look is at one drawn by chance, which wins if all
-    /// are equal.
+    /// `choices` that are drawn by chance; the first look is at one drawn by chance, which wins if
+    /// all are equal.
     ///
     /// A cost that is no number is never the least. `None` only if no backend is usable.
     pub fn least_by(

@@ -162,7 +162,8 @@ async fn records_that_last_long_are_kept_for_the_most_time() {
     assert_eq!(next(&mut changes).await, "+127.0.0.2:443 127.0.0.2");
 }
 
-/// A name that has lost its addresses is asked for again, and its backends stay until it has others.
+/// A name that has lost its addresses is asked for again, and its backends stay until it has
+/// others.
 #[tokio::test]
 async fn a_name_without_address_takes_no_backend_away() {
     let answers = vec![(vec![1], 0), (vec![], 0), (vec![2], 300)];

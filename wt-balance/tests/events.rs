@@ -14,8 +14,8 @@ use tower::discover::Change;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use wt_balance::{Balance, BalanceLayer, PickFirst, RoundRobin};
 
-/// One after the other, in a process alone: `tracing` remembers who is interested in an event by who
-/// was there when it came first, on any thread.
+/// One after the other, in a process alone: `tracing` remembers who is interested in an event by
+/// who was there when it came first, on any thread.
 #[tokio::test(start_paused = true)]
 async fn what_changes_is_an_event_and_calls_are_none() {
     what_changes_is_an_event().await;

@@ -9,8 +9,8 @@ use wt_balance::BalanceLayer;
 
 const KEYS: [Key; 4] = ["a", "b", "c", "d"];
 
-/// No call is under way when the next one is made, so that nothing tells backends apart but how long
-/// each call has taken by chance: the one that had been lucky used to get nearly all calls.
+/// No call is under way when the next one is made, so that nothing tells backends apart but how
+/// long each call has taken by chance: the one that had been lucky used to get nearly all calls.
 #[tokio::test(start_paused = true)]
 async fn backends_that_are_alike_but_for_chance_share_alike() {
     for seed in 0..5 {

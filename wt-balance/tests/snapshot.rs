@@ -65,8 +65,8 @@ async fn each_backend_has_its_figures_and_all_have_their_sum() {
     assert!(!balance.snapshot().backends[2].ready);
 }
 
-/// What the balancer of connections told that this one follows, by its names: of all targets, and of
-/// each.
+/// What the balancer of connections told that this one follows, by its names: of all targets, and
+/// of each.
 #[tokio::test(start_paused = true)]
 async fn the_figures_are_those_of_a_balancer_of_connections_and_more() {
     let world = World::default();

@@ -285,8 +285,8 @@ fn without_targets_new_panics() {
     let _ = BalanceLayer::<Key>::new([]);
 }
 
-/// Whoever is polled late each time, as by a runtime that is overloaded, was given patience anew each
-/// time.
+/// Whoever is polled late each time, as by a runtime that is overloaded, was given patience anew
+/// each time.
 #[tokio::test(start_paused = true)]
 async fn whoever_is_always_late_does_not_wait_for_ever() {
     let world = World::default();

@@ -1,8 +1,8 @@
 //! What does a GET cost that goes through `Server`, rather than through h3 and h3-quinn by hand?
 //!
-//! Both serve the same axum router, with the same TLS and QUIC settings, in one runtime, to the same
-//! client: h3 by hand, 64 requests in flight on one connection, each answered with 1 KiB that is
-//! read to its end and counted. The router sets the `date`, so that both send the same headers.
+//! Both serve the same axum router, with the same TLS and QUIC settings, in one runtime, to the
+//! same client: h3 by hand, 64 requests in flight on one connection, each answered with 1 KiB that
+//! is read to its end and counted. The router sets the `date`, so that both send the same headers.
 #![allow(clippy::unwrap_used, reason = "a failure here is the bench's")]
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -15,8 +15,8 @@ use crate::state::ConnectionState;
 /// Sends plain HTTP/3 requests on a connection that carries sessions, too: a tower [`Service`] of
 /// `http::Request<B>` in, `http::Response<Body>` out.
 ///
-/// From [`Connection::http`](crate::Connection::http). A request's URI may be a path alone; its body
-/// is any [`http_body::Body`], and may still be sent while the response is read.
+/// From [`Connection::http`](crate::Connection::http). A request's URI may be a path alone; its
+/// body is any [`http_body::Body`], and may still be sent while the response is read.
 ///
 /// # Readiness
 ///

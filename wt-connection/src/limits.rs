@@ -100,8 +100,8 @@ impl Limits {
     /// most browsers do not speak yet. It keeps a session that is not read from taking all of
     /// QUIC's window of the connection ([`Transport`](crate::Transport)), which is what bounds
     /// memory, so that the bytes should be fewer than those. QUIC tells no final size of a stream
-    /// that is given up: for such a one the peer gets a stream's window more. Both sides have to ask for it; since draft 13, a connection without it carries one
-    /// session at a time.
+    /// that is given up: for such a one the peer gets a stream's window more. Both sides have to
+    /// ask for it; since draft 13, a connection without it carries one session at a time.
     ///
     /// # Panics
     ///

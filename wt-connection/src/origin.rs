@@ -2,8 +2,8 @@ use std::net::Ipv6Addr;
 
 use http::uri::Authority;
 
-/// The origin of a page ([RFC 6454](https://www.rfc-editor.org/rfc/rfc6454)), normalised: equal ones
-/// are the same.
+/// The origin of a page ([RFC 6454](https://www.rfc-editor.org/rfc/rfc6454)), normalised: equal
+/// ones are the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// One that a browser keeps to itself, of a file or a sandboxed frame for instance.

@@ -7,8 +7,9 @@ use crate::origin::Origin;
 /// The pages that may open sessions, by the `Origin` that browsers send with each request.
 ///
 /// A browser lets every page ask any server for a session, and leaves it to the server to refuse
-/// ([draft 16, §3.2](https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-3.2)).
-/// A request without an `Origin` comes from no page, and is always admitted. One with several, or
+/// ([draft 16,
+/// §3.2](https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-3.2)). A
+/// request without an `Origin` comes from no page, and is always admitted. One with several, or
 /// with what is no origin, is admitted by [`any`](Self::any) alone.
 ///
 /// ```

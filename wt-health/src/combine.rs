@@ -19,8 +19,8 @@ pub enum Combine {
     /// [often enough](crate::probe::Probes::fall).
     ///
     /// An ejection takes its time, whatever the probes say. How many may be out by their probes has
-    /// no limit as [ejections](crate::outlier::Outlier::max_ejected) have: when too many are, all are
-    /// used ([`panic_threshold`](crate::MonitorBuilder::panic_threshold)).
+    /// no limit as [ejections](crate::outlier::Outlier::max_ejected) have: when too many are, all
+    /// are used ([`panic_threshold`](crate::MonitorBuilder::panic_threshold)).
     EitherEjects,
     /// Both must agree: a backend whose calls fail is ejected only if its probes have failed
     /// [often enough](crate::probe::Probes::fall), too, and restored as soon as they succeed.

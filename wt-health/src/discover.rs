@@ -17,14 +17,14 @@ use crate::layer::HealthLayer;
 use crate::monitor::Monitor;
 use crate::service::Health;
 
-/// Gives each discovered service a layer of its key, and with it its probes, until it leaves; made by
-/// [`Monitor::discover`].
+/// Gives each discovered service a layer of its key, and with it its probes, until it leaves; made
+/// by [`Monitor::discover`].
 ///
 /// It is a [`Discover`] itself, whatever balancer stands on it.
 ///
-/// A backend that leaves belongs to the fleet by this discovery no more, whoever still has a service
-/// of it; if another discovery, a layer or a watch has it, it stays by that. Once nobody has it, its
-/// services let everything pass.
+/// A backend that leaves belongs to the fleet by this discovery no more, whoever still has a
+/// service of it; if another discovery, a layer or a watch has it, it stays by that. Once nobody
+/// has it, its services let everything pass.
 #[pin_project]
 pub struct HealthDiscover<D: Discover, C = ByError> {
     #[pin]

@@ -176,8 +176,8 @@ where
     }
 }
 
-/// Should it end before the last handle, with its runtime or by a panic of a key's code, nobody would
-/// let those back in that are out.
+/// Should it end before the last handle, with its runtime or by a panic of a key's code, nobody
+/// would let those back in that are out.
 impl<K> Drop for Driver<K> {
     fn drop(&mut self) {
         if thread::panicking() {

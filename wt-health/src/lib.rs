@@ -54,10 +54,10 @@
 //!
 //! **Calls.** What the outcome of a call says is a [`Classify`]'s to say; by default an error is a
 //! failure, so that a timeout *below* the layer is one. By [`Outlier`](outlier::Outlier), a backend
-//! is ejected for 30 s when five calls in a row fail, at once; or when, at the end of an interval of
-//! 10 s, its success rate is far below the others', or 85 % of its calls failed: these two, their
-//! defaults, and what follows are those of
-//! [gRFC A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md). The next
+//! is ejected for 30 s when five calls in a row fail, at once; or when, at the end of an interval
+//! of 10 s, its success rate is far below the others', or 85 % of its calls failed: these two,
+//! their defaults, and what follows are those of [gRFC
+//! A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md). The next
 //! ejection is longer, up to 300 s, and each interval without one makes that shorter again. No more
 //! than 10 % are ejected at any time, though one always may be.
 //!
@@ -80,14 +80,14 @@
 //!
 //! **Readiness.** A [`Health`] is `Pending` while its backend is out of rotation, with a waker that
 //! is woken when that ends; otherwise it is as ready as the service below, which is not asked
-//! before. One that was ready may be `Pending` when it is asked again, since the backend was ejected
-//! meanwhile, or another one makes the call that proves it; unless it is asked, it may call whatever
-//! has happened since. Errors are the service's own; one of its readiness is judged as that of a
-//! call is.
+//! before. One that was ready may be `Pending` when it is asked again, since the backend was
+//! ejected meanwhile, or another one makes the call that proves it; unless it is asked, it may call
+//! whatever has happened since. Errors are the service's own; one of its readiness is judged as
+//! that of a call is.
 //!
 //! **Cancellation.** A call whose future is dropped says nothing, unless calls may be
-//! [overdue](HealthLayer::overdue); if it was to prove the backend, another one may. Calls that were
-//! made before an ejection say nothing during and after it.
+//! [overdue](HealthLayer::overdue); if it was to prove the backend, another one may. Calls that
+//! were made before an ejection say nothing during and after it.
 //!
 //! **Clone.** Clones of a service are of the same backend, and each waits for itself. Clones of a
 //! [`Monitor`] are of the same fleet.
@@ -99,8 +99,8 @@
 //!
 //! **Runtime.** A monitor is a task of the tokio runtime in which it was made. It ends, with all
 //! probes under way, when the last handle is dropped. Should it end before, with its runtime or
-//! since the code of a key has panicked, nobody judges any more, watches end, and all backends are in
-//! rotation but for those that an operator keeps out.
+//! since the code of a key has panicked, nobody judges any more, watches end, and all backends are
+//! in rotation but for those that an operator keeps out.
 //!
 //! **Tracing.** What happens to backends is an event of `tracing`, at the level `WARN` where one is
 //! taken out or all panic, `DEBUG` otherwise. Calls are none. [`Monitor::subscribe`] tells the same
@@ -113,15 +113,15 @@
 //!
 //! # Design
 //!
-//! - An ejected backend is `Pending`, not an error: a balancer passes it by, and does not drop it. A
-//!   timer wakes those who wait, so that nobody has to ask again and again.
+//! - An ejected backend is `Pending`, not an error: a balancer passes it by, and does not drop it.
+//!   A timer wakes those who wait, so that nobody has to ask again and again.
 //! - What is asked of all at once, as a limit is, is decided by one value under one lock, which has
 //!   neither clock nor task. What each call does is a few words that are counted without.
-//! - Success rates are compared as A50 does, and what [chance](outlier::SuccessRate::chance) explains
-//!   is no reason: of backends that fail alike, one is always the worst.
+//! - Success rates are compared as A50 does, and what [chance](outlier::SuccessRate::chance)
+//!   explains is no reason: of backends that fail alike, one is always the worst.
 //! - A row of failures, which A50 leaves out, needs no minimum of calls: it finds a dead backend by
-//!   five of them, at once. Of one that fails one call in a hundred, one row in ten thousand million
-//!   is so long.
+//!   five of them, at once. Of one that fails one call in a hundred, one row in ten thousand
+//!   million is so long.
 //! - One call is enough to prove a backend, and no more than one that is not well can bear. The
 //!   permit for it is lent, since a balancer may hold a service that is ready as long as it likes.
 //!

@@ -56,8 +56,8 @@ where
 {
     /// The layer of one backend.
     ///
-    /// The backend belongs to the fleet, and is probed, as long as anybody has the layer, a clone of
-    /// it, or a service that one of them made. What is known of it stays with its key: if it was
+    /// The backend belongs to the fleet, and is probed, as long as anybody has the layer, a clone
+    /// of it, or a service that one of them made. What is known of it stays with its key: if it was
     /// ejected, so is the next one with this key, until nothing is left to be remembered.
     #[expect(
         clippy::needless_pass_by_value,

@@ -46,8 +46,8 @@ pub enum Ended {
     /// It was removed from the monitor.
     #[error("it was removed")]
     Removed,
-    /// The monitor's task has ended, with its runtime or since the code of a key has panicked: nobody
-    /// judges any more.
+    /// The monitor's task has ended, with its runtime or since the code of a key has panicked:
+    /// nobody judges any more.
     #[error("nobody judges any more")]
     Stopped,
 }

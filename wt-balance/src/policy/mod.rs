@@ -26,9 +26,9 @@ pub use weighted::Weighted;
 ///
 /// It is asked once for most calls; again, with the busy ones left out, until one is picked that is
 /// ready. What it has to remember, it keeps in itself, behind atomics or a lock of its own; clones
-/// are to share that, or the clones of a [`Balance`](crate::Balance) pick in step; a layer that makes
-/// several balancers gives a clone to each, whose backends have [numbers](View::id) of their own. A
-/// pick that panics reaches the caller, and harms nobody else.
+/// are to share that, or the clones of a [`Balance`](crate::Balance) pick in step; a layer that
+/// makes several balancers gives a clone to each, whose backends have [numbers](View::id) of their
+/// own. A pick that panics reaches the caller, and harms nobody else.
 ///
 /// ```
 /// use wt_balance::{Pick, Policy, View};

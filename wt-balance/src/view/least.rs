@@ -50,8 +50,8 @@ impl View<'_> {
         // Numbered from the start, up or down: of any two, each comes first as often as the other.
         let down = drawn & 1;
         let numbers = NUMBERS[down as usize].get(FEW - start..)?.get(..len)?;
-        // The lowest bits of a load are free for the number: one word is to be kept, and no branch to
-        // be predicted.
+        // The lowest bits of a load are free for the number: one word is to be kept, and no branch
+        // to be predicted.
         let numbered = |(slot, number): (&Slot, &i64)| slot.stats.load().0 | number;
         // Four at a time, none of which waits for another's outcome.
         let mut lanes = [i64::MAX; 4];

@@ -5,7 +5,8 @@ use tokio::sync::SetOnce;
 
 use crate::lock::Lock;
 
-/// Gives a connection before its handshake is done, if that is possible: on a client, if it resumes.
+/// Gives a connection before its handshake is done, if that is possible: on a client, if it
+/// resumes.
 pub(crate) async fn before(
     connecting: quinn::Connecting,
 ) -> Result<(quinn::Connection, Option<UnderWay>), quinn::ConnectionError> {

@@ -25,7 +25,8 @@ impl PeerSettings {
         let _ = self.0.set(Peer::new(settings, ours));
     }
 
-    /// Says whether who goes by those that are set may go on so, now that the peer announces `next`.
+    /// Says whether who goes by those that are set may go on so, now that the peer announces
+    /// `next`.
     pub(crate) fn keeps(&self, next: &Settings, ours: &Settings) -> bool {
         let next = Peer::new(next.clone(), ours);
         self.0.get().is_none_or(|set| next.keeps(set))

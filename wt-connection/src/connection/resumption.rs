@@ -8,8 +8,9 @@ use rustls::ClientConfig;
 use crate::lock::Lock;
 use crate::proto::settings::Settings;
 
-/// What is kept of servers for connections that resume: their tickets, and what they have announced,
-/// for their SETTINGS come too late for what is sent with the first packet ([RFC 9114 §7.2.4.2]).
+/// What is kept of servers for connections that resume: their tickets, and what they have
+/// announced, for their SETTINGS come too late for what is sent with the first packet ([RFC 9114
+/// §7.2.4.2]).
 ///
 /// rustls keeps tickets by the name alone, and sends the newest: of several servers of one name,
 /// each would be sent those of the others, and reject what came with them.

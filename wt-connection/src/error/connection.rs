@@ -26,8 +26,8 @@ pub enum ConnectionError {
     /// The peer no longer knows the connection; it has restarted, most likely.
     #[error("the peer has lost the connection's state")]
     Reset,
-    /// The server made nothing of what this side had sent before the handshake was done: it does not
-    /// know the client any more. Nothing was processed, and the next connection begins anew.
+    /// The server made nothing of what this side had sent before the handshake was done: it does
+    /// not know the client any more. Nothing was processed, and the next connection begins anew.
     #[error("the server has rejected early data")]
     EarlyDataRejected,
     /// The peer broke HTTP/3's rules, so this side ended the connection with `code`.

@@ -9,8 +9,8 @@ pub enum OpenError {
     /// The server answered with a status outside 2xx; redirects are among them.
     #[error("the server answered with status {}", .0.status())]
     Rejected(Box<http::Response<()>>),
-    /// The server did not look at the request, for a limit of its own, or as it goes away and has not
-    /// said so in time; it is safe to send it again.
+    /// The server did not look at the request, for a limit of its own, or as it goes away and has
+    /// not said so in time; it is safe to send it again.
     #[error("the server refused the request unprocessed")]
     Unprocessed,
     /// The server gave the request up halfway, with HTTP/3's code.

@@ -6,8 +6,8 @@ use crate::error::ConnectionError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The server did not look at the request, for a limit of its own, or as it goes away and has not
-    /// said so in time; it is safe to send it again.
+    /// The server did not look at the request, for a limit of its own, or as it goes away and has
+    /// not said so in time; it is safe to send it again.
     #[error("the server refused the request unprocessed")]
     Unprocessed,
     /// The server gave the request up halfway, with HTTP/3's code.
@@ -26,8 +26,8 @@ pub enum RequestError {
     #[error("the request's body failed")]
     Body(#[source] Box<dyn Error + Send + Sync>),
     /// The connection takes no new requests: it is being drained, or the server has sent a response
-    /// that leaves no trust in the next one. The server has not looked at the request, if it was sent
-    /// at all; it is safe to send it again on another connection.
+    /// that leaves no trust in the next one. The server has not looked at the request, if it was
+    /// sent at all; it is safe to send it again on another connection.
     #[error("the connection is draining")]
     Draining,
     /// Only clients send requests; this is a connection that a server accepted.

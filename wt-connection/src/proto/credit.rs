@@ -1,5 +1,6 @@
 //! How much each side lets the other send in a session
-//! ([draft 16, §5.5](https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-5.5)).
+//! ([draft 16,
+//! §5.5](https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-5.5)).
 
 use crate::proto::draft;
 use crate::proto::settings::Settings;

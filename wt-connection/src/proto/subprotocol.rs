@@ -1,10 +1,11 @@
 //! How client and server agree on what is spoken in a session
-//! ([draft 16, §3.3](https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-3.3)).
+//! ([draft 16,
+//! §3.3](https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-3.3)).
 //!
 //! Names are written as Strings. Drafts 10 to 12 had them as Tokens: their servers are offered
-//! these, by the rules of old generations they are read, too, and who offers Tokens is answered with
-//! one. Any other type, or a fault of syntax, makes the whole field as good as absent. Parameters
-//! mean nothing.
+//! these, by the rules of old generations they are read, too, and who offers Tokens is answered
+//! with one. Any other type, or a fault of syntax, makes the whole field as good as absent.
+//! Parameters mean nothing.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sfv::visitor::{EntryVisitor, Ignored, InnerListVisitor, ItemVisitor, ListVisitor, Never};

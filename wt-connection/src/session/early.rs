@@ -9,8 +9,8 @@ use crate::error::{ConnectionError, OpenError};
 /// [`Connection::open_early`](crate::Connection::open_early).
 ///
 /// What is sent meanwhile waits with the server, as far as it keeps streams and datagrams of
-/// sessions that it does not know yet, and is lost if it does not accept: its streams are reset, and
-/// the session is over with [`SessionError::NotAccepted`](crate::SessionError::NotAccepted).
+/// sessions that it does not know yet, and is lost if it does not accept: its streams are reset,
+/// and the session is over with [`SessionError::NotAccepted`](crate::SessionError::NotAccepted).
 ///
 /// ```no_run
 /// # async fn example(
@@ -48,8 +48,8 @@ impl EarlySession {
     ///
     /// # Errors
     ///
-    /// Fails as [`Connection`](crate::Connection)'s service does if the server does not accept; with
-    /// [`OpenError::Connection`] if the session was closed before it answered.
+    /// Fails as [`Connection`](crate::Connection)'s service does if the server does not accept;
+    /// with [`OpenError::Connection`] if the session was closed before it answered.
     pub async fn accepted(self) -> Result<http::Response<Session>, OpenError> {
         let closed = || OpenError::Connection(ConnectionError::Closed);
         let response = self.answer.await.map_err(|_| closed())??;

@@ -1,5 +1,6 @@
 //! Keys for the application, of one session
-//! ([draft 16, §4.8](https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-4.8)).
+//! ([draft 16,
+//! §4.8](https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-4.8)).
 
 /// No keys can be derived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -35,8 +35,8 @@ impl Session {
         Self { handle }
     }
 
-    /// Opens a bidirectional stream; waits while the peer's limit of open streams, of the connection or
-    /// of the session, is reached.
+    /// Opens a bidirectional stream; waits while the peer's limit of open streams, of the
+    /// connection or of the session, is reached.
     ///
     /// # Errors
     ///
@@ -49,8 +49,8 @@ impl Session {
         self.core().open_bi(&self.handle).await
     }
 
-    /// Opens a unidirectional stream; waits while the peer's limit of open streams, of the connection or
-    /// of the session, is reached.
+    /// Opens a unidirectional stream; waits while the peer's limit of open streams, of the
+    /// connection or of the session, is reached.
     ///
     /// # Errors
     ///
@@ -163,8 +163,8 @@ impl Session {
 
     /// Waits until either side asks to finish what is open, or the session is over.
     ///
-    /// The handler of a session on a [`Server`](crate::Server) that shuts down learns it by this, as
-    /// the client does.
+    /// The handler of a session on a [`Server`](crate::Server) that shuts down learns it by this,
+    /// as the client does.
     ///
     /// # Cancel safety
     ///
@@ -186,8 +186,8 @@ impl Session {
     }
 
     /// Fills `output` with keys for the application, which the peer derives, too, and nobody else
-    /// can: those of another session, `label` or `context` tell nothing of them. The label says what
-    /// for; the context is what both sides agree on, or empty.
+    /// can: those of another session, `label` or `context` tell nothing of them. The label says
+    /// what for; the context is what both sides agree on, or empty.
     ///
     /// TLS's exporter ([RFC 8446 §7.5](https://www.rfc-editor.org/rfc/rfc8446#section-7.5)) as
     /// drafts of WebTransport have it since 10.

@@ -15,7 +15,8 @@ pub enum Event<K> {
         key: K,
         /// Why.
         reason: Reason,
-        /// When it may prove itself at the earliest, unless its probes do; `None` if they alone can.
+        /// When it may prove itself at the earliest, unless its probes do; `None` if they alone
+        /// can.
         until: Option<Instant>,
     },
     /// A backend is back in rotation.

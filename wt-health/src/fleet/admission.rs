@@ -70,8 +70,8 @@ impl<T: Clone> Fleet<T> {
         }
     }
 
-    /// The proving call may be made, and the service below is not ready; if it is not for as long as
-    /// a first ejection takes, another may be.
+    /// The proving call may be made, and the service below is not ready; if it is not for as long
+    /// as a first ejection takes, another may be.
     pub(crate) fn waits(&mut self, id: Id, permit: u64) {
         let patience = self.patience();
         if let Some(Phase::Proving(proof)) = self.get_mut(id).map(|record| &mut record.phase) {

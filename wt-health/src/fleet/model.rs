@@ -93,7 +93,8 @@ impl<T: Clone> Fleet<T> {
         Some(handle)
     }
 
-    /// Nobody has it by this handle any more, nor if it is the last one at all; says whether it was.
+    /// Nobody has it by this handle any more, nor if it is the last one at all; says whether it
+    /// was.
     pub(crate) fn release(&mut self, id: Id, handle: u64, actions: &mut Actions<T>) -> bool {
         let Some(record) = self.get_mut(id) else {
             return false;

@@ -88,8 +88,8 @@ impl Outlier {
 
     /// Sets how many failures in a row eject at once. Default: 5; `None` is never.
     ///
-    /// One that could not be ejected then, since enough were, may be each time that so many more have
-    /// failed.
+    /// One that could not be ejected then, since enough were, may be each time that so many more
+    /// have failed.
     ///
     /// # Panics
     ///

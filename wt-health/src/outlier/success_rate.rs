@@ -54,12 +54,13 @@ impl SuccessRate {
         self
     }
 
-    /// Sets how improbable the failures of an outlier have to be, if it failed as often as the others
-    /// do on average, or one call in a hundred, whichever is more. Default: less than one in a
-    /// million, `Some(1e-6)`; `None` asks for nothing of the kind, and leaves A50's own arithmetic.
+    /// Sets how improbable the failures of an outlier have to be, if it failed as often as the
+    /// others do on average, or one call in a hundred, whichever is more. Default: less than one in
+    /// a million, `Some(1e-6)`; `None` asks for nothing of the kind, and leaves A50's own
+    /// arithmetic.
     ///
-    /// A deviation knows no size: of backends that fail alike, one is always the worst, and A50 alone
-    /// finds one every few intervals. By default, of 100 calls ten have to fail, of 1000
+    /// A deviation knows no size: of backends that fail alike, one is always the worst, and A50
+    /// alone finds one every few intervals. By default, of 100 calls ten have to fail, of 1000
     /// about thirty, if the others' are well.
     ///
     /// # Panics

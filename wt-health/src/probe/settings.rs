@@ -177,8 +177,8 @@ impl<K> Probes<K> {
     /// Sets after how long without calls a backend is no longer probed, until it is called again.
     /// Default: 10 minutes; `None` is never.
     ///
-    /// Calls are noticed at the end of each [interval](crate::outlier::Outlier::interval). A backend
-    /// that is out of rotation has no calls, and is probed nevertheless.
+    /// Calls are noticed at the end of each [interval](crate::outlier::Outlier::interval). A
+    /// backend that is out of rotation has no calls, and is probed nevertheless.
     #[must_use]
     pub fn unused(mut self, unused: Option<Duration>) -> Self {
         self.rules.unused = unused;

@@ -11,8 +11,8 @@ use crate::probe::ConnectAll;
 
 /// Connects over TCP, and hangs up: finds out whether somebody listens there.
 ///
-/// It says nothing of a service over QUIC, which listens on UDP: use it where TCP is what calls use,
-/// or where nothing else is to be had.
+/// It says nothing of a service over QUIC, which listens on UDP: use it where TCP is what calls
+/// use, or where nothing else is to be had.
 ///
 /// ```no_run
 /// use wt_health::probe::TcpConnect;

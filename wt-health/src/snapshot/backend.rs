@@ -39,7 +39,8 @@ pub struct BackendSnapshot<K> {
     pub probes_passed: u64,
     /// Probes that failed.
     pub probes_failed: u64,
-    /// Why the last probe that failed did; kept while that was the last one, or the backend is down.
+    /// Why the last probe that failed did; kept while that was the last one, or the backend is
+    /// down.
     pub probe_error: Option<Arc<ProbeError>>,
 }
 

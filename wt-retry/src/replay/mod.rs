@@ -26,7 +26,8 @@ pub trait Replay<Req> {
         true
     }
 
-    /// Takes note that what was saved will be sent, after a wait; `false` if it cannot be after all.
+    /// Takes note that what was saved will be sent, after a wait; `false` if it cannot be after
+    /// all.
     ///
     /// What is left of the attempt before must change nothing of it from here on. Default: yes.
     fn resend(&self, _saved: &Req) -> bool {

@@ -10,8 +10,8 @@ use crate::proto::settings::Settings;
 
 /// What both sides announce, and what follows from it.
 impl Core {
-    /// Goes by what the server announced on another connection, if it is to be told something before
-    /// it can announce anything.
+    /// Goes by what the server announced on another connection, if it is to be told something
+    /// before it can announce anything.
     pub(crate) fn recall(&self) {
         let recalled = self.resumption.as_ref().and_then(Resumption::recall);
         if let Some(settings) = recalled
@@ -21,8 +21,8 @@ impl Core {
         }
     }
 
-    /// Takes in the peer's SETTINGS. A client that goes by others already goes on so: the server may
-    /// announce more than before, not less, nor what changes the rules of what it was sent
+    /// Takes in the peer's SETTINGS. A client that goes by others already goes on so: the server
+    /// may announce more than before, not less, nor what changes the rules of what it was sent
     /// ([RFC 9114 §7.2.4.2](https://www.rfc-editor.org/rfc/rfc9114#section-7.2.4.2)).
     pub(crate) fn set_peer(&self, settings: Settings) -> Result<(), ConnectionFault> {
         if let Some(resumption) = &self.resumption {

@@ -2,8 +2,8 @@ use crate::proto::code::QPACK_DECODER_STREAM_ERROR;
 use crate::proto::fault::ConnectionFault;
 
 /// Reads the peer's decoder stream
-/// ([RFC 9204 §4.4](https://www.rfc-editor.org/rfc/rfc9204#section-4.4)) to a table without entries:
-/// a stream may be cancelled, and there is nothing to acknowledge.
+/// ([RFC 9204 §4.4](https://www.rfc-editor.org/rfc/rfc9204#section-4.4)) to a table without
+/// entries: a stream may be cancelled, and there is nothing to acknowledge.
 #[derive(Debug, Default)]
 pub struct DecoderStream {
     /// How many more bytes the present instruction may have; `None` where one begins.

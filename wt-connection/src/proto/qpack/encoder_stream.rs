@@ -2,8 +2,8 @@ use crate::proto::code::QPACK_ENCODER_STREAM_ERROR;
 use crate::proto::fault::ConnectionFault;
 
 /// Checks a piece of the peer's encoder stream
-/// ([RFC 9204 §4.3](https://www.rfc-editor.org/rfc/rfc9204#section-4.3)) to a table without room: the
-/// only instruction that this allows sets its capacity to zero.
+/// ([RFC 9204 §4.3](https://www.rfc-editor.org/rfc/rfc9204#section-4.3)) to a table without room:
+/// the only instruction that this allows sets its capacity to zero.
 ///
 /// # Errors
 ///
