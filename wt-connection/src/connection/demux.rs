@@ -1,5 +1,6 @@
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Waker;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -21,7 +22,7 @@ use crate::proto::fault::ConnectionFault;
 use crate::proto::stream_header::Kind;
 use crate::proto::{code, datagram};
 use crate::session::IncomingStream;
-use crate::sessions::Delivery;
+use crate::sessions::Batch;
 use crate::stream::Received;
 use crate::{EarlyData, reply, wait, wire};
 
@@ -34,6 +35,8 @@ pub(crate) struct Demux {
     core: Arc<Core>,
     critical: CriticalStreams,
     late: JoinSet<Late>,
+    /// Apart, since most connections have none.
+    datagrams: Option<Box<Batch>>,
     gates: Gates,
     http: http3::Server,
 }
@@ -69,6 +72,7 @@ impl Demux {
         Self {
             critical: CriticalStreams::new(&core),
             late: JoinSet::new(),
+            datagrams: None,
             gates: Gates {
                 uni: Gate::new(),
                 datagrams: Gate::new(),
@@ -182,34 +186,34 @@ impl Demux {
         Ok(())
     }
 
-    async fn arrived_datagrams(&self, first: Bytes) -> Result<(), ConnectionFault> {
-        let mut noted = self.place_datagram(first, false)?;
-        for _ in 1..BATCH {
-            let next = pin!(self.core.quinn.read_datagram());
-            let Some(Ok(datagram)) = wait::now(next).await else {
-                break;
-            };
-            noted |= self.place_datagram(datagram, noted)?;
-        }
-        Ok(())
-    }
-
-    /// Gives a datagram to its session; says whether somebody has waited for it, which counts as a
-    /// use of the connection and, of those that come at once, is noted for the first.
-    fn place_datagram(&self, mut datagram: Bytes, noted: bool) -> Result<bool, ConnectionFault> {
-        let id = datagram::decode(&mut datagram)?;
-        match self.core.sessions.datagram(id, datagram) {
-            Delivery::Awaited(reader) => {
-                if !noted {
-                    self.core.activity.record();
+    /// Gives datagrams to their sessions: this one, and those that are there already.
+    async fn arrived_datagrams(&mut self, first: Bytes) -> Result<(), ConnectionFault> {
+        let batch = self.datagrams.get_or_insert_default();
+        let mut next = Some(first);
+        let mut broken = Ok(());
+        while let Some(mut datagram) = next.take() {
+            match datagram::decode(&mut datagram) {
+                Ok(id) => batch.push(id, datagram),
+                Err(fault) => {
+                    broken = Err(fault);
+                    break;
                 }
-                reader.wake();
-                return Ok(true);
             }
-            Delivery::Kept => {}
-            Delivery::Astray => self.core.abort_plain(id),
+            if batch.len() < BATCH {
+                let read = pin!(self.core.quinn.read_datagram());
+                next = wait::now(read).await.and_then(Result::ok);
+            }
         }
-        Ok(false)
+        self.core.sessions.datagrams(batch);
+        if !batch.awaited.is_empty() {
+            // A use of the connection, noted once for all that come at once.
+            self.core.activity.record();
+        }
+        batch.awaited.drain(..).for_each(Waker::wake);
+        for id in batch.astray.drain(..) {
+            self.core.abort_plain(id);
+        }
+        broken
     }
 
     async fn arrived_uni(&mut self, mut arrival: UniArrival) -> Result<(), ConnectionFault> {

@@ -27,12 +27,17 @@ use crate::stream::{BiStream, RecvStream, SendStream};
 /// the session are still accepted and read; nothing else is.
 #[derive(Clone)]
 pub struct Session {
+    /// That of the handle, which is not looked at for it.
+    core: Arc<SessionCore>,
     handle: Arc<SessionHandle>,
 }
 
 impl Session {
     pub(crate) fn new(handle: Arc<SessionHandle>) -> Self {
-        Self { handle }
+        Self {
+            core: Arc::clone(&handle.core),
+            handle,
+        }
     }
 
     /// Opens a bidirectional stream; waits while the peer's limit of open streams, of the
@@ -221,7 +226,7 @@ impl Session {
     }
 
     fn core(&self) -> &Arc<SessionCore> {
-        &self.handle.core
+        &self.core
     }
 }
 

@@ -1,7 +1,5 @@
 use std::sync::{Arc, MutexGuard};
-use std::task::Waker;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::limits::Limits;
@@ -11,6 +9,7 @@ use crate::proto::control::Side;
 use crate::proto::direction::Direction;
 use crate::session::{IncomingStream, SessionCore};
 use crate::sessions::arrivals::Arrivals;
+use crate::sessions::batch::Batch;
 use crate::sessions::early::Place;
 use crate::sessions::table::Table;
 
@@ -19,17 +18,6 @@ use crate::sessions::table::Table;
 pub(crate) struct Sessions {
     table: Lock<SessionTable>,
     arrivals: Arrivals,
-}
-
-/// What became of a datagram.
-#[derive(Debug)]
-pub(crate) enum Delivery {
-    /// Somebody has waited for it, and is to be woken.
-    Awaited(Waker),
-    /// It is kept until it is read, or over a limit.
-    Kept,
-    /// It is for no session.
-    Astray,
 }
 
 type SessionTable = Table<Arc<SessionCore>, IncomingStream>;
@@ -108,27 +96,29 @@ impl Sessions {
         Self::place(self.table.lock(), id, stream);
     }
 
-    /// Gives a datagram to its session.
-    pub(crate) fn datagram(&self, id: u64, datagram: Bytes) -> Delivery {
+    /// Gives datagrams to their sessions.
+    pub(crate) fn datagrams(&self, batch: &mut Batch) {
+        let (mut late, mut refused) = (Vec::new(), 0_u32);
         let mut table = self.table.lock();
-        if let Some(session) = table.session(id) {
-            // Under the lock, which costs less than to count who has the session.
-            let reader = session.push_datagram(datagram);
-            drop(table);
-            return reader.map_or(Delivery::Kept, Delivery::Awaited);
+        for (id, datagram) in batch.arrived.drain(..) {
+            if let Some(session) = table.session(id) {
+                // Under the lock, which costs less than to count who has the session.
+                batch.awaited.extend(session.push_datagram(datagram));
+                continue;
+            }
+            let now = Instant::now();
+            late.extend(table.forget(now));
+            match table.datagram(id, datagram, now) {
+                Place::Kept => {}
+                Place::Refuse(_, code::WT_SESSION_GONE) => batch.astray.push(id),
+                Place::Refuse(..) => refused += 1,
+            }
         }
-        let now = Instant::now();
-        let late = table.forget(now);
-        let place = table.datagram(id, datagram, now);
         drop(table);
-        if let Place::Refuse(_, code::WT_BUFFERED_STREAM_REJECTED) = place {
-            tracing::trace!(session = id, "a datagram came too early");
+        if refused > 0 {
+            tracing::trace!(refused, "datagrams came too early");
         }
         Self::refuse(late, code::WT_BUFFERED_STREAM_REJECTED);
-        match place {
-            Place::Refuse(_, code::WT_SESSION_GONE) => Delivery::Astray,
-            Place::Refuse(..) | Place::Kept => Delivery::Kept,
-        }
     }
 
     /// Takes in a stream of the client's, `stream_id`, which is no session then.
