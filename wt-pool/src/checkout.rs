@@ -139,32 +139,31 @@ impl<C> Checkout<C> {
         }
     }
 
-    /// Asks what is lent, if anything, whether it can be used.
-    #[inline]
-    fn ask(&mut self, cx: &mut Context<'_>) -> Option<Poll<bool>> {
-        (!self.lent.is_nothing()).then(|| self.lent.poll_usable(cx))
-    }
-
-    /// Goes on until there is one to be had, given what has been said of what is lent.
+    /// Goes on until there is one to be had, given what is lent, and what has been said of it.
     #[cold]
     fn poll_on(
         &mut self,
+        lent: Pooled<C>,
         mut usable: Option<Poll<bool>>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(), PoolError>> {
+    ) -> Poll<Result<Pooled<C>, PoolError>> {
+        self.lent = lent;
         loop {
             match usable {
-                Some(Poll::Ready(true)) => return Poll::Ready(Ok(())),
+                Some(Poll::Ready(true)) => break,
                 Some(Poll::Pending) => {
                     self.prefer_ready(cx);
-                    return Poll::Ready(Ok(()));
+                    break;
                 }
                 // Lent => Lent or Waiting
                 Some(Poll::Ready(false)) => self.enter_again(),
                 None => ready!(self.poll_slow(cx))?,
             }
-            usable = self.ask(cx);
+            usable = ask(&mut self.lent, cx);
         }
+        let mut lent = self.take_lent();
+        lent.reached();
+        Poll::Ready(Ok(lent))
     }
 
     /// Waits until something is lent.
@@ -217,19 +216,29 @@ impl<C> Waiting<C> {
 impl<C> Future for Checkout<C> {
     type Output = Result<Pooled<C>, PoolError>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let usable = self.ask(cx);
-        if usable != Some(Poll::Ready(true)) {
-            ready!(self.poll_on(usable, cx))?;
-        }
         let mut lent = self.take_lent();
+        let usable = ask(&mut lent, cx);
+        if usable != Some(Poll::Ready(true)) {
+            return self.poll_on(lent, usable, cx);
+        }
         lent.reached();
         Poll::Ready(Ok(lent))
     }
 }
 
 impl<C> Unpin for Checkout<C> {}
+
+impl<C> Drop for Checkout<C> {
+    /// Usually, what was lent has been passed on, and nothing is left.
+    #[inline(always)]
+    fn drop(&mut self) {
+        if !self.lent.is_nothing() || self.slow.is_some() {
+            give_up(self.take_lent(), self.slow.take());
+        }
+    }
+}
 
 impl<C> Drop for Waiting<C> {
     fn drop(&mut self) {
@@ -248,6 +257,20 @@ impl<C> fmt::Debug for Checkout<C> {
             .field("waits", &self.lent.is_nothing())
             .finish_non_exhaustive()
     }
+}
+
+/// Asks what is lent, if anything, whether it can be used.
+#[inline(always)]
+fn ask<C>(lent: &mut Pooled<C>, cx: &mut Context<'_>) -> Option<Poll<bool>> {
+    (!lent.is_nothing()).then(|| lent.poll_usable(cx))
+}
+
+/// What was not passed on goes back, before the place in line is left.
+#[cold]
+#[inline(never)]
+fn give_up<C>(lent: Pooled<C>, slow: Option<Box<Slow<C>>>) {
+    drop(lent);
+    drop(slow);
 }
 
 fn waits<C>(home: &Arc<Home<C>>, turn: Turn, patient: bool, seat: Seat<C>) -> State<C> {

@@ -118,8 +118,14 @@ impl<C> Home<C> {
     /// Lends a connection if that is nothing special.
     #[inline(always)]
     pub(crate) fn lend(self: &Arc<Self>, patient: bool) -> Option<Accepted<C>> {
-        let loan = self.stock.lock().lend_at_once();
-        Some(self.accept(loan?, patient))
+        let home = Arc::clone(self);
+        let mut stock = self.stock.lock();
+        let loan = stock.lend_at_once()?;
+        let (lent, known) = (loan.lent, loan.capacity);
+        // Under the lock, as long as all of the loan is in registers; nobody's code runs here.
+        let pooled = Pooled::new(loan, patient, home);
+        drop(stock);
+        Some(self.draw(pooled, lent, known))
     }
 
     /// Another connection for one who has found this one busy.
@@ -130,20 +136,28 @@ impl<C> Home<C> {
 
     /// Makes of a loan what a borrower holds; an error if the connection has less room by now, with
     /// what is not to be used.
-    #[inline(always)]
     pub(crate) fn accept(self: &Arc<Self>, loan: Loan<Item<C>>, patient: bool) -> Accepted<C> {
+        let (lent, known) = (loan.lent, loan.capacity);
+        self.draw(Pooled::new(loan, patient, Arc::clone(self)), lent, known)
+    }
+
+    /// Has it take a handle of its own if it is shared; it fits into what was known of the room.
+    #[inline(always)]
+    fn draw(&self, mut pooled: Pooled<C>, lent: usize, known: usize) -> Accepted<C> {
         if self.common.rules.min_idle > 0 {
             self.rouse.notify_one();
         }
-        let (known, lent, key) = (loan.capacity, loan.lent, loan.key);
         // Somebody's code: what is lent comes back if that panics.
-        let mut pooled = Pooled::new(loan, patient, self);
-        let Some(capacity) = pooled.draw() else {
-            return Ok(pooled);
-        };
-        if capacity != known {
-            self.change(|stock| stock.set_capacity(key, capacity));
+        match pooled.draw() {
+            Some(capacity) if capacity != known => self.changed(pooled, lent, capacity),
+            _ => Ok(pooled),
         }
+    }
+
+    /// The connection has more room than was known, or less.
+    #[cold]
+    fn changed(&self, pooled: Pooled<C>, lent: usize, capacity: usize) -> Accepted<C> {
+        self.change(|stock| stock.set_capacity(pooled.key(), capacity));
         if lent > capacity {
             return Err(pooled);
         }
@@ -152,13 +166,19 @@ impl<C> Home<C> {
 
     /// What has been used comes back.
     #[inline]
-    pub(crate) fn take_back(&self, key: Key, lease: Item<C>) {
+    pub(crate) fn take_back(&self, lease: Item<C>) {
         // Nobody needs to know to the moment since when a shared connection is idle.
         let now = (!lease.is_shared()).then(Instant::now);
-        let taken = self.stock.lock().take_back_at_once(key, lease, now);
-        match taken {
-            Ok(()) => self.offer_room(),
-            Err(lease) => self.give_back(key, Return::Used(lease)),
+        let mut stock = self.stock.lock();
+        match stock.take_back_at_once(lease.key, lease, now) {
+            Ok(()) => {
+                drop(stock);
+                self.offer_room();
+            }
+            Err(lease) => {
+                drop(stock);
+                self.give_back(lease.key, Return::Used(lease));
+            }
         }
     }
 

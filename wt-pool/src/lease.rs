@@ -81,6 +81,17 @@ impl<C> Lease<C> {
         })
     }
 
+    /// What is lent has died, and is not lent from here on.
+    #[cold]
+    pub(crate) fn bury(&mut self) {
+        if self.end.is_none()
+            && let Some(home) = &self.home
+        {
+            self.end = Some(Reason::Dead);
+            home.close(self.key, Reason::Dead);
+        }
+    }
+
     /// Asks in passing; a handle on what is shared is dropped here, and keeps nothing reserved.
     pub(crate) fn poll_in_passing(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         self.draw();

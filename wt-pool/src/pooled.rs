@@ -30,13 +30,13 @@ struct Held<C>(Option<Item<C>>);
 
 impl<C> Pooled<C> {
     #[inline]
-    pub(crate) fn new(loan: Loan<Item<C>>, patient: bool, home: &Arc<Home<C>>) -> Self {
+    pub(crate) fn new(loan: Loan<Item<C>>, patient: bool, home: Arc<Home<C>>) -> Self {
         let mut lease = loan.item;
         lease.key = loan.key;
         lease.turn = loan.turn;
         lease.patient = patient;
         lease.lent = false;
-        lease.home = Some(Arc::clone(home));
+        lease.home = Some(home);
         Self {
             held: Held(Some(lease)),
         }
@@ -94,9 +94,10 @@ impl<C> Pooled<C> {
     /// Asks whether it can be used, whatever its requests are.
     #[inline]
     pub(crate) fn poll_usable(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let usable = ready!(self.lease_mut().poll_usable(cx));
+        let lease = self.lease_mut();
+        let usable = ready!(lease.poll_usable(cx));
         if !usable {
-            self.bury();
+            lease.bury();
         }
         Poll::Ready(usable)
     }
@@ -105,15 +106,6 @@ impl<C> Pooled<C> {
     #[inline]
     pub(crate) fn reached(&mut self) {
         self.lease_mut().lent = true;
-    }
-
-    /// It has died, and is not lent from here on.
-    #[cold]
-    fn bury(&mut self) {
-        if self.lease().end.is_none() {
-            self.lease_mut().end = Some(Reason::Dead);
-            self.home().close(self.key(), Reason::Dead);
-        }
     }
 
     #[inline]
@@ -138,7 +130,7 @@ where
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         let ready = ready!((**self).poll_ready(cx));
         if ready.is_err() {
-            self.bury();
+            self.lease_mut().bury();
         }
         Poll::Ready(ready)
     }
@@ -194,7 +186,7 @@ fn come_back<C>(mut lease: Item<C>) {
         && lease.end.is_none()
         && let Some(home) = lease.home.take()
     {
-        home.take_back(lease.key, lease);
+        home.take_back(lease);
     } else {
         come_back_unused(lease);
     }

@@ -88,7 +88,8 @@ impl<I: Share, W> Stock<I, W> {
     }
 
     /// What was lent and used comes back, if nobody waits and nothing else is to be decided; the
-    /// short way for the usual case, after which `give_back` decides.
+    /// short way for the usual case, after which `give_back` decides. There is a `now` for exclusive
+    /// connections alone: since then they are idle, and may be lent.
     #[inline]
     pub(crate) fn take_back_at_once(
         &mut self,
@@ -102,8 +103,6 @@ impl<I: Share, W> Stock<I, W> {
         slot.put(item);
         if let Some(now) = now {
             slot.idleness.record(now);
-        }
-        if !self.rules.shared {
             self.order.push_back(key);
         }
         Ok(())
