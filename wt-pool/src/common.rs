@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::room::Room;
 use crate::rules::Rules;
+use crate::shared::Shared;
 
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(crate) type Delays = Box<dyn Iterator<Item = Duration> + Send>;
@@ -36,12 +37,3 @@ pub(crate) type Watch<C> = Arc<dyn Fn(&C) -> BoxFuture<()> + Send + Sync>;
 /// Says whether the connection has proved that it is alive.
 pub(crate) type Prove<C> = Arc<dyn for<'a> Fn(&'a C) -> Proof<'a> + Send + Sync>;
 pub(crate) type Proof<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
-
-/// A connection with many borrowers.
-pub(crate) trait Shared<C>: Send + Sync {
-    fn connection(&self) -> &C;
-    /// Makes one handle more, and tells how many there may be now.
-    fn lend(&self, handle: &mut Option<C>) -> usize;
-    /// How many may use it at once, now.
-    fn capacity(&self) -> usize;
-}

@@ -11,11 +11,12 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::backoff::Exponential;
-use crate::common::{BoxFuture, Calls, Common, Delays, MakeShared, Proof, Prove, Shared, Watch};
+use crate::common::{BoxFuture, Calls, Common, Delays, MakeShared, Proof, Prove, Watch};
 use crate::owner::Owned;
 use crate::room::Room;
 use crate::rules::Rules;
 use crate::service::Pool;
+use crate::shared::Lent;
 use crate::validate::Validate;
 
 /// Turns a maker of connections into a [`Pool`] that lends them; see the [crate docs](crate).
@@ -364,31 +365,6 @@ impl<T, Req, C, Tc> fmt::Debug for PoolLayer<T, Req, C, Tc> {
         f.debug_struct("PoolLayer")
             .field("rules", &self.rules)
             .finish_non_exhaustive()
-    }
-}
-
-/// A connection with many borrowers, and how many there may be.
-struct Lent<C, F> {
-    connection: C,
-    capacity: Arc<F>,
-}
-
-impl<C, F> Shared<C> for Lent<C, F>
-where
-    C: Clone + Send + Sync,
-    F: Fn(&C) -> usize + Send + Sync,
-{
-    fn connection(&self) -> &C {
-        &self.connection
-    }
-
-    fn lend(&self, handle: &mut Option<C>) -> usize {
-        *handle = Some(self.connection.clone());
-        self.capacity()
-    }
-
-    fn capacity(&self) -> usize {
-        (self.capacity)(&self.connection)
     }
 }
 

@@ -2,9 +2,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::common::{PollReady, Shared};
+use crate::common::PollReady;
 use crate::home::Home;
 use crate::line::Turn;
+use crate::shared::Shared;
 use crate::slots::Key;
 use crate::stats::Reason;
 use crate::stock::Share;

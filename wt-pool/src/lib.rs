@@ -217,6 +217,7 @@ mod pooled;
 mod room;
 mod rules;
 mod service;
+mod shared;
 mod slots;
 mod stats;
 mod stock;
