@@ -7,6 +7,8 @@
 
 use std::env;
 
+#[path = "loopback/bare.rs"]
+mod bare;
 #[path = "loopback/bulk.rs"]
 mod bulk;
 #[path = "loopback/connects.rs"]
@@ -17,8 +19,6 @@ mod datagrams;
 mod memory;
 #[path = "loopback/pair.rs"]
 mod pair;
-#[path = "loopback/peer.rs"]
-mod peer;
 #[path = "loopback/relay.rs"]
 mod relay;
 #[path = "loopback/round_trips.rs"]
@@ -27,6 +27,7 @@ mod round_trips;
 mod rounds;
 #[path = "loopback/streams.rs"]
 mod streams;
+mod work;
 
 fn main() {
     let wanted: Vec<String> = env::args()

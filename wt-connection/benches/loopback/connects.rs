@@ -1,18 +1,19 @@
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
-use tokio::time::Instant;
-use wt_connection::Connection;
 
-use crate::pair::{Bare, Ours, Tls};
-use crate::rounds::{compare, runtime};
+use crate::pair::{Bare, Ours};
+use crate::rounds::compare;
+use crate::work::connects::{CONNECTS, at_once, sessions};
+use crate::work::rounds::runtime;
+use crate::work::tls::Tls;
 
 /// New connections with a session each, and sessions on a live connection, against quinn's
 /// handshakes; 16 at a time.
 pub(crate) fn measure() -> Vec<String> {
     let (new, warm) = runtime().block_on(async {
         let tls = Tls::new();
-        let (ours, bare) = (Arc::new(tls.ours()), Arc::new(tls.bare()));
+        let (ours, bare) = (Arc::new(Ours::new(&tls)), Arc::new(Bare::new(&tls)));
         serve(&ours);
         serve_bare(&bare);
         let new = compare(
@@ -98,44 +99,3 @@ async fn handshakes(bare: &Arc<Bare>) -> f64 {
     bare.client.wait_idle().await;
     rate
 }
-
-async fn sessions(connection: &Connection) -> f64 {
-    let connection = connection.clone();
-    let (rate, _) = at_once(SESSIONS, move || {
-        let connection = connection.clone();
-        async move {
-            let session = connection.open("/").await.unwrap();
-            session.close(0, "");
-            session.closed().await;
-        }
-    })
-    .await;
-    rate
-}
-
-/// Makes so many, 16 at a time, and says how many per second.
-async fn at_once<T, F>(count: usize, make: impl Fn() -> F + Clone + Send + 'static) -> (f64, Vec<T>)
-where
-    T: Send + 'static,
-    F: Future<Output = T> + Send,
-{
-    let began = Instant::now();
-    let mut lanes = JoinSet::new();
-    for _ in 0..AT_ONCE {
-        let make = make.clone();
-        lanes.spawn(async move {
-            let mut made = Vec::new();
-            for _ in 0..count / AT_ONCE {
-                made.push(make().await);
-            }
-            made
-        });
-    }
-    let made = lanes.join_all().await;
-    let rate = count as f64 / began.elapsed().as_secs_f64();
-    (rate, made.into_iter().flatten().collect())
-}
-
-const AT_ONCE: usize = 16;
-const CONNECTS: usize = 480;
-const SESSIONS: usize = 8_000;

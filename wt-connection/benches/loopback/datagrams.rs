@@ -1,16 +1,10 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use crate::pair::{Bare, Ours};
+use crate::rounds::compare;
+use crate::work::datagrams::{self, Count};
+use crate::work::rounds::runtime;
+use crate::work::tls::Tls;
 
-use bytes::Bytes;
-use tokio::sync::Notify;
-use tokio::time::{Instant, timeout};
-
-use crate::pair::Tls;
-use crate::peer::Peer;
-use crate::rounds::{compare, runtime};
-
-/// Sends datagrams of 1,100 bytes one way, and counts those that arrive.
+/// Datagrams one way, in one session and in many.
 pub(crate) fn measure() -> Vec<String> {
     let one = runtime().block_on(ratio(1));
     let many = runtime().block_on(ratio(100));
@@ -22,7 +16,7 @@ pub(crate) fn measure() -> Vec<String> {
 
 async fn ratio(sessions: usize) -> f64 {
     let tls = Tls::new();
-    let (ours, bare) = (tls.ours(), tls.bare());
+    let (ours, bare) = (Ours::new(&tls), Bare::new(&tls));
     let (clients, servers) = ours.sessions(sessions).await;
     let (client, server) = bare.connection().await;
     let (ours, bare) = (Count::of(servers), Count::of(vec![server]));
@@ -30,83 +24,8 @@ async fn ratio(sessions: usize) -> f64 {
     let what = format!("datagrams per second, {sessions} sessions");
     compare(
         &what,
-        async || {
-            tokio::spawn(run(clients.clone(), Arc::clone(&ours)))
-                .await
-                .unwrap()
-        },
-        async || {
-            tokio::spawn(run(quinn.clone(), Arc::clone(&bare)))
-                .await
-                .unwrap()
-        },
+        async || datagrams::run(&clients, &ours).await,
+        async || datagrams::run(&quinn, &bare).await,
     )
     .await
 }
-
-/// How many datagrams have arrived.
-#[derive(Default)]
-struct Count {
-    arrived: AtomicUsize,
-    progress: Notify,
-}
-
-impl Count {
-    fn of<P: Peer>(peers: Vec<P>) -> Arc<Self> {
-        let count = Arc::new(Self::default());
-        for peer in peers {
-            let count = Arc::clone(&count);
-            tokio::spawn(async move {
-                while let Some(datagram) = peer.read_datagram().await {
-                    assert_eq!(datagram.len(), SIZE);
-                    let arrived = count.arrived.fetch_add(1, Ordering::Relaxed) + 1;
-                    if arrived % STEP == 0 {
-                        count.progress.notify_one();
-                    }
-                }
-            });
-        }
-        count
-    }
-
-    fn get(&self) -> usize {
-        self.arrived.load(Ordering::Relaxed)
-    }
-}
-
-/// Keeps a window of datagrams under way, so that none is lost for want of room.
-async fn run<P: Peer>(peers: Vec<P>, count: Arc<Count>) -> f64 {
-    let payload = Bytes::from(vec![7; SIZE]);
-    let first = count.get();
-    let began = Instant::now();
-    let mut lost = 0;
-    for sent in 0..DATAGRAMS {
-        while sent - lost - (count.get() - first) >= WINDOW {
-            if timeout(PATIENCE, count.progress.notified()).await.is_err() {
-                lost = sent - (count.get() - first);
-            }
-        }
-        peers[sent % peers.len()].send_datagram(&payload);
-    }
-    while count.get() - first < DATAGRAMS - lost {
-        if timeout(PATIENCE, count.progress.notified()).await.is_err() {
-            break;
-        }
-    }
-    let took = began.elapsed();
-    let arrived = count.get() - first;
-    assert!(
-        arrived * 100 >= DATAGRAMS * 95,
-        "only {arrived} of {DATAGRAMS} datagrams arrived"
-    );
-    arrived as f64 / took.as_secs_f64()
-}
-
-const SIZE: usize = 1100;
-const DATAGRAMS: usize = 120_000;
-/// How many may be under way: less than the sockets hold.
-const WINDOW: usize = 64;
-/// How many arrive until the sender looks again.
-const STEP: usize = 8;
-/// What has not arrived by then is lost.
-const PATIENCE: Duration = Duration::from_millis(50);

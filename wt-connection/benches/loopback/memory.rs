@@ -2,8 +2,9 @@ use std::sync::Arc;
 
 use tokio::runtime::Builder;
 
-use crate::pair::{Bare, Ours, Tls};
-use crate::rounds::median;
+use crate::pair::{Bare, Ours};
+use crate::work::rounds::median;
+use crate::work::tls::Tls;
 
 /// What stays allocated for 1,000 idle connections, both ends, each with a session on our side.
 pub(crate) fn measure() -> Vec<String> {
@@ -37,7 +38,7 @@ fn kib<F: Future<Output = K>, K>(make: impl Fn(Arc<Tls>) -> F) -> f64 {
 }
 
 async fn ours(tls: Arc<Tls>) -> (Ours, Vec<(impl Sized, impl Sized)>) {
-    let ours = tls.ours();
+    let ours = Ours::new(&tls);
     let mut kept = Vec::new();
     for _ in 0..CONNECTIONS {
         let (client, server) = ours.sessions(1).await;
@@ -48,7 +49,7 @@ async fn ours(tls: Arc<Tls>) -> (Ours, Vec<(impl Sized, impl Sized)>) {
 }
 
 async fn bare(tls: Arc<Tls>) -> (Bare, Vec<(quinn::Connection, quinn::Connection)>) {
-    let bare = tls.bare();
+    let bare = Bare::new(&tls);
     let mut kept = Vec::new();
     for _ in 0..CONNECTIONS {
         kept.push(bare.connection().await);

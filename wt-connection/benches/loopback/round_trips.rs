@@ -3,10 +3,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wt_connection::{Connection, Session};
 
-use crate::pair::Tls;
-use crate::peer::{Peer, Receiving, Sending};
+use crate::pair::{Bare, Ours};
 use crate::relay::Relay;
-use crate::rounds::{ROUNDS, median, runtime};
+use crate::rounds::ROUNDS;
+use crate::work::peer::{Peer, Receiving, Sending};
+use crate::work::rounds::{median, runtime};
+use crate::work::tls::Tls;
 
 /// How long the first echo takes over a path with a delay of 20 ms each way, in round trips.
 pub(crate) fn measure() -> Vec<String> {
@@ -39,7 +41,7 @@ pub(crate) fn measure() -> Vec<String> {
 
 /// On a new connection, and with another session on it; `early` ones do not wait for the answer.
 async fn ours(early: bool) -> (f64, f64) {
-    let ours = Tls::new().ours();
+    let ours = Ours::new(&Tls::new());
     let server = ours.server.clone();
     tokio::spawn(async move {
         let connection = server.accept().await.unwrap().await.unwrap();
@@ -70,7 +72,7 @@ async fn open_and_ask(connection: &Connection, early: bool) -> Session {
 }
 
 async fn bare() -> f64 {
-    let bare = Tls::new().bare();
+    let bare = Bare::new(&Tls::new());
     let server = bare.server.clone();
     tokio::spawn(async move { echo(server.accept().await.unwrap().await.unwrap()).await });
     let relay = Relay::new(bare.address(), DELAY).await;

@@ -1,4 +1,4 @@
-use tokio::runtime::{Builder, Runtime};
+use crate::work::rounds::median;
 
 /// Rounds of each measure; the median counts.
 pub(crate) const ROUNDS: usize = 11;
@@ -31,18 +31,4 @@ pub(crate) async fn compare(
         ratios.push(ours / anchor);
     }
     median(ratios)
-}
-
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// The runtime of every measure of speed.
-pub(crate) fn runtime() -> Runtime {
-    Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap()
 }
