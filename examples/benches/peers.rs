@@ -7,6 +7,8 @@
 
 use std::env;
 
+#[path = "peers/both.rs"]
+mod both;
 #[path = "peers/bulk.rs"]
 mod bulk;
 #[path = "peers/connects.rs"]
@@ -15,16 +17,14 @@ mod connects;
 mod datagrams;
 #[path = "peers/ours.rs"]
 mod ours;
-#[path = "peers/peer.rs"]
-mod peer;
 #[path = "peers/rounds.rs"]
 mod rounds;
 #[path = "peers/streams.rs"]
 mod streams;
-#[path = "peers/tls.rs"]
-mod tls;
 #[path = "peers/web_transport_quinn.rs"]
 mod web_transport_quinn;
+#[path = "../../wt-connection/benches/work/mod.rs"]
+mod work;
 #[path = "peers/wtransport.rs"]
 mod wtransport;
 

@@ -1,8 +1,8 @@
-use tokio::runtime::{Builder, Runtime};
-
+use crate::both::Both;
 use crate::ours::Ours;
-use crate::tls::Tls;
 use crate::web_transport_quinn::WebTransportQuinn;
+use crate::work::rounds::median;
+use crate::work::tls::Tls;
 use crate::wtransport::Wtransport;
 
 /// Rounds of each measure; the median counts.
@@ -10,19 +10,18 @@ pub(crate) const ROUNDS: usize = 9;
 
 /// All three, over the same TLS.
 pub(crate) struct Stacks {
-    pub(crate) ours: Ours,
-    pub(crate) wtransport: Wtransport,
-    pub(crate) web_transport_quinn: WebTransportQuinn,
+    pub(crate) ours: Both<Ours>,
+    pub(crate) wtransport: Both<Wtransport>,
+    pub(crate) web_transport_quinn: Both<WebTransportQuinn>,
 }
 
 impl Stacks {
     pub(crate) fn new() -> Self {
-        use crate::peer::Stack;
         let tls = Tls::new();
         Self {
-            ours: Ours::new(&tls),
-            wtransport: Wtransport::new(&tls),
-            web_transport_quinn: WebTransportQuinn::new(&tls),
+            ours: Both::new(&tls),
+            wtransport: Both::new(&tls),
+            web_transport_quinn: Both::new(&tls),
         }
     }
 }
@@ -63,18 +62,4 @@ pub(crate) async fn compare(
         format!("ratio {name}/wtransport {wtransport:.3}"),
         format!("ratio {name}/web_transport_quinn {web_transport_quinn:.3}"),
     ]
-}
-
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// The runtime of every measure.
-pub(crate) fn runtime() -> Runtime {
-    Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap()
 }

@@ -2,26 +2,26 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::mpsc::Sender;
 use url::Url;
 use web_transport_quinn::quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use web_transport_quinn::quinn::{self, ClientConfig, ServerConfig};
 use web_transport_quinn::{Client, RecvStream, SendStream, Server, Session};
 
-use crate::peer::{LIMIT, Peer, Receiving, Sending, Stack};
-use crate::tls::{Tls, transport};
+use crate::both::{Stack, transport};
+use crate::work::peer::{LIMIT, Peer, Receiving, Sending};
+use crate::work::tls::Tls;
 
 pub(crate) struct WebTransportQuinn {
     url: Url,
     client: Client,
     endpoint: quinn::Endpoint,
-    accepted: Mutex<mpsc::Receiver<Session>>,
 }
 
 impl Stack for WebTransportQuinn {
     type Peer = Session;
 
-    fn new(tls: &Tls) -> Self {
+    fn new(tls: &Tls, accepted: Sender<Session>) -> Self {
         let local = (Ipv4Addr::LOCALHOST, 0).into();
         let crypto = QuicServerConfig::try_from(tls.server()).unwrap();
         let mut config = ServerConfig::with_crypto(Arc::new(crypto));
@@ -32,22 +32,16 @@ impl Stack for WebTransportQuinn {
         let mut config = ClientConfig::new(Arc::new(crypto));
         config.transport_config(Arc::new(transport()));
         let address = server.local_addr().unwrap();
-        let (sender, accepted) = mpsc::channel(1024);
-        tokio::spawn(accept(Server::new(server), sender));
+        tokio::spawn(accept(Server::new(server), accepted));
         Self {
             url: format!("https://{address}/").parse().unwrap(),
             client: Client::new(endpoint.clone(), config),
             endpoint,
-            accepted: Mutex::new(accepted),
         }
     }
 
     async fn connect(&self) -> Session {
         self.client.connect(self.url.clone()).await.unwrap()
-    }
-
-    async fn accept(&self) -> Session {
-        self.accepted.lock().await.recv().await.unwrap()
     }
 
     async fn close(&self, peers: Vec<Session>) {
@@ -57,9 +51,13 @@ impl Stack for WebTransportQuinn {
         drop(peers);
         self.endpoint.wait_idle().await;
     }
+
+    async fn closed(peer: &Session) {
+        peer.closed().await;
+    }
 }
 
-async fn accept(mut server: Server, sender: mpsc::Sender<Session>) {
+async fn accept(mut server: Server, sender: Sender<Session>) {
     while let Some(request) = server.accept().await {
         let sender = sender.clone();
         tokio::spawn(async move {
@@ -94,10 +92,6 @@ impl Peer for Session {
 
     async fn read_datagram(&self) -> Option<usize> {
         Some(self.read_datagram().await.ok()?.len())
-    }
-
-    async fn closed(&self) {
-        self.closed().await;
     }
 }
 

@@ -1,23 +1,23 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::mpsc::Sender;
 use wtransport::endpoint::endpoint_side::{Client, Server};
 use wtransport::{ClientConfig, Connection, Endpoint, RecvStream, SendStream, ServerConfig};
 
-use crate::peer::{LIMIT, Peer, Receiving, Sending, Stack};
-use crate::tls::{Tls, transport};
+use crate::both::{Stack, transport};
+use crate::work::peer::{LIMIT, Peer, Receiving, Sending};
+use crate::work::tls::Tls;
 
 pub(crate) struct Wtransport {
     url: String,
     client: Endpoint<Client>,
-    accepted: Mutex<mpsc::Receiver<Connection>>,
 }
 
 impl Stack for Wtransport {
     type Peer = Connection;
 
-    fn new(tls: &Tls) -> Self {
+    fn new(tls: &Tls, accepted: Sender<Connection>) -> Self {
         let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let config = ServerConfig::builder()
             .with_bind_address(local)
@@ -29,21 +29,15 @@ impl Stack for Wtransport {
             .with_custom_tls_and_transport(tls.client(), transport())
             .build();
         let url = format!("https://{}/", server.local_addr().unwrap());
-        let (sender, accepted) = mpsc::channel(1024);
-        tokio::spawn(accept(server, sender));
+        tokio::spawn(accept(server, accepted));
         Self {
             url,
             client: Endpoint::client(config).unwrap(),
-            accepted: Mutex::new(accepted),
         }
     }
 
     async fn connect(&self) -> Connection {
         self.client.connect(&self.url).await.unwrap()
-    }
-
-    async fn accept(&self) -> Connection {
-        self.accepted.lock().await.recv().await.unwrap()
     }
 
     async fn close(&self, peers: Vec<Connection>) {
@@ -53,9 +47,13 @@ impl Stack for Wtransport {
         drop(peers);
         self.client.wait_idle().await;
     }
+
+    async fn closed(peer: &Connection) {
+        peer.closed().await;
+    }
 }
 
-async fn accept(server: Endpoint<Server>, sender: mpsc::Sender<Connection>) {
+async fn accept(server: Endpoint<Server>, sender: Sender<Connection>) {
     loop {
         let incoming = server.accept().await;
         let sender = sender.clone();
@@ -92,10 +90,6 @@ impl Peer for Connection {
 
     async fn read_datagram(&self) -> Option<usize> {
         Some(self.receive_datagram().await.ok()?.len())
-    }
-
-    async fn closed(&self) {
-        self.closed().await;
     }
 }
 
