@@ -15,6 +15,8 @@ mod opening;
 mod ours;
 #[path = "aioquic/peer.rs"]
 mod peer;
+#[path = "aioquic/pings.rs"]
+mod pings;
 #[path = "python/process.rs"]
 mod process;
 #[path = "aioquic/sessions.rs"]

@@ -1,10 +1,7 @@
 //! Sessions with other implementations of WebTransport, as their server and as their client, over
 //! the machine's own loopback.
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
-#![expect(
-    clippy::duplicate_mod,
-    reason = "one text tests two crates that call things by the same names"
-)]
+#![expect(clippy::duplicate_mod, reason = "one text tests several crates")]
 
 #[path = "interop/certificate.rs"]
 mod certificate;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use http::StatusCode;
 use tokio::time::timeout;
 use wt_connection::{
-    CertificateHash, Connector, Endpoint, Identity, Limits, OpenError, Session, SessionRequest,
-    Target, Trust,
+    CertificateHash, Connection, Connector, Endpoint, Identity, Limits, OpenError, Session,
+    SessionRequest, Target, Trust,
 };
 
 pub(crate) const LOOPBACK: &str = "[::1]:0";
@@ -69,6 +69,13 @@ pub(crate) fn rejected_with(opened: Result<Session, OpenError>) -> StatusCode {
     }
 }
 
+/// Has the other end answer, more often than it allows streams at first.
+pub(crate) async fn answers_pings(connection: &Connection) {
+    for _ in 0..PINGS {
+        connection.ping(PATIENCE).await.unwrap();
+    }
+}
+
 /// Runs a test that would rather fail than hang.
 pub(crate) async fn in_time<T>(test: impl Future<Output = T>) -> T {
     timeout(LIMIT, test).await.expect("the test ends in time")
@@ -80,5 +87,8 @@ pub(crate) fn on_the_wire(code: u32) -> u64 {
     0x52e4_a40f_a8db + code + code / 0x1e
 }
 
+const PINGS: usize = 300;
+/// How long one answer may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// A busy machine may need some of it to start the other side.
 const LIMIT: Duration = Duration::from_secs(60);

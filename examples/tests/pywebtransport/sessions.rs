@@ -1,4 +1,4 @@
-//! Streams and datagrams, in sessions that either side has opened.
+//! Streams, datagrams and pings, in sessions that either side has opened.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::time::interval;
 use wt_connection::{RecvStream, SendStream, Session};
 
-use crate::ours::in_time;
+use crate::ours::{answers_pings, in_time};
 use crate::peer::{Peer, from_our_client, from_their_client, to_their_server};
 
 #[tokio::test]
@@ -59,6 +59,24 @@ async fn our_client_and_their_server_exchange_datagrams() {
     in_time(async {
         let (_peer, session) = from_our_client(ECHO).await;
         datagrams_are_exchanged(&session).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn their_client_answers_our_server_s_pings() {
+    in_time(async {
+        let (_peer, session) = from_their_client(ECHO).await;
+        answers_pings(&session.connection()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn their_server_answers_our_client_s_pings() {
+    in_time(async {
+        let (_peer, connection) = to_their_server().await;
+        answers_pings(&connection).await;
     })
     .await;
 }

@@ -2,9 +2,13 @@
 //! connection, closes QUIC soon after the session, and maps stream codes.
 
 mod closing;
+#[path = "../codes.rs"]
+mod codes;
+#[path = "../exchange.rs"]
+mod exchange;
 mod opening;
 mod peer;
-#[path = "../streams.rs"]
-mod streams;
+#[path = "../pings.rs"]
+mod pings;
 
 pub(crate) use peer::client;

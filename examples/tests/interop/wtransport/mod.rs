@@ -2,8 +2,10 @@
 //! with it, without a capsule, and sends stream codes as they are.
 
 mod closing;
+mod codes;
+#[path = "../exchange.rs"]
+mod exchange;
 mod opening;
 mod peer;
-mod streams;
 
 pub(crate) use peer::client;

@@ -1,48 +1,12 @@
-//! Streams, their codes, and datagrams.
+//! The codes of streams.
 
 use wt_connection::{ReadError, Session, WriteError};
 use wtransport::error::{StreamReadError, StreamWriteError};
 use wtransport::{Connection, VarInt};
 
-use crate::end::{begin, exchange_datagrams, exchange_streams};
+use crate::end::begin;
 use crate::ours::{in_time, on_the_wire};
 use crate::wtransport::peer::{from_our_client, from_their_client};
-
-#[tokio::test]
-async fn their_client_and_our_server_exchange_streams_of_both_kinds() {
-    in_time(async {
-        let (ours, theirs) = from_their_client().await;
-        exchange_streams(&ours, &theirs).await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn our_client_and_their_server_exchange_streams_of_both_kinds() {
-    in_time(async {
-        let (ours, theirs) = from_our_client().await;
-        exchange_streams(&ours, &theirs).await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn their_client_and_our_server_exchange_datagrams() {
-    in_time(async {
-        let (ours, theirs) = from_their_client().await;
-        exchange_datagrams(&ours, &theirs).await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn our_client_and_their_server_exchange_datagrams() {
-    in_time(async {
-        let (ours, theirs) = from_our_client().await;
-        exchange_datagrams(&ours, &theirs).await;
-    })
-    .await;
-}
 
 #[tokio::test]
 async fn their_client_s_raw_stream_codes_are_none_of_an_application_s() {
