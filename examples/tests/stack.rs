@@ -23,6 +23,8 @@ mod losses;
 mod outage;
 #[path = "stack/path.rs"]
 mod path;
+#[path = "stack/probed.rs"]
+mod probed;
 #[path = "stack/relay.rs"]
 mod relay;
 #[path = "stack/restarts.rs"]

@@ -1,3 +1,6 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use axum::Router;
 use axum::routing::any;
 use examples::stack::PATH;
@@ -13,6 +16,7 @@ pub(crate) struct Local {
     pub(crate) targets: Vec<Target>,
     /// Those of each server.
     pub(crate) connections: Vec<Connections>,
+    opened: Vec<Arc<AtomicU64>>,
 }
 
 impl Local {
@@ -22,6 +26,7 @@ impl Local {
             trust: Trust::hashes([identity.certificate_hash()]),
             targets: Vec::new(),
             connections: Vec::new(),
+            opened: Vec::new(),
         };
         for _ in 0..servers {
             let endpoint = Endpoint::builder()
@@ -33,8 +38,10 @@ impl Local {
             let connections = Connections::new();
             local.targets.push(endpoint.local_address().unwrap().into());
             local.connections.push(connections.clone());
+            let opened = Arc::<AtomicU64>::default();
+            local.opened.push(Arc::clone(&opened));
             let server = Server::new(endpoint).connections(connections);
-            tokio::spawn(server.serve(app()));
+            tokio::spawn(server.serve(app(opened)));
         }
         local
     }
@@ -52,10 +59,20 @@ impl Local {
         let all = self.connections.iter().flat_map(Connections::all);
         all.map(|connection| connection.sessions().len()).sum()
     }
+
+    /// Sessions that were ever opened at a server, those of probes among them.
+    pub(crate) fn opened(&self, target: &Target) -> u64 {
+        let mut servers = self.targets.iter().zip(&self.opened);
+        let (_, opened) = servers.find(|(server, _)| *server == target).unwrap();
+        opened.load(Ordering::Relaxed)
+    }
 }
 
-fn app() -> Router {
-    let answer = async |upgrade: WebTransportUpgrade| upgrade.on_session(echo);
+fn app(opened: Arc<AtomicU64>) -> Router {
+    let answer = async move |upgrade: WebTransportUpgrade| {
+        opened.fetch_add(1, Ordering::Relaxed);
+        upgrade.on_session(echo)
+    };
     Router::new().route(PATH, any(answer))
 }
 
