@@ -5,9 +5,8 @@
 //! ```
 //!
 //! Only what makes a connection, what it is in use for and what an outcome says is another than in
-//! `stack`.
+//! `stack`: an echo may be asked for twice, whatever failed.
 
-use std::env;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -16,9 +15,8 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::{Request, Response};
 use axum::routing::post;
-use examples::servers::{self, Credentials};
 use examples::stack::{Figures, Stack};
-use examples::{BoxError, trial};
+use examples::{BoxError, classes, trial};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -32,7 +30,7 @@ use wt_health::outlier::Outlier;
 use wt_health::probe::Probes;
 use wt_pool::PoolLayer;
 use wt_retry::backoff::Exponential;
-use wt_retry::{DeadlineLayer, RetryLayer, StandardPolicy, Verdict};
+use wt_retry::{DeadlineLayer, RetryLayer, StandardPolicy};
 
 type Call = Request<Full<Bytes>>;
 
@@ -65,7 +63,7 @@ fn stack(
     let balance = BalanceLayer::new(targets).layer(backend);
 
     let backoff = Exponential::default().base(SECOND / 50).cap(SECOND / 5);
-    let policy = StandardPolicy::new(repeatable, backoff);
+    let policy = StandardPolicy::new(classes::any, backoff);
     let client = ServiceBuilder::new()
         .load_shed()
         .concurrency_limit(1024)
@@ -76,14 +74,6 @@ fn stack(
     let known = move || balance.snapshot();
     let figures = Figures::new(known, monitor, move || pool.stats(), move || policy.stats());
     Stack::new(client, figures)
-}
-
-/// Whatever failed is worth another attempt: an echo may be asked for twice.
-fn repeatable(_: &Call, result: Result<&Bytes, &BoxError>) -> Verdict {
-    match result {
-        Ok(_) => Verdict::Return,
-        Err(_) => Verdict::Retry,
-    }
 }
 
 async fn connect(target: SocketAddr) -> Result<Connection, BoxError> {
@@ -130,32 +120,19 @@ fn request() -> Result<Call, BoxError> {
     Ok(request.body(Full::from(vec![7; 1024]))?)
 }
 
+async fn call(
+    client: impl Service<Call, Response = Bytes, Error = BoxError>,
+) -> Result<(), BoxError> {
+    let answer = client.oneshot(request()?).await?;
+    let whole = answer.len() == 1024;
+    whole.then_some(()).ok_or_else(|| "cut short".into())
+}
+
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    if let [serve, address] = &arguments[..]
-        && serve == "serve"
-    {
-        let echo = async |content: Bytes| content;
-        let router = Router::new().route("/echo", post(echo));
-        return servers::serve_tcp(address.parse()?, router).await;
-    }
-    let mut servers = trial::fleet(4, &Credentials::generate()?).await?;
-    let targets: Vec<_> = servers.iter().map(|server| server.address()).collect();
-    let stack = stack(targets.clone());
-    let call = || {
-        let client = stack.client.clone();
-        async move {
-            let answer = client.oneshot(request()?).await?;
-            let whole = answer.len() == 1024;
-            whole.then_some(()).ok_or_else(|| "cut short".into())
-        }
-    };
-    let summary = trial::run(targets, &stack.figures, &mut servers, call).await?;
-    match summary.failed {
-        0 => Ok(()),
-        failed => Err(format!("{failed} calls failed").into()),
-    }
+    let echo = async |content: Bytes| content;
+    let router = Router::new().route("/echo", post(echo));
+    trial::over_tcp(router, stack, call).await
 }
 
 const SECOND: Duration = Duration::from_secs(1);

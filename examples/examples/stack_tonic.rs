@@ -4,25 +4,24 @@
 //! cargo run --release --example stack_tonic
 //! ```
 //!
-//! Only what makes a connection, and what an outcome says, is another than in `stack`. The messages
-//! are bytes, so that nothing has to be generated.
+//! Only what makes a connection, and what an outcome says, is another than in `stack`: an echo may be
+//! asked for twice, whatever failed. The messages are bytes, so that nothing has to be generated.
 
+use std::mem;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use std::{env, mem};
 
 use axum::Router;
 use axum::extract::Request;
 use axum::http::uri::PathAndQuery;
 use axum::routing::post;
 use bytes::{Buf, BufMut, Bytes};
-use examples::servers::{self, Credentials};
 use examples::stack::{Figures, Stack};
-use examples::{BoxError, trial};
+use examples::{BoxError, classes, trial};
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::{Channel, Endpoint};
@@ -35,7 +34,7 @@ use wt_health::outlier::Outlier;
 use wt_health::probe::Probes;
 use wt_pool::PoolLayer;
 use wt_retry::backoff::Exponential;
-use wt_retry::{DeadlineLayer, RetryLayer, StandardPolicy, Verdict};
+use wt_retry::{DeadlineLayer, RetryLayer, StandardPolicy};
 
 /// A client of several servers, each call of which may be made again elsewhere.
 fn stack(
@@ -66,7 +65,7 @@ fn stack(
     let balance = BalanceLayer::new(targets).layer(backend);
 
     let backoff = Exponential::default().base(SECOND / 50).cap(SECOND / 5);
-    let policy = StandardPolicy::new(repeatable, backoff);
+    let policy = StandardPolicy::new(classes::any, backoff);
     let client = ServiceBuilder::new()
         .load_shed()
         .concurrency_limit(1024)
@@ -77,14 +76,6 @@ fn stack(
     let known = move || balance.snapshot();
     let figures = Figures::new(known, monitor, move || pool.stats(), move || policy.stats());
     Stack::new(client, figures)
-}
-
-/// Whatever failed is worth another attempt: an echo may be asked for twice.
-fn repeatable(_: &Bytes, result: Result<&Bytes, &BoxError>) -> Verdict {
-    match result {
-        Ok(_) => Verdict::Return,
-        Err(_) => Verdict::Retry,
-    }
 }
 
 async fn connect(target: SocketAddr) -> Result<Connection, BoxError> {
@@ -188,30 +179,17 @@ fn server() -> Router {
     Router::new().route(PATH, post(answer))
 }
 
+async fn call(
+    client: impl Service<Bytes, Response = Bytes, Error = BoxError>,
+) -> Result<(), BoxError> {
+    let message = Bytes::from_static(&[7; 1024]);
+    let same = client.oneshot(message.clone()).await? == message;
+    same.then_some(()).ok_or_else(|| "another came back".into())
+}
+
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    if let [serve, address] = &arguments[..]
-        && serve == "serve"
-    {
-        return servers::serve_tcp(address.parse()?, server()).await;
-    }
-    let mut servers = trial::fleet(4, &Credentials::generate()?).await?;
-    let targets: Vec<_> = servers.iter().map(|server| server.address()).collect();
-    let stack = stack(targets.clone());
-    let message = Bytes::from(vec![7; 1024]);
-    let call = || {
-        let (client, message) = (stack.client.clone(), message.clone());
-        async move {
-            let same = client.oneshot(message.clone()).await? == message;
-            same.then_some(()).ok_or_else(|| "another came back".into())
-        }
-    };
-    let summary = trial::run(targets, &stack.figures, &mut servers, call).await?;
-    match summary.failed {
-        0 => Ok(()),
-        failed => Err(format!("{failed} calls failed").into()),
-    }
+    trial::over_tcp(server(), stack, call).await
 }
 
 const PATH: &str = "/echo.Echo/Echo";

@@ -3,12 +3,14 @@
 //!
 //! [`connect()`](connect()) is for makers of connections, [`open`] for the opening of sessions,
 //! [`request`] for plain HTTP/3 requests, [`boxed`] for stacks whose layers have made one error of
-//! all, and [`repeatable`] for those whose calls may be made twice. What was refused before it was
+//! all, and [`repeatable`] for those whose calls may be made twice; [`any`] is for such calls of
+//! whatever else. What was refused before it was
 //! processed is sent again, free of budget; what the server asks to come back for, after as long as
 //! it says; what failed on the way, after the backoff. What fails alike every time is not sent
 //! again: TLS, names and settings; nor is what may have been done already and must not be done
 //! twice. A session that is established is never retried: whatever ends it comes after the answer.
 
+mod any;
 mod boxed;
 mod connect;
 mod open;
@@ -16,6 +18,7 @@ mod repeatable;
 mod request;
 mod retry_after;
 
+pub use any::any;
 pub use boxed::boxed;
 pub use connect::{connect, lost};
 pub use open::open;

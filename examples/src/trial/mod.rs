@@ -2,12 +2,14 @@
 
 mod faults;
 mod load;
+mod over_tcp;
 mod plot;
 mod record;
 mod report;
 mod run;
 mod table;
 
+pub use over_tcp::over_tcp;
 pub use report::Summary;
 pub use run::{fleet, run};
 pub use table::Key;
