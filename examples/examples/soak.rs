@@ -15,7 +15,7 @@ use std::{env, fs};
 
 use axum::http::Request;
 use examples::servers::{Credentials, Order, ServerProcess};
-use examples::stack::{Client, DEADLINE, Figures, PATH, echo, stack};
+use examples::stack::{Client, Figures, PATH, echo, stack};
 use examples::{BoxError, causes, servers, trial};
 use fastrand::Rng;
 use tokio::task::{JoinError, JoinSet};
@@ -54,8 +54,8 @@ async fn soak(minutes: u32, seed: u64) -> Result<(), BoxError> {
         () = watch(&stack.figures, &calls, &mut samples) => {}
     }
 
-    // Calls that were given up have been looked after by then.
-    sleep(2 * DEADLINE).await;
+    // If something is under way for longer, it is told.
+    let _ = timeout(SILENCE, given_back(&stack.figures)).await;
     let mut faults = calls.add_up(&stack.figures);
     faults.extend(flat(&samples));
     drop(stack);
@@ -192,6 +192,14 @@ async fn one(client: impl Client<()>, patience: Duration) -> Ended {
     timeout(patience, call).await.ok()
 }
 
+/// Waits until nothing is under way: no call, and no session that was given up.
+async fn given_back(figures: &Figures<Target>) {
+    let in_use = || figures.balance().in_flight + figures.pool().total.lent;
+    while in_use() > 0 {
+        sleep(SECOND / 10).await;
+    }
+}
+
 /// Something befalls one server after the other, and never more than two at a time.
 async fn faults(servers: &mut [ServerProcess], mut rng: Rng, end: Instant) -> Result<(), BoxError> {
     let began = Instant::now();
@@ -325,5 +333,8 @@ fn sample() -> Option<Sample> {
 }
 
 const PACE: Duration = Duration::from_millis(5);
+/// How long a session that was given up may keep its slot if its server is silent: it waits until
+/// what was sent has arrived, and again for the answer to its close, for 10 s each.
+const SILENCE: Duration = Duration::from_secs(25);
 const WATCH: Duration = Duration::from_secs(5);
 const SECOND: Duration = Duration::from_secs(1);

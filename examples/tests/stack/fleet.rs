@@ -3,27 +3,24 @@ use std::time::Duration;
 
 use examples::servers::{Credentials, ServerProcess};
 use examples::stack::{Client, Stack, echo, stack};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep};
 use wt_connection::{Connector, Endpoint, Target, Trust};
 
 use crate::common::binary;
 
-/// Servers, and the processor: on a busy one, whoever is well may be as slow as who is dead.
+/// Servers in processes of their own.
 pub(crate) struct Fleet {
     pub(crate) servers: Vec<ServerProcess>,
     pub(crate) trust: Trust,
-    _alone: MutexGuard<'static, ()>,
 }
 
 impl Fleet {
     pub(crate) async fn start(servers: usize) -> Self {
-        let alone = alone().await;
         let credentials = Credentials::generate().unwrap();
         let mut fleet = Self {
             servers: Vec::new(),
             trust: credentials.trust().unwrap(),
-            _alone: alone,
         };
         for _ in 0..servers {
             let anywhere = (Ipv4Addr::LOCALHOST, 0).into();
@@ -47,11 +44,18 @@ impl Fleet {
     }
 }
 
-/// The processor, for one test at a time.
-pub(crate) async fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::const_new(());
-    ALONE.lock().await
+/// The processor, for one test at a time: on a busy one, whoever is well may be as slow as who is
+/// dead.
+pub(crate) async fn alone() -> SemaphorePermit<'static> {
+    HALVES.acquire_many(2).await.unwrap()
 }
+
+/// Half of it, for a test that waits for most of its time, or may take as long as it likes.
+pub(crate) async fn beside() -> SemaphorePermit<'static> {
+    HALVES.acquire().await.unwrap()
+}
+
+static HALVES: Semaphore = Semaphore::const_new(2);
 
 /// Waits until it is so.
 pub(crate) async fn eventually(what: &str, is: impl Fn() -> bool) {

@@ -9,7 +9,7 @@ use tokio::runtime::Builder;
 use tokio::time::sleep;
 use wt_connection::Target;
 
-use crate::fleet::{Fleet, eventually};
+use crate::fleet::{Fleet, beside, eventually};
 use crate::load::Load;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -28,6 +28,7 @@ fn attempts<C>(stack: &Stack<C>, target: &Target) -> (u64, usize) {
 
 /// Loses one of four servers under load; gives how long the slowest call took.
 async fn loses_a_server(loss: Loss) -> Duration {
+    let _beside = beside().await;
     let mut fleet = Fleet::start(4).await;
     let stack = fleet.client();
     let load = Load::of(8, &stack.client);
@@ -57,7 +58,10 @@ async fn loses_a_server(loss: Loss) -> Duration {
         more <= 5,
         "{more} attempts, though it was lost, beyond {under_way} under way"
     );
-    load.slowest()
+    let slowest = load.slowest();
+    drop(load);
+    eventually("slots come back", || stack.figures.pool().total.lent == 0).await;
+    slowest
 }
 
 /// Has this thread wait until the server stands still.

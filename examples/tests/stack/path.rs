@@ -9,14 +9,14 @@ use examples::stack::{DEADLINE, echo, stack};
 use tokio::time::sleep;
 use wt_connection::{ConnectionId, Connections, Limits, Target};
 
-use crate::fleet::{alone, eventually};
+use crate::fleet::{beside, eventually};
 use crate::load::Load;
 use crate::local::Local;
 use crate::relay::{Befallen, Relay};
 
 #[tokio::test]
 async fn all_is_delivered_over_a_path_that_loses_delays_overtakes_doubles_ends_and_moves() {
-    let _alone = alone().await;
+    let _beside = beside().await;
     let local = Local::start(2, Limits::default());
     let mut relays = Vec::new();
     for (seed, target) in (1..).zip(&local.targets) {

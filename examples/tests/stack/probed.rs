@@ -17,13 +17,13 @@ use wt_health::Monitor;
 use wt_health::probe::Probes;
 use wt_pool::PoolLayer;
 
-use crate::fleet::{alone, eventually};
+use crate::fleet::{beside, eventually};
 use crate::load::call;
 use crate::local::Local;
 
 #[tokio::test]
 async fn probes_are_seldom_and_need_none_of_the_slots_which_are_all_lent_to_calls() {
-    let _alone = alone().await;
+    let _beside = beside().await;
     let local = Local::start(2, Limits::default().max_sessions(2));
     let keep = async |response: Response<Session>| Ok(response.into_body());
     let began = Instant::now();

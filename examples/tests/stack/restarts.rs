@@ -5,11 +5,12 @@ use std::time::Duration;
 use examples::stack::CONNECT_TIMEOUT;
 use tokio::time::{Instant, sleep};
 
-use crate::fleet::{Fleet, eventually};
+use crate::fleet::{Fleet, alone, beside, eventually};
 use crate::load::Load;
 
 #[tokio::test]
 async fn ten_servers_are_restarted_one_by_one_and_no_call_fails() {
+    let _alone = alone().await;
     let mut fleet = Fleet::start(10).await;
     let stack = fleet.client();
     let load = Load::of(16, &stack.client);
@@ -36,6 +37,7 @@ async fn ten_servers_are_restarted_one_by_one_and_no_call_fails() {
 #[tokio::test]
 async fn a_server_that_was_dead_for_long_shuts_down_at_once() {
     // It waited for the idle timeout of a connection whose client had given up meanwhile.
+    let _beside = beside().await;
     let mut fleet = Fleet::start(2).await;
     let stack = fleet.client();
     let load = Load::of(4, &stack.client);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::{Request, Response};
 use examples::stack::{PATH, echo};
 use examples::{BoxError, causes, classes, outcomes};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tower::limit::ConcurrencyLimitLayer;
 use tower::load_shed::LoadShedLayer;
@@ -20,7 +21,7 @@ use wt_retry::backoff::Exponential;
 use wt_retry::mark::InExtensions;
 use wt_retry::{DeadlineLayer, RetryLayer, StandardPolicy};
 
-use crate::fleet::{PATIENCE, alone};
+use crate::fleet::{PATIENCE, beside};
 use crate::load::call;
 use crate::local::Local;
 
@@ -108,28 +109,38 @@ where
 
 #[tokio::test]
 async fn each_subset_of_the_layers_makes_calls() {
-    let _alone = alone().await;
+    let _beside = beside().await;
     let local = Local::start(2, Limits::default());
     let connector = local.connector();
 
+    let mut under_way = JoinSet::new();
     for subset in (0..ALL).map(Subset) {
         let client = subset.client(connector.clone(), local.targets.clone());
-        // Without a deadline, who is not ready at once is shed; see the order.
-        let may_be_shed = subset.has(SHED) && !subset.has(DEADLINE);
-        for _ in 0..2 {
-            // One that keeps its place from one attempt to the next.
-            let mut client = client.clone();
-            let mut call = async || {
-                let request = Request::get(PATH).body(())?;
-                client.ready().await?.call(request).await
-            };
-            let began = Instant::now();
-            while let Err(error) = call().await {
-                let shed = error.is::<Overloaded>();
-                assert!(shed && may_be_shed, "{subset:?}: {}", causes(&*error));
-                assert!(began.elapsed() < PATIENCE, "{subset:?} is shed for ever");
-                sleep(Duration::from_millis(1)).await;
-            }
+        under_way.spawn(makes_calls(client, subset));
+        if under_way.len() == AT_ONCE {
+            under_way.join_next().await.unwrap().unwrap();
+        }
+    }
+    under_way.join_all().await;
+}
+
+/// Makes a call, and another one with what is there then.
+async fn makes_calls(client: impl Client, subset: Subset) {
+    // Without a deadline, who is not ready at once is shed; see the order.
+    let may_be_shed = subset.has(SHED) && !subset.has(DEADLINE);
+    for _ in 0..2 {
+        // One that keeps its place from one attempt to the next.
+        let mut client = client.clone();
+        let mut call = async || {
+            let request = Request::get(PATH).body(())?;
+            client.ready().await?.call(request).await
+        };
+        let began = Instant::now();
+        while let Err(error) = call().await {
+            let shed = error.is::<Overloaded>();
+            assert!(shed && may_be_shed, "{subset:?}: {}", causes(&*error));
+            assert!(began.elapsed() < PATIENCE, "{subset:?} is shed for ever");
+            sleep(Duration::from_millis(1)).await;
         }
     }
 }
@@ -137,7 +148,7 @@ async fn each_subset_of_the_layers_makes_calls() {
 #[tokio::test]
 async fn a_load_shed_without_a_deadline_sheds_the_start() {
     // As the order says; with one, the test above has no call shed.
-    let _alone = alone().await;
+    let _beside = beside().await;
     let local = Local::start(1, Limits::default());
 
     let client = Subset(SHED | BALANCE | POOL).client(local.connector(), local.targets.clone());
@@ -146,6 +157,8 @@ async fn a_load_shed_without_a_deadline_sheds_the_start() {
     assert!(error.is::<Overloaded>(), "{}", causes(&*error));
 }
 
+/// So many subsets are looked at.
+const AT_ONCE: usize = 8;
 const SHED: u32 = 1;
 const LIMIT: u32 = 1 << 1;
 const DEADLINE: u32 = 1 << 2;
