@@ -5,8 +5,6 @@
 //! less than quinn's below them, quinn's are used. Names of measures as arguments run those alone.
 #![allow(clippy::unwrap_used, reason = "a failure here is the bench's")]
 
-use std::env;
-
 #[path = "peers/both.rs"]
 mod both;
 #[path = "peers/bulk.rs"]
@@ -28,24 +26,11 @@ mod work;
 #[path = "peers/wtransport.rs"]
 mod wtransport;
 
-fn main() {
-    let wanted: Vec<String> = env::args()
-        .skip(1)
-        .filter(|a| !a.starts_with('-'))
-        .collect();
-    let mut lines = Vec::new();
-    for (name, measure) in MEASURES {
-        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
-            lines.extend(measure());
-        }
-    }
-    println!();
-    for line in lines {
-        println!("{line}");
-    }
-}
+use work::measures::{Measure, run};
 
-type Measure = fn() -> Vec<String>;
+fn main() {
+    run(&MEASURES);
+}
 
 const MEASURES: [(&str, Measure); 4] = [
     ("streams", streams::measure),

@@ -5,8 +5,6 @@
 //! measures as arguments run those alone.
 #![allow(clippy::unwrap_used, reason = "a failure here is the bench's")]
 
-use std::env;
-
 #[path = "loopback/bare.rs"]
 mod bare;
 #[path = "loopback/bulk.rs"]
@@ -29,24 +27,11 @@ mod rounds;
 mod streams;
 mod work;
 
-fn main() {
-    let wanted: Vec<String> = env::args()
-        .skip(1)
-        .filter(|a| !a.starts_with('-'))
-        .collect();
-    let mut lines = Vec::new();
-    for (name, measure) in MEASURES {
-        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
-            lines.extend(measure());
-        }
-    }
-    println!();
-    for line in lines {
-        println!("{line}");
-    }
-}
+use work::measures::{Measure, run};
 
-type Measure = fn() -> Vec<String>;
+fn main() {
+    run(&MEASURES);
+}
 
 const MEASURES: [(&str, Measure); 6] = [
     ("streams", streams::measure),

@@ -4,6 +4,7 @@
 pub(crate) mod bulk;
 pub(crate) mod connects;
 pub(crate) mod datagrams;
+pub(crate) mod measures;
 mod ours;
 pub(crate) mod peer;
 pub(crate) mod rounds;
