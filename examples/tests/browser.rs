@@ -11,6 +11,8 @@ mod chromium;
 mod closing;
 #[path = "browser/opening.rs"]
 mod opening;
+#[path = "browser/pings.rs"]
+mod pings;
 #[path = "browser/resets.rs"]
 mod resets;
 #[path = "browser/site.rs"]
