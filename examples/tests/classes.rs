@@ -186,6 +186,13 @@ async fn errors_of_all_layers_are_told_apart() {
 }
 
 #[test]
+fn whatever_failed_of_any_kind_that_may_be_done_twice_is_done_again() {
+    assert_eq!(classes::any(&"q", Ok::<_, &BoxError>(&7)), Verdict::Return);
+    let error = BoxError::from("anything");
+    assert_eq!(classes::any::<_, u8, _>(&"q", Err(&error)), Verdict::Retry);
+}
+
+#[test]
 fn what_may_be_done_twice_is_done_elsewhere_if_the_backend_failed() {
     let of = |error: BoxError| classes::repeatable::<()>(&Request::new(()), Err(&error));
     let rejected = |status| OpenError::Rejected(Box::new(response(status, None)));
