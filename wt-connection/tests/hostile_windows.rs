@@ -4,7 +4,8 @@
 mod common;
 
 use common::bounded::within;
-use common::hostile::{Narrow, ROLES};
+use common::hostile::ROLES;
+use common::narrow::Narrow;
 use common::raw::{H3_NO_ERROR, close_capsule, data, reset_code};
 use wt_connection::Session;
 

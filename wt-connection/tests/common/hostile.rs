@@ -2,20 +2,16 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
-use std::sync::Arc;
-
-use http::{HeaderMap, Request};
+use http::Request;
 use http_body_util::BodyExt;
 use tokio::task::JoinHandle;
 use tower::{ServiceExt, service_fn};
-use wt_connection::{
-    Body, ConnectError, Connection, Connector, Endpoint, Limits, Server, Session, Upgrade,
-};
+use wt_connection::{Body, ConnectError, Connection, Connector, Limits, Server, Session, Upgrade};
 
 use super::plain::Exchange;
 use super::raw::{self, Raw};
 use super::serve::{BoxError, Reply, Served, get, reply, text};
-use super::{LOOPBACK, address, bare, server_builder, target};
+use super::{bare, target};
 
 /// A client of ours with a session at a server of ours, which echoes: on the same sockets as
 /// whoever breaks the rules.
@@ -81,17 +77,27 @@ impl Bystander {
 
     /// A peer of a server of ours, with a session that must live on.
     pub(crate) async fn client(&self) -> (Raw, Beside) {
+        self.client_of(&raw::ENABLED).await
+    }
+
+    /// A peer of these settings.
+    async fn client_of(&self, settings: &[(u64, u64)]) -> (Raw, Beside) {
         let foe = self.foe(Role::Server).await;
-        let peer = raw::start(foe.quic, foe.socket, &raw::ENABLED).await;
+        let peer = raw::start(foe.quic, foe.socket, settings).await;
         let beside = Beside::open(&peer).await;
         (peer, beside)
     }
 
     /// A peer of a client of ours, which has a session that must live on.
     pub(crate) async fn server(&self) -> (Raw, Connection, Session, Exchange) {
+        self.server_of(&MANY).await
+    }
+
+    /// A peer of these settings.
+    async fn server_of(&self, settings: &[(u64, u64)]) -> (Raw, Connection, Session, Exchange) {
         let foe = self.foe(Role::Client).await;
         let (quic, socket) = (foe.quic, foe.socket);
-        let peer = raw::start(quic, socket, &MANY).await;
+        let peer = raw::start(quic, socket, settings).await;
         let client = foe.client.unwrap().await.unwrap().unwrap();
         let (session, exchange) = super::plain::session(&client, &peer).await;
         (peer, client, session, exchange)
@@ -99,7 +105,8 @@ impl Bystander {
 }
 
 /// Settings of a server that admits a hundred sessions.
-const MANY: [(u64, u64); 4] = [(0x08, 1), (0x33, 1), (0x2b60_3742, 1), (0xc671_706a, 100)];
+pub(crate) const MANY: [(u64, u64); 4] =
+    [(0x08, 1), (0x33, 1), (0x2b60_3742, 1), (0xc671_706a, 100)];
 
 pub(crate) const H3_FRAME_ERROR: u64 = 0x106;
 pub(crate) const H3_ID_ERROR: u64 = 0x108;
@@ -168,8 +175,12 @@ pub(crate) struct Beside {
 
 impl Beside {
     pub(crate) async fn open(peer: &Raw) -> Self {
+        Self::open_at(peer, "/").await
+    }
+
+    async fn open_at(peer: &Raw, path: &str) -> Self {
         let (mut send, mut recv) = peer.connect_stream().await;
-        send.write_all(&raw::connect("/")).await.unwrap();
+        send.write_all(&raw::connect(path)).await.unwrap();
         assert_eq!(raw::status(&raw::read_frame(&mut recv).await.1), "200");
         Self { send, recv }
     }
@@ -186,96 +197,6 @@ impl Beside {
     }
 }
 
-/// A session of ours with a peer that has room for three bytes more on the CONNECT stream.
-pub(crate) struct Narrow {
-    pub(crate) session: Session,
-    pub(crate) quic: quinn::Connection,
-    /// The CONNECT stream, of which nothing is read yet.
-    pub(crate) send: quinn::SendStream,
-    pub(crate) recv: quinn::RecvStream,
-    /// They stay open as long as the session is of use.
-    _kept: (quinn::SendStream, quinn::Endpoint, Option<Endpoint>),
-}
-
-impl Narrow {
-    pub(crate) async fn session(ours: Role) -> Self {
-        match ours {
-            Role::Server => Self::client().await,
-            Role::Client => {
-                let mut wide = Self::server(1 << 16).await;
-                let request = wide.recv.read_chunk(1 << 16, true).await.unwrap();
-                Self::server(request.unwrap().bytes.len() + 3).await
-            }
-        }
-    }
-
-    async fn client() -> Self {
-        let (identity, builder) = server_builder();
-        let endpoint = builder.bind().unwrap();
-        let mut config = bare::client_config(identity.certificate_chain()[0].clone());
-        config.transport_config(window(96));
-        let socket = quinn::Endpoint::client(LOOPBACK.parse().unwrap()).unwrap();
-        let accept = async { endpoint.accept().await.unwrap().await.unwrap() };
-        let connect = async {
-            let connecting = socket.connect_with(config, address(&endpoint), "localhost");
-            let quic = connecting.unwrap().await.unwrap();
-            let control = bare::open_control(&quic, &raw::ENABLED).await;
-            (quic, control)
-        };
-        let (connection, (quic, control)) = tokio::join!(accept, connect);
-        let (mut send, recv) = quic.open_bi().await.unwrap();
-        send.write_all(&raw::connect("/")).await.unwrap();
-        // Three bytes of a frame's header, two of a block's, the status, and three of the name and
-        // the length of this.
-        let mut headers = HeaderMap::new();
-        headers.insert("x", "y".repeat(96 - 3 - 9).parse().unwrap());
-        let request = connection.accept().await.unwrap();
-        let session = request.accept_with(headers).await.unwrap();
-        Self {
-            session,
-            quic,
-            send,
-            recv,
-            _kept: (control, socket, Some(endpoint)),
-        }
-    }
-
-    async fn server(room: usize) -> Self {
-        let socket = bare::server(Some(b"h3"));
-        let crypto = bare::server_crypto(Some(b"h3"));
-        let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
-        config.transport_config(window(room));
-        socket.set_server_config(Some(config));
-        let connecting = bare::connector().oneshot(bare::target(&socket));
-        let accepting = bare::accept(&socket, &MANY);
-        let (client, (quic, control)) = tokio::join!(connecting, accepting);
-        let client = client.unwrap();
-        let answer = async {
-            let (mut send, recv) = quic.accept_bi().await.unwrap();
-            send.write_all(&raw::response("200")).await.unwrap();
-            (send, recv)
-        };
-        let (session, (send, recv)) = tokio::join!(client.open(LONG), answer);
-        Self {
-            session: session.unwrap(),
-            quic,
-            send,
-            recv,
-            _kept: (control, socket, None),
-        }
-    }
-}
-
-/// Settings of a peer that takes so many bytes of each stream.
-/// Of a request that takes more room than SETTINGS do.
-const LONG: &str = "/a/path/that/is/so/long/that/its/request/takes/more/room/than/settings/do";
-
-fn window(room: usize) -> Arc<quinn::TransportConfig> {
-    let mut transport = quinn::TransportConfig::default();
-    transport.stream_receive_window(u32::try_from(room).unwrap().into());
-    transport.into()
-}
-
 /// Sends something over a stream, and expects it back.
 pub(crate) async fn echoed(session: &Session) {
     let mut stream = session.open_bi().await.unwrap();
@@ -284,13 +205,19 @@ pub(crate) async fn echoed(session: &Session) {
     assert_eq!(stream.recv.read_to_end(100).await.unwrap(), b"question");
 }
 
+/// A path where a session takes nothing of what comes to it.
+pub(crate) const IDLE: &str = "/idle";
+
 /// Echoes what comes to a session, and answers requests.
 async fn echo(mut request: Request<Body>) -> Result<Reply, BoxError> {
     if let Some(upgrade) = Upgrade::of(&mut request) {
         let session = upgrade.session();
+        let idle = request.uri().path() == IDLE;
         upgrade.spawn(async move {
-            if let Ok(session) = session.await {
-                echo_all(session).await;
+            match session.await {
+                Ok(session) if idle => drop(session.closed().await),
+                Ok(session) => echo_all(session).await,
+                Err(_) => {}
             }
         });
     } else {
@@ -340,9 +267,18 @@ enum Other {
 
 impl Rig {
     pub(crate) async fn new(bystander: &Bystander, ours: Role) -> Self {
+        let settings = match ours {
+            Role::Server => &raw::ENABLED[..],
+            Role::Client => &MANY,
+        };
+        Self::of(bystander, ours, settings).await
+    }
+
+    /// With a peer of these settings.
+    pub(crate) async fn of(bystander: &Bystander, ours: Role, settings: &[(u64, u64)]) -> Self {
         match ours {
             Role::Server => {
-                let (peer, beside) = bystander.client().await;
+                let (peer, beside) = bystander.client_of(settings).await;
                 let Beside { send, recv } = Beside::open(&peer).await;
                 Self {
                     peer,
@@ -352,7 +288,7 @@ impl Rig {
                 }
             }
             Role::Client => {
-                let (peer, client, session, exchange) = bystander.server().await;
+                let (peer, client, session, exchange) = bystander.server_of(settings).await;
                 let (broken, Exchange { send, recv }) = super::plain::session(&client, &peer).await;
                 Self {
                     peer,
@@ -366,6 +302,34 @@ impl Rig {
                     },
                 }
             }
+        }
+    }
+
+    /// Opens another session, which is to be broken next; of a server's, at this path.
+    pub(crate) async fn renew(&mut self, path: &str) {
+        match &mut self.other {
+            Other::Served(_) => {
+                Beside {
+                    send: self.send,
+                    recv: self.recv,
+                } = Beside::open_at(&self.peer, path).await
+            }
+            Other::Opened { broken, client, .. } => {
+                let (session, exchange) = super::plain::session(client, &self.peer).await;
+                *broken = session;
+                Exchange {
+                    send: self.send,
+                    recv: self.recv,
+                } = exchange;
+            }
+        }
+    }
+
+    /// The session that is to be broken, as a client of ours has it.
+    pub(crate) fn broken(&self) -> Option<&Session> {
+        match &self.other {
+            Other::Served(_) => None,
+            Other::Opened { broken, .. } => Some(broken),
         }
     }
 
