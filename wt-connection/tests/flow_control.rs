@@ -8,11 +8,11 @@ use std::pin::pin;
 use common::bounded::{cancel, once, within};
 use common::flow::{
     DATA_BLOCKED, ENABLED_15, MAX_DATA, MAX_STREAMS_BIDI, MAX_STREAMS_UNI, Peer,
-    STREAMS_BLOCKED_BIDI, STREAMS_BLOCKED_UNI, capsule,
+    STREAMS_BLOCKED_BIDI, STREAMS_BLOCKED_UNI, capsule, credit,
 };
 use common::plain::session;
 use common::raw::{self, data};
-use wt_connection::{Generation, SessionError, WriteError};
+use wt_connection::{Generation, Limits, SessionError, WriteError};
 
 #[tokio::test]
 async fn writes_wait_for_credit_and_say_so_once() {
@@ -206,6 +206,29 @@ async fn without_flow_control_new_drafts_carry_one_session_at_a_time() {
 
         let mut second = client.clone();
         cancel(second.ready()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sessions_of_draft_12_are_bounded_by_its_settings() {
+    within(async {
+        let enabled = [(0x08, 1), (0x33, 1), (0xc671_706a, 2)];
+        let settings = [&enabled[..], &credit(4, 1, 1)].concat();
+        let mut peer = Peer::of(Limits::default(), &settings).await;
+        assert_eq!(peer.client.generation(), Generation::Draft07);
+        let mut stream = peer.session.open_uni().await.unwrap();
+
+        assert_eq!(stream.write(&[7; 16]).await, Ok(4));
+        cancel(stream.write(&[7])).await;
+        assert_eq!(peer.heard().await, (DATA_BLOCKED, 4));
+        cancel(peer.session.open_uni()).await;
+        assert_eq!(peer.heard().await, (STREAMS_BLOCKED_UNI, 1));
+        peer.say(MAX_DATA, 5).await;
+        peer.say(MAX_STREAMS_UNI, 2).await;
+
+        assert_eq!(stream.write(&[7; 16]).await, Ok(1));
+        let _second = peer.session.open_uni().await.unwrap();
     })
     .await;
 }

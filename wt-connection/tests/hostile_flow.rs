@@ -167,6 +167,50 @@ async fn bytes_may_be_as_many_as_an_integer_can_tell() {
     .await;
 }
 
+#[tokio::test]
+async fn what_a_peer_may_send_is_bounded_by_the_rules_of_its_draft() {
+    let (one, many) = (|id| (id, 1), |id| (id, 4));
+    within(async {
+        let bystander = bounded().await;
+        for role in ROLES {
+            for (enabled, grants, is_bounded) in [
+                // Up to 06 there is no flow control, and since 12 it is on if both sides grant.
+                (one(0x2b60_3742), true, false),
+                (one(0x3c48_d522), true, false),
+                (many(0xc671_706a), false, false),
+                (many(0xc671_706a), true, true),
+                (many(0x14e9_cd29), true, true),
+                // 13 and 14 have it by the number of sessions, too.
+                (many(0x14e9_cd29), false, true),
+                (one(0x14e9_cd29), false, false),
+                (one(0x2c7c_f000), true, true),
+                (one(0x2c7c_f000), false, false),
+            ] {
+                let mut settings = vec![(0x08, 1), (0x33, 1), enabled];
+                if grants {
+                    settings.extend(credit(GRANTED, GRANTED, GRANTED));
+                }
+                let (peer, mut session) = bystander.echoing(role, &settings).await;
+
+                let more = [7; BYTES + 1];
+                let (mut send, mut echo) = peer.bi(session.id(), &more).await;
+                send.finish().unwrap();
+
+                let case = format!("{role:?} {enabled:x?} {grants}");
+                if is_bounded {
+                    let code = reset_code(&mut session.recv).await;
+                    assert_eq!(code, WT_FLOW_CONTROL_ERROR, "{case}");
+                } else {
+                    let echo = echo.read_to_end(1000).await;
+                    assert_eq!(echo.unwrap(), more, "{case}");
+                }
+            }
+        }
+        bystander.unharmed().await;
+    })
+    .await;
+}
+
 /// Sends something in the session that is to be broken, and says whether it comes back.
 async fn echoes(rig: &Rig, content: &[u8]) -> bool {
     let (mut send, mut recv) = rig.peer.bi(rig.id(), content).await;

@@ -88,6 +88,19 @@ impl Bystander {
         (peer, beside)
     }
 
+    /// A peer of these settings, with one session that echoes.
+    pub(crate) async fn echoing(&self, ours: Role, settings: &[(u64, u64)]) -> (Raw, Beside) {
+        match ours {
+            Role::Server => self.client_of(settings).await,
+            Role::Client => {
+                let (peer, _, session, exchange) = self.server_of(settings).await;
+                tokio::spawn(echo_all(session));
+                let Exchange { send, recv } = exchange;
+                (peer, Beside { send, recv })
+            }
+        }
+    }
+
     /// A peer of a client of ours, which has a session that must live on.
     pub(crate) async fn server(&self) -> (Raw, Connection, Session, Exchange) {
         self.server_of(&MANY).await

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
+use tokio::time::sleep;
 use tower::ServiceExt;
 use wt_connection::{Connection, Connector, Endpoint, Limits};
 
@@ -76,9 +77,20 @@ pub(crate) async fn stand_between(
     server: SocketAddr,
     mut pass: impl FnMut(&[u8], Way) -> Vec<Vec<u8>> + Send + 'static,
 ) -> SocketAddr {
-    let front = UdpSocket::bind(LOOPBACK).await.unwrap();
-    let back = UdpSocket::bind(LOOPBACK).await.unwrap();
-    back.connect(server).await.unwrap();
+    let at_once = |packet| (Duration::ZERO, packet);
+    delay_between(server, move |packet, way| {
+        pass(packet, way).into_iter().map(at_once).collect()
+    })
+    .await
+}
+
+/// As [`stand_between`], where each packet may also go on later.
+pub(crate) async fn delay_between(
+    server: SocketAddr,
+    mut pass: impl FnMut(&[u8], Way) -> Vec<(Duration, Vec<u8>)> + Send + 'static,
+) -> SocketAddr {
+    let front = Arc::new(UdpSocket::bind(LOOPBACK).await.unwrap());
+    let back = Arc::new(UdpSocket::bind(LOOPBACK).await.unwrap());
     let address = front.local_addr().unwrap();
     tokio::spawn(async move {
         let (mut up, mut down) = ([0; 65_536], [0; 65_536]);
@@ -89,14 +101,23 @@ pub(crate) async fn stand_between(
                     client = Some(from);
                     (&up[..length], Way::Up)
                 }
-                Ok(length) = back.recv(&mut down) => (&down[..length], Way::Down),
+                Ok((length, _)) = back.recv_from(&mut down) => (&down[..length], Way::Down),
             };
-            for packet in pass(packet, way) {
-                match (way, client) {
-                    (Way::Up, _) => drop(back.send(&packet).await),
-                    (Way::Down, Some(client)) => drop(front.send_to(&packet, client).await),
-                    (Way::Down, None) => {}
+            let (socket, to) = match (way, client) {
+                (Way::Up, _) => (&back, server),
+                (Way::Down, Some(client)) => (&front, client),
+                (Way::Down, None) => continue,
+            };
+            for (delay, packet) in pass(packet, way) {
+                if delay.is_zero() {
+                    let _ = socket.send_to(&packet, to).await;
+                    continue;
                 }
+                let socket = Arc::clone(socket);
+                tokio::spawn(async move {
+                    sleep(delay).await;
+                    let _ = socket.send_to(&packet, to).await;
+                });
             }
         }
     });

@@ -27,7 +27,7 @@ pub(crate) struct FlowControl {
     accepted: Kinds<Supply>,
     writers: Writers,
     /// Told when the peer has raised a limit of streams, or some was given back.
-    raised: Notify,
+    raised: Kinds<Notify>,
     /// Told when there is something to say to the peer.
     due: Notify,
     /// How many bytes of one stream may be under way, as far as is known.
@@ -70,7 +70,10 @@ impl FlowControl {
                 uni: streams(ours.uni_streams),
             },
             writers: Writers::default(),
-            raised: Notify::new(),
+            raised: Kinds {
+                bi: Notify::new(),
+                uni: Notify::new(),
+            },
             due: Notify::new(),
             stream_window: stream_window.map_or(UNKNOWN_WINDOW, u64::from),
         })
@@ -80,7 +83,7 @@ impl FlowControl {
     ///
     /// Cancel safe: nothing is used up until the stream is opened.
     pub(crate) async fn open(&self, direction: Direction) -> Opening<'_> {
-        wait::until(&self.raised, || {
+        wait::until(self.raised.of(direction), || {
             let may = self.opened.of(direction).take(1) == 1;
             if !may {
                 self.due.notify_one();
@@ -184,8 +187,9 @@ impl FlowControl {
                 }
             }
             Capsule::MaxStreams { direction, max } => {
-                self.opened.of(direction).raise(max)?;
-                self.raised.notify_waiters();
+                if self.opened.of(direction).raise(max)? {
+                    self.raised.of(direction).notify_waiters();
+                }
             }
             Capsule::DataBlocked(limit) => {
                 self.received.blocked(limit);
@@ -265,7 +269,7 @@ impl Drop for Opening<'_> {
     fn drop(&mut self) {
         if let Some(flow) = self.flow {
             flow.opened.of(self.direction).give_back(1);
-            flow.raised.notify_waiters();
+            flow.raised.of(self.direction).notify_waiters();
         }
     }
 }
