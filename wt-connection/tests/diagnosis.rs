@@ -7,9 +7,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use common::bounded::{cancel, once, within};
-use common::path::Silent;
-use common::{bare, connected, raw, session};
-use wt_connection::{ConnectionState, Issue, Limits, Thresholds};
+use common::path::{Silent, delay_between};
+use common::{address, bare, connected, connector, raw, server_builder, session};
+use tower::ServiceExt;
+use wt_connection::{ConnectionError, ConnectionState, Issue, Limits, Thresholds};
 
 #[tokio::test]
 async fn a_connection_in_use_has_no_issue() {
@@ -141,6 +142,78 @@ async fn a_connection_that_nobody_uses_is_stale() {
         let diagnosis = pair.client.diagnose(thresholds).await;
 
         assert!(matches!(diagnosis.issues[..], [Issue::Stale { .. }]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_peer_that_breaks_many_rules_is_an_issue() {
+    within(async {
+        let (_endpoint, peer, server) = raw::client(Limits::default()).await;
+        let malformed = raw::headers(&[(":method", "CONNECT"), (":protocol", "webtransport")]);
+        let mut found = Vec::new();
+        for errors in 1..=11 {
+            let (mut send, mut recv) = peer.connect_stream().await;
+            send.write_all(&malformed).await.unwrap();
+            raw::reset_code(&mut recv).await;
+            if errors >= 10 {
+                found.push(server.diagnose(Thresholds::default()).await.issues);
+            }
+        }
+
+        let few = Thresholds::default().errors(11);
+        assert_eq!(found, [vec![], vec![Issue::ManyErrors { errors: 11 }]]);
+        assert!(server.diagnose(few).await.is_healthy());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_path_that_is_slow_is_an_issue() {
+    within(async {
+        let (identity, builder) = server_builder();
+        let server = builder.bind().unwrap();
+        let delay = Duration::from_millis(60);
+        let pass = move |packet: &[u8], _| vec![(delay, packet.to_vec())];
+        let path = delay_between(address(&server), pass).await;
+        let connect = connector(&identity).oneshot(path.into());
+        let accept = async { server.accept().await.unwrap().await.unwrap() };
+        let (client, _there) = tokio::join!(connect, accept);
+        let client = client.unwrap();
+
+        let strict = Thresholds::default().rtt(2 * delay - Duration::from_millis(1));
+        let late = client.diagnose(strict).await;
+        let fine = client.diagnose(Thresholds::default()).await;
+
+        let rtt = late.rtt.unwrap();
+        assert_eq!(late.issues, [Issue::HighLatency { rtt }]);
+        assert!((2 * delay..10 * delay).contains(&rtt), "{rtt:?}");
+        assert!(fine.is_healthy(), "{fine:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_under_its_ping_is_an_issue() {
+    within(async {
+        let silent = Silent::connect(Limits::default()).await;
+        // The ping never arrives, and the close does.
+        silent.path.pass_up(0);
+        let mut diagnosing = pin!(silent.client.diagnose(Thresholds::default()));
+        assert!(once(diagnosing.as_mut()).await.is_none());
+        let code = quinn::VarInt::from_u32(0x102);
+        silent.server.quic().close(code, b"restarting");
+
+        let diagnosis = diagnosing.await;
+
+        let state = ConnectionState::Failed;
+        let error = ConnectionError::ClosedByPeer {
+            code: 0x102,
+            reason: "restarting".into(),
+        };
+        let expected = [Issue::NotConnected { state }, Issue::PingFailed { error }];
+        assert_eq!(diagnosis.issues, expected);
+        assert_eq!(diagnosis.rtt, None);
     })
     .await;
 }

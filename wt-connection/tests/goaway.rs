@@ -7,10 +7,10 @@ use std::pin::pin;
 
 use common::bare::{WEBTRANSPORT, goaway};
 use common::bounded::{cancel, once, within};
-use common::raw;
+use common::raw::{self, Raw};
 use http::Request;
 use tower::Service;
-use wt_connection::{ConnectionState, Limits, OpenError};
+use wt_connection::{Connection, ConnectionState, Limits, OpenError};
 
 #[tokio::test]
 async fn an_opening_that_a_goaway_leaves_out_was_not_processed() {
@@ -37,10 +37,7 @@ async fn an_opening_that_is_rejected_after_a_goaway_met_a_drain() {
         assert!(once(opening.as_mut()).await.is_none());
         let (mut send, _recv) = peer.quic.accept_bi().await.unwrap();
 
-        peer.control.write_all(&goaway(4)).await.unwrap();
-        let mut states = client.states();
-        let draining = states.wait_for(|state| *state == ConnectionState::Draining);
-        draining.await.unwrap();
+        drained(&mut peer, &client, 4).await;
         let rejected = quinn::VarInt::from_u64(0x10b).unwrap();
         send.reset(rejected).unwrap();
 
@@ -57,10 +54,7 @@ async fn an_opening_within_a_goaway_goes_on() {
         assert!(once(opening.as_mut()).await.is_none());
         let (mut send, _recv) = peer.quic.accept_bi().await.unwrap();
 
-        peer.control.write_all(&goaway(4)).await.unwrap();
-        let mut states = client.states();
-        let draining = states.wait_for(|state| *state == ConnectionState::Draining);
-        draining.await.unwrap();
+        drained(&mut peer, &client, 4).await;
         assert!(once(opening.as_mut()).await.is_none());
         send.write_all(&raw::response("200")).await.unwrap();
 
@@ -77,11 +71,7 @@ async fn a_place_reserved_before_a_goaway_asks_for_nothing_after_it() {
         let readied = service.ready().await.unwrap();
 
         // The first of a server's that shuts down in order leaves nothing out yet.
-        let all = (1 << 62) - 4;
-        peer.control.write_all(&goaway(all)).await.unwrap();
-        let mut states = client.states();
-        let draining = states.wait_for(|state| *state == ConnectionState::Draining);
-        draining.await.unwrap();
+        drained(&mut peer, &client, (1 << 62) - 4).await;
         let opened = readied.call(Request::get("/").body(()).unwrap()).await;
 
         assert!(matches!(opened, Err(OpenError::Draining)));
@@ -124,4 +114,12 @@ async fn a_goaway_of_a_clients_speaks_of_pushes() {
         assert!(!session.is_draining());
     })
     .await;
+}
+
+/// Sends a GOAWAY, and waits until the client knows of it.
+async fn drained(peer: &mut Raw, client: &Connection, id: u64) {
+    peer.control.write_all(&goaway(id)).await.unwrap();
+    let mut states = client.states();
+    let draining = states.wait_for(|state| *state == ConnectionState::Draining);
+    draining.await.unwrap();
 }

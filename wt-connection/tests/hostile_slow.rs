@@ -3,13 +3,14 @@
 
 mod common;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::bounded::{cancel, once, within};
 use common::hostile::{Beside, Bystander, ROLES, Rig, Role};
-use common::path::{Way, stand_between};
+use common::path::{Way, delay_between, stand_between};
 use common::plain::{Exchange, converse};
 use common::raw::{self, ENABLED, H3_REQUEST_CANCELLED, data, reset_code, settings};
 use common::{LOOPBACK, address, bare, target};
@@ -157,6 +158,83 @@ async fn a_server_that_takes_for_ever_over_its_settings_is_given_up_in_time() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_in_the_middle_of_its_handshake_is_given_up_in_time() {
+    within(async {
+        let bystander = Bystander::new(limits()).await;
+        let server = slow_server();
+        for packets in [1, 2, 4] {
+            let passed = Arc::<AtomicUsize>::default();
+            let counted = Arc::clone(&passed);
+            let path = stand_between(server, move |packet, way| {
+                let passes = way == Way::Up || counted.load(Ordering::Relaxed) < packets;
+                counted.fetch_add(usize::from(passes && way == Way::Down), Ordering::Relaxed);
+                passes.then(|| packet.to_vec()).into_iter().collect()
+            });
+
+            given_up_in_time(&bystander, path.await).await;
+
+            assert_eq!(passed.load(Ordering::Relaxed), packets);
+        }
+    })
+    .await;
+}
+
+/// Each packet is one that leads on.
+#[tokio::test]
+async fn a_server_that_takes_for_ever_over_its_handshake_is_given_up_in_time() {
+    within(async {
+        let bystander = Bystander::new(limits()).await;
+        let mut packets = 0;
+        let path = delay_between(slow_server(), move |packet, way| {
+            packets += u32::from(way == Way::Down);
+            let delay = match way {
+                Way::Up => Duration::ZERO,
+                Way::Down => packets * LIMIT / 4,
+            };
+            vec![(delay, packet.to_vec())]
+        });
+
+        given_up_in_time(&bystander, path.await).await;
+    })
+    .await;
+}
+
+/// Connects there, which comes to nothing in the time set, and hurts no other connection.
+async fn given_up_in_time(bystander: &Bystander, path: SocketAddr) {
+    let connector = bystander.connector.clone().connect_timeout(LIMIT);
+    let connecting = tokio::spawn(async move {
+        let began = Instant::now();
+        (connector.oneshot(path.into()).await, began.elapsed())
+    });
+    // From the same socket, and meanwhile.
+    bystander.unharmed().await;
+    let beside = bystander.connector.clone();
+    let beside = beside.oneshot(target(&bystander.served.endpoint)).await;
+    beside.unwrap().open("/").await.unwrap();
+
+    let (connected, took) = connecting.await.unwrap();
+
+    assert!(
+        matches!(connected, Err(ConnectError::TimedOut)),
+        "{connected:?}"
+    );
+    assert!((LIMIT..3 * LIMIT).contains(&took), "{took:?}");
+    bystander.unharmed().await;
+}
+
+/// A server whose handshake takes more packets than it may send to whom it does not know.
+fn slow_server() -> SocketAddr {
+    let server = bare::server_of(300);
+    let address = server.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Some(incoming) = server.accept().await {
+            tokio::spawn(async move { drop(incoming.await) });
+        }
+    });
+    address
 }
 
 #[tokio::test]

@@ -116,6 +116,35 @@ async fn streams_of_a_session_that_is_over_are_refused_and_the_other_lives() {
     .await;
 }
 
+/// A server knows no session before a client has asked for it.
+#[tokio::test]
+async fn streams_for_sessions_that_a_client_never_asked_for_are_refused_and_the_other_lives() {
+    within(async {
+        let bystander = Bystander::new(Limits::default()).await;
+        let mut rig = Rig::new(&bystander, Role::Client).await;
+        let next = rig.id() + 4;
+
+        for never in [next, next + 4, next + 8, 1 << 60, (1 << 62) - 4] {
+            let uni = rig.peer.uni(never, b"x").await;
+            assert_eq!(stop_code(&uni).await, SESSION_GONE, "{never}");
+            let (bi, mut recv) = rig.peer.bi(never, b"x").await;
+            assert_eq!(stop_code(&bi).await, SESSION_GONE, "{never}");
+            assert_eq!(reset_code(&mut recv).await, SESSION_GONE, "{never}");
+        }
+        rig.other_lives().await;
+
+        // Nothing of that is left for the session that has such an id then.
+        rig.renew("/").await;
+        assert_eq!(rig.id(), next + 4, "one was a stream of the other");
+        let _news = rig.peer.uni(rig.id(), b"news").await;
+        let mut news = rig.broken().unwrap().accept_uni().await.unwrap();
+        assert_eq!(news.read_chunk(10).await.unwrap().unwrap(), "news");
+        rig.other_lives().await;
+        bystander.unharmed().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn datagrams_of_a_session_that_is_over_are_dropped_and_the_other_lives() {
     within(async {

@@ -3,9 +3,12 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use common::bounded::within;
+use common::path::{Way, stand_between};
 use common::raw;
 use common::{connected, connections, connector, pair, server_builder, session, target};
 use tower::Service;
@@ -93,6 +96,47 @@ async fn what_is_sent_is_counted_on_both_sides() {
         assert!(received.bytes_received <= sent.bytes_sent);
         assert!(sent.rtt > Duration::ZERO && sent.rtt < Duration::from_secs(1));
         assert!(sent.mtu >= 1200 && sent.congestion_window >= 1200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_path_loses_is_counted() {
+    within(async {
+        let (identity, builder) = server_builder();
+        let server = builder.bind().unwrap();
+        let losing = Arc::<AtomicBool>::default();
+        let lost = Arc::<AtomicU64>::default();
+        let (lose, count, mut packets) = (Arc::clone(&losing), Arc::clone(&lost), 0);
+        let path = stand_between(common::address(&server), move |packet, way| {
+            packets += 1;
+            if way == Way::Up && packets % 10 == 0 && lose.load(Ordering::Relaxed) {
+                count.fetch_add(1, Ordering::Relaxed);
+                return Vec::new();
+            }
+            vec![packet.to_vec()]
+        })
+        .await;
+        let mut connector = connector(&identity);
+        let accept = async { server.accept().await.unwrap().await.unwrap() };
+        let (client, there) = tokio::join!(connector.call(path.into()), accept);
+        let client = client.unwrap();
+        let (opened, accepted) = session(&client, &there).await;
+        assert_eq!(client.info().lost_packets, 0);
+
+        losing.store(true, Ordering::Relaxed);
+        let mut send = opened.open_uni().await.unwrap();
+        send.write_all(&[7; 200_000]).await.unwrap();
+        send.finish().unwrap();
+        let mut recv = accepted.accept_uni().await.unwrap();
+        let received = recv.read_to_end(200_000).await.unwrap();
+
+        assert_eq!(received.len(), 200_000);
+        let (info, lost) = (client.info(), lost.load(Ordering::Relaxed));
+        // Some of what is lost asks for no answer, and nobody misses that.
+        let found = info.lost_packets;
+        assert!((lost / 2..=lost).contains(&found), "{found} of {lost}");
+        assert!(lost > 5, "{lost}");
     })
     .await;
 }

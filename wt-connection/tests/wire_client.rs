@@ -59,6 +59,43 @@ async fn the_connect_names_method_protocol_scheme_authority_and_path() {
 }
 
 #[tokio::test]
+async fn the_protocol_is_named_as_the_servers_draft_names_it() {
+    within(async {
+        for (setting, token) in [
+            ((0x2b60_3742, 1), "webtransport"),
+            ((0x3c48_d522, 1), "webtransport"),
+            ((0xc671_706a, 1), "webtransport"),
+            ((0x14e9_cd29, 1), "webtransport"),
+            ((0x2c7c_f000, 1), "webtransport-h3"),
+        ] {
+            for settings in [
+                vec![(0x08, 1), (0x33, 1), setting],
+                // What older ones have, beside that.
+                [&ENABLED[..], &[setting]].concat(),
+            ] {
+                let mut settings = settings;
+                settings.dedup();
+                let (peer, client, _connector) = raw::server(&settings).await;
+                let mut opening = pin!(client.open("/"));
+                assert!(once(opening.as_mut()).await.is_none());
+
+                let (_send, mut recv) = peer.quic.accept_bi().await.unwrap();
+                let (_, block) = raw::read_frame(&mut recv).await;
+
+                // Both as literals: nothing of it is in a table.
+                let field = [b":protocol", &[token.len() as u8][..], token.as_bytes()].concat();
+                let mut windows = block.windows(field.len());
+                assert!(
+                    windows.any(|window| window == field),
+                    "{setting:x?} {block:x?}"
+                );
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_number_of_sessions_is_what_the_server_says_and_one_if_it_does_not() {
     within(async {
         for (extra, expected) in [

@@ -17,8 +17,19 @@ use crate::common::LOOPBACK;
 
 /// A server of this application protocol, or of none.
 pub(crate) fn server(alpn: Option<&[u8]>) -> quinn::Endpoint {
-    let config = quinn::ServerConfig::with_crypto(Arc::new(server_crypto(alpn)));
+    server_by(server_tls(alpn))
+}
+
+fn server_by(tls: rustls::ServerConfig) -> quinn::Endpoint {
+    let crypto = QuicServerConfig::try_from(tls).unwrap();
+    let config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     quinn::Endpoint::server(config, LOOPBACK.parse().unwrap()).unwrap()
+}
+
+/// A server of HTTP/3 whose first flight takes many packets: its certificate has so many names.
+pub(crate) fn server_of(names: usize) -> quinn::Endpoint {
+    let names = (0..names).map(|name| format!("a-name-of-many-{name}.example"));
+    server_by(server_tls_of(Some(b"h3"), names.collect()))
 }
 
 pub(crate) fn server_crypto(alpn: Option<&[u8]>) -> QuicServerConfig {
@@ -26,7 +37,11 @@ pub(crate) fn server_crypto(alpn: Option<&[u8]>) -> QuicServerConfig {
 }
 
 pub(crate) fn server_tls(alpn: Option<&[u8]>) -> rustls::ServerConfig {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    server_tls_of(alpn, vec!["localhost".to_owned()])
+}
+
+fn server_tls_of(alpn: Option<&[u8]>, names: Vec<String>) -> rustls::ServerConfig {
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
     let mut tls = rustls::ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .unwrap()
