@@ -8,6 +8,7 @@ pub(crate) mod by_hand;
 pub(crate) mod child;
 pub(crate) mod flow;
 pub(crate) mod hostile;
+pub(crate) mod known;
 pub(crate) mod narrow;
 pub(crate) mod path;
 pub(crate) mod plain;
