@@ -15,8 +15,8 @@ use crate::connection::handshake::UnderWay;
 use crate::connection::{Core, Driver, Handle, Owner, Resumption};
 use crate::error::ConnectError;
 use crate::moment::Moment;
-use crate::proto::code;
 use crate::proto::control::Side;
+use crate::proto::draft;
 use crate::proto::fault::ConnectionFault;
 use crate::proto::settings::Settings;
 use crate::settings::Timing;
@@ -223,6 +223,6 @@ fn admits_sessions(core: &Core, server: &Settings) -> bool {
 }
 
 const NOT_OFFERED: ConnectionFault = ConnectionFault::new(
-    code::WT_REQUIREMENTS_NOT_MET,
+    draft::REQUIREMENTS_NOT_MET_15,
     "the server does not offer WebTransport",
 );

@@ -65,6 +65,7 @@ impl Protocols {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::draft;
     use crate::proto::generation::Names;
 
     #[test]
@@ -74,7 +75,7 @@ mod tests {
         let header = Protocols::new([printable.as_str(), " "]).to_header(true);
 
         let mut headers = http::HeaderMap::new();
-        headers.insert(subprotocol::OFFER, header);
+        headers.insert(draft::OFFER_10, header);
         let offered = subprotocol::offer(&headers, Names::Strings);
         assert_eq!(offered.names, [&printable, " "]);
     }

@@ -13,8 +13,8 @@ use crate::connection::{Handle, Queued};
 use crate::content_stream::ContentStream;
 use crate::error::SessionError;
 use crate::given_up::given_up;
-use crate::proto::code;
 use crate::proto::subprotocol::{self, NotOffered, Offer};
+use crate::proto::{code, draft};
 use crate::session::SessionHandle;
 use crate::{Session, head, reply, trace, wire};
 
@@ -181,12 +181,12 @@ impl SessionRequest {
         let types = self.handle.core.peer.generation().names();
         let protocol = subprotocol::answer(response.headers_mut(), chosen, &self.offered, types)
             .map_err(|NotOffered| SessionError::InvalidResponse)?;
-        if self.headers().contains_key(DRAFT02_REQUEST) {
-            let draft = HeaderValue::from_static("draft02");
+        if self.headers().contains_key(draft::VERSION_02) {
+            let version = HeaderValue::from_static("draft02");
             response
                 .headers_mut()
-                .entry(DRAFT02_RESPONSE)
-                .or_insert(draft);
+                .entry(draft::VERSION_ANSWER_02)
+                .or_insert(version);
         }
         let Streams { send, recv, rest } = self.send(response).await?;
         let span = self.span.clone();
@@ -377,8 +377,5 @@ impl fmt::Debug for SessionRequest {
             .finish_non_exhaustive()
     }
 }
-
-const DRAFT02_REQUEST: &str = "sec-webtransport-http3-draft02";
-const DRAFT02_RESPONSE: &str = "sec-webtransport-http3-draft";
 
 const TAKEN_LAST: &str = "the streams are taken once, at the end";

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use quinn::VarInt;
 
-use crate::proto::code;
+use crate::proto::{code, draft};
 
 /// An address as it is written: what a socket of both families says of IPv4 is undone.
 pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
@@ -30,5 +30,5 @@ pub(crate) fn refuse(send: &mut quinn::SendStream, recv: &mut quinn::RecvStream,
 
 /// The code that a session's end gives its streams.
 pub(crate) fn session_gone() -> VarInt {
-    varint(code::WT_SESSION_GONE)
+    varint(draft::SESSION_GONE_03)
 }

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 use wt_connection::proto::generation::Names;
-use wt_connection::proto::{code, datagram, subprotocol, varint};
+use wt_connection::proto::{code, datagram, draft, subprotocol, varint};
 
 fuzz_target!(|bytes: &[u8]| {
     assert_datagram(bytes);
@@ -47,8 +47,8 @@ fn assert_subprotocols(bytes: &[u8]) {
     let mut headers = HeaderMap::new();
     for line in bytes.split(|byte| *byte == b'\n') {
         if let Ok(value) = HeaderValue::from_bytes(line) {
-            headers.append(subprotocol::OFFER, value.clone());
-            headers.append(subprotocol::CHOICE, value);
+            headers.append(draft::OFFER_10, value.clone());
+            headers.append(draft::CHOICE_10, value);
         }
     }
     let strings = subprotocol::offer(&headers, Names::Strings);
@@ -63,7 +63,7 @@ fn assert_subprotocols(bytes: &[u8]) {
         for token in [false, true] {
             let value = subprotocol::encode_choice(choice, token).expect("it is printable");
             let mut again = HeaderMap::new();
-            again.insert(subprotocol::CHOICE, value);
+            again.insert(draft::CHOICE_10, value);
             let read = subprotocol::choice(&again, Names::Either);
             assert_eq!(read.as_ref(), Some(choice));
         }
@@ -72,7 +72,7 @@ fn assert_subprotocols(bytes: &[u8]) {
     match choice {
         Some(choice) if offer.names.contains(&choice) => assert_eq!(answered, Ok(Some(choice))),
         Some(_) => assert!(answered.is_err()),
-        None => assert!(answered.is_err() || !headers.contains_key(subprotocol::CHOICE)),
+        None => assert!(answered.is_err() || !headers.contains_key(draft::CHOICE_10)),
     }
 }
 
@@ -81,7 +81,7 @@ fn assert_offer(offer: &[String]) {
     for (tokens, types) in [(false, Names::Strings), (true, Names::Either)] {
         let value = subprotocol::encode_offer(offer, tokens).expect("all of it is printable");
         let mut again = HeaderMap::new();
-        again.insert(subprotocol::OFFER, value);
+        again.insert(draft::OFFER_10, value);
         assert_eq!(subprotocol::offer(&again, types).names, offer);
     }
     assert_eq!(subprotocol::choose([first], offer).as_ref(), Some(first));

@@ -3,7 +3,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::HeaderName;
 use http::uri::Scheme;
 use http::{HeaderValue, Uri};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -17,7 +16,7 @@ use crate::error::{ConnectionError, OpenError, SessionError};
 use crate::proto::fault::{ConnectionFault, Fault};
 use crate::proto::generation::{Generation, Names};
 use crate::proto::headers_frame::HeadersReader;
-use crate::proto::{code, frame, message, qpack, subprotocol};
+use crate::proto::{code, draft, frame, message, qpack, subprotocol};
 use crate::session::{Ask, EarlySession, SessionCore, SessionHandle};
 use crate::{EarlyData, Protocols, Session, head, trace, wire};
 
@@ -189,7 +188,7 @@ impl Asked {
 fn offer(request: &mut http::Request<()>, server: Generation) -> Vec<String> {
     if let Some(protocols) = request.extensions().get::<Protocols>() {
         let value = protocols.to_header(server.takes_tokens());
-        request.headers_mut().insert(subprotocol::OFFER, value);
+        request.headers_mut().insert(draft::OFFER_10, value);
     }
     // Its own header is read as it may be written by hand.
     subprotocol::offer(request.headers(), Names::Either).names
@@ -204,7 +203,9 @@ fn encode(core: &Core, request: http::Request<()>) -> Result<Bytes, OpenError> {
     parts.uri = Uri::from_parts(uri).map_err(|error| OpenError::InvalidRequest(error.into()))?;
     let generation = core.peer.generation();
     if generation.has_version_header() {
-        parts.headers.insert(DRAFT02, HeaderValue::from_static("1"));
+        parts
+            .headers
+            .insert(draft::VERSION_02, HeaderValue::from_static("1"));
     }
     let block = message::encode_connect(&parts, generation.token())
         .map_err(|error| OpenError::InvalidRequest(error.into()))?;
@@ -393,8 +394,6 @@ impl Drop for Connect {
         }
     }
 }
-
-const DRAFT02: HeaderName = HeaderName::from_static("sec-webtransport-http3-draft02");
 
 const REJECTED: ConnectionError = ConnectionError::EarlyDataRejected;
 

@@ -1,8 +1,11 @@
-//! Error codes, and how an application's `u32` travels among them.
+//! Error codes of the RFCs, and how an application's `u32` travels among them; those of WebTransport
+//! are in [`draft`].
 #![cfg_attr(
     not(fuzzing),
     expect(dead_code, reason = "a table is whole, used or not")
 )]
+
+use crate::proto::draft;
 
 /// Nothing is wrong; the connection or stream is simply over.
 pub const H3_NO_ERROR: u64 = 0x100;
@@ -48,17 +51,6 @@ pub const QPACK_ENCODER_STREAM_ERROR: u64 = 0x201;
 /// The peer's decoder stream cannot be understood.
 pub const QPACK_DECODER_STREAM_ERROR: u64 = 0x202;
 
-/// A stream came before its session, and there was no room to keep it.
-pub const WT_BUFFERED_STREAM_REJECTED: u64 = 0x3994_bd84;
-/// The session of the stream is over.
-pub const WT_SESSION_GONE: u64 = 0x170d_7b68;
-/// A limit of the session's flow control was exceeded, lowered or impossible.
-pub const WT_FLOW_CONTROL_ERROR: u64 = 0x045d_4487;
-/// Client and server could not agree on a subprotocol.
-pub const WT_ALPN_ERROR: u64 = 0x0817_b3dd;
-/// The server does not announce all that WebTransport needs, and the client wants nothing else.
-pub const WT_REQUIREMENTS_NOT_MET: u64 = 0x212c_0d48;
-
 /// Maps an application's stream error code into HTTP/3's space.
 ///
 /// One code in 31 of that space is reserved as grease and is stepped over ([draft 16, §4.4]).
@@ -66,12 +58,12 @@ pub const WT_REQUIREMENTS_NOT_MET: u64 = 0x212c_0d48;
 /// [draft 16, §4.4]: https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-4.4
 pub const fn to_wire(app: u32) -> u64 {
     let app = app as u64;
-    FIRST_APPLICATION + app + app / 0x1e
+    draft::FIRST_APPLICATION_CODE + app + app / 0x1e
 }
 
 /// Recovers the application's code; `None` if `code` is not one of those.
 pub fn from_wire(code: u64) -> Option<u32> {
-    let shifted = code.checked_sub(FIRST_APPLICATION)?;
+    let shifted = code.checked_sub(draft::FIRST_APPLICATION_CODE)?;
     if is_reserved(code) {
         return None;
     }
@@ -81,8 +73,6 @@ pub fn from_wire(code: u64) -> Option<u32> {
 const fn is_reserved(code: u64) -> bool {
     code >= 0x21 && (code - 0x21).is_multiple_of(0x1f)
 }
-
-const FIRST_APPLICATION: u64 = 0x52e4_a40f_a8db;
 
 #[cfg(test)]
 mod tests {
@@ -94,7 +84,7 @@ mod tests {
 
     #[test]
     fn range_ends_where_the_draft_says() {
-        assert_eq!(to_wire(0), FIRST_APPLICATION);
+        assert_eq!(to_wire(0), draft::FIRST_APPLICATION_CODE);
         assert_eq!(to_wire(0xff), 0x52e4_a40f_a9e2);
         assert_eq!(to_wire(u32::MAX), LAST_APPLICATION);
     }
@@ -104,7 +94,7 @@ mod tests {
         for code in [
             0,
             H3_NO_ERROR,
-            FIRST_APPLICATION - 1,
+            draft::FIRST_APPLICATION_CODE - 1,
             LAST_APPLICATION + 1,
             u64::MAX,
         ] {
@@ -131,7 +121,7 @@ mod tests {
         }
 
         #[test]
-        fn accepted_codes_are_exactly_those_written(code in FIRST_APPLICATION..=LAST_APPLICATION) {
+        fn accepted_codes_are_exactly_those_written(code in draft::FIRST_APPLICATION_CODE..=LAST_APPLICATION) {
             match from_wire(code) {
                 Some(app) => prop_assert_eq!(to_wire(app), code),
                 None => prop_assert!(is_reserved(code)),

@@ -1,5 +1,5 @@
-//! Every setting, token and stream type that depends on a draft's generation, in one table; error
-//! codes are in [`code`](super::code).
+//! Every constant of WebTransport's, most of which depend on a draft's generation, in one table; what
+//! comes from an RFC alone is in [`code`](super::code) and beside what reads it.
 //!
 //! The suffix of a name is the first draft of
 //! [draft-ietf-webtrans-http3](https://datatracker.ietf.org/doc/draft-ietf-webtrans-http3/) that
@@ -16,6 +16,8 @@
     not(fuzzing),
     expect(dead_code, reason = "a table is whole, used or not")
 )]
+
+use http::HeaderName;
 
 /// How large a dynamic QPACK table the sender keeps ([RFC 9204 §5]).
 ///
@@ -83,3 +85,29 @@ pub const MOST_STREAMS_12: u64 = 1 << 60;
 /// The capsules that speak of one stream, which only WebTransport over HTTP/2 has; since draft 12
 /// they are an error.
 pub const STREAM_CAPSULES: [u64; 2] = [0x190b_4d3e, 0x190b_4d42];
+
+/// A stream came before its session, and there was no room to keep it.
+pub const BUFFERED_STREAM_REJECTED: u64 = 0x3994_bd84;
+/// The session of the stream is over.
+pub const SESSION_GONE_03: u64 = 0x170d_7b68;
+/// A limit of the session's flow control was exceeded, lowered or impossible.
+pub const FLOW_CONTROL_ERROR_14: u64 = 0x045d_4487;
+/// Client and server could not agree on a subprotocol.
+pub const ALPN_ERROR_15: u64 = 0x0817_b3dd;
+/// The server does not announce all that WebTransport needs, and the client wants nothing else.
+pub const REQUIREMENTS_NOT_MET_15: u64 = 0x212c_0d48;
+/// What an application's error code 0 is on the wire, from where on they are counted.
+pub const FIRST_APPLICATION_CODE: u64 = 0x52e4_a40f_a8db;
+
+/// The header of a request that names the draft's version; drafts up to 05.
+pub const VERSION_02: HeaderName = HeaderName::from_static("sec-webtransport-http3-draft02");
+/// The header of the answer to one.
+pub const VERSION_ANSWER_02: HeaderName = HeaderName::from_static("sec-webtransport-http3-draft");
+/// The header of a request that offers subprotocols, the preferred one first: Tokens at first, and
+/// Strings since draft 13.
+pub const OFFER_10: HeaderName = HeaderName::from_static("wt-available-protocols");
+/// The header of an answer that chooses one of them.
+pub const CHOICE_10: HeaderName = HeaderName::from_static("wt-protocol");
+
+/// The label of TLS's exporter for a session's keys.
+pub const EXPORTER_10: &[u8] = b"EXPORTER-WebTransport";

@@ -94,7 +94,7 @@ impl Generation {
     pub(crate) const fn protocol_error(self) -> u64 {
         match self {
             Self::Draft02 | Self::Draft06 | Self::Draft07 | Self::Draft13 => code::H3_MESSAGE_ERROR,
-            Self::Draft15 => code::WT_ALPN_ERROR,
+            Self::Draft15 => draft::ALPN_ERROR_15,
         }
     }
 }

@@ -11,12 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use sfv::visitor::{EntryVisitor, Ignored, InnerListVisitor, ItemVisitor, ListVisitor, Never};
 use sfv::{BareItemFromInput, ItemSerializer, ListSerializer, Parser, StringRef, TokenRef};
 
+use crate::proto::draft;
 use crate::proto::generation::Names;
-
-/// The header of a request that offers subprotocols, the preferred one first.
-pub const OFFER: HeaderName = HeaderName::from_static("wt-available-protocols");
-/// The header of an answer that chooses one of them.
-pub const CHOICE: HeaderName = HeaderName::from_static("wt-protocol");
 
 /// What a request offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +27,7 @@ pub struct Offer {
 ///
 /// What is kept grows with the header alone.
 pub fn offer(headers: &HeaderMap, types: Names) -> Offer {
-    let field = joined(headers, &OFFER);
+    let field = joined(headers, &draft::OFFER_10);
     let offer = Parser::new(&field).parse_list_with_visitor(Members {
         types,
         offer: Offer::default(),
@@ -41,7 +37,7 @@ pub fn offer(headers: &HeaderMap, types: Names) -> Offer {
 
 /// Reads what an answer chooses; nothing if that is malformed.
 pub fn choice(headers: &HeaderMap, types: Names) -> Option<String> {
-    let field = joined(headers, &CHOICE);
+    let field = joined(headers, &draft::CHOICE_10);
     let item = Parser::new(&field).parse_item::<BareItemFromInput<'_>>();
     name(item.ok()?, types).ok().map(|(name, _)| name)
 }
@@ -95,9 +91,9 @@ pub fn answer(
 ) -> Result<Option<String>, NotOffered> {
     if let Some(chosen) = chosen {
         let value = encode_choice(chosen, offered.tokens).ok_or(NotOffered)?;
-        headers.insert(CHOICE, value);
+        headers.insert(draft::CHOICE_10, value);
     }
-    if !headers.contains_key(CHOICE) {
+    if !headers.contains_key(draft::CHOICE_10) {
         return Ok(None);
     }
     let choice = choice(headers, types).filter(|choice| offered.names.contains(choice));
@@ -181,12 +177,12 @@ mod tests {
 
     fn offered(lines: &[&str]) -> Vec<String> {
         let lines: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
-        offer(&headers(&OFFER, &lines), Names::Either).names
+        offer(&headers(&draft::OFFER_10, &lines), Names::Either).names
     }
 
     fn chosen(lines: &[&str]) -> Option<String> {
         let lines: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
-        choice(&headers(&CHOICE, &lines), Names::Either)
+        choice(&headers(&draft::CHOICE_10, &lines), Names::Either)
     }
 
     fn headers(name: &HeaderName, lines: &[&[u8]]) -> HeaderMap {
@@ -211,7 +207,7 @@ mod tests {
     #[test]
     fn tokens_are_read_by_the_rules_of_old_drafts_alone() {
         for (line, tokens) in [("a, b", true), ("\"a\", b", true), (r#""a", "b""#, false)] {
-            let offered = headers(&OFFER, &[line.as_bytes()]);
+            let offered = headers(&draft::OFFER_10, &[line.as_bytes()]);
 
             let old = offer(&offered, Names::Either);
             assert_eq!(
@@ -222,7 +218,7 @@ mod tests {
             let new = offer(&offered, Names::Strings);
             assert_eq!(new.names.is_empty(), tokens, "{line}");
         }
-        let chosen = headers(&CHOICE, &[b"a"]);
+        let chosen = headers(&draft::CHOICE_10, &[b"a"]);
         assert_eq!(choice(&chosen, Names::Either).as_deref(), Some("a"));
         assert_eq!(choice(&chosen, Names::Strings), None);
     }
@@ -238,7 +234,7 @@ mod tests {
         let chosen = answer(&mut answered, Some("v1"), &offered, Names::Either);
 
         assert_eq!(chosen, Ok(Some("v1".to_owned())));
-        assert_eq!(answered, headers(&CHOICE, &[b"v1"]));
+        assert_eq!(answered, headers(&draft::CHOICE_10, &[b"v1"]));
     }
 
     #[test]
@@ -318,20 +314,27 @@ mod tests {
 
     #[test]
     fn a_choice_takes_the_place_of_one_by_hand() {
-        let mut by_hand = headers(&CHOICE, &[b"v1", b"v1"]);
+        let mut by_hand = headers(&draft::CHOICE_10, &[b"v1", b"v1"]);
         let offered = of_strings(["v1", "v2"]);
 
         let answered = answer(&mut by_hand, Some("v2"), &offered, Names::Strings);
 
         assert_eq!(answered, Ok(Some("v2".to_owned())));
-        assert_eq!(by_hand, headers(&CHOICE, &[br#""v2""#]));
+        assert_eq!(by_hand, headers(&draft::CHOICE_10, &[br#""v2""#]));
     }
 
     #[test]
     fn an_answer_chooses_what_was_offered_or_nothing() {
         let offered = of_strings(["v1"]);
         let types = Names::Either;
-        let by_hand = |value: &[u8]| answer(&mut headers(&CHOICE, &[value]), None, &offered, types);
+        let by_hand = |value: &[u8]| {
+            answer(
+                &mut headers(&draft::CHOICE_10, &[value]),
+                None,
+                &offered,
+                types,
+            )
+        };
 
         assert_eq!(by_hand(b"v1"), Ok(Some("v1".to_owned())));
         for wrong in [&b"v2"[..], b"1", b""] {
@@ -350,8 +353,8 @@ mod tests {
         fn what_is_written_is_read(names in vec("[ -~]{0,9}", 1..9), tokens: bool) {
             let types = if tokens { Names::Either } else { Names::Strings };
             let mut headers = HeaderMap::new();
-            headers.insert(OFFER, encode_offer(&names, tokens).unwrap());
-            headers.insert(CHOICE, encode_choice(&names[0], tokens).unwrap());
+            headers.insert(draft::OFFER_10, encode_offer(&names, tokens).unwrap());
+            headers.insert(draft::CHOICE_10, encode_choice(&names[0], tokens).unwrap());
 
             let choice = choice(&headers, types);
             prop_assert_eq!(choice, Some(names[0].clone()));
@@ -362,8 +365,8 @@ mod tests {
         fn whatever_is_read_can_be_written(lines in vec(vec(line_byte(), 0..24), 0..4)) {
             let lines: Vec<_> = lines.iter().map(Vec::as_slice).collect();
 
-            let offered = offer(&headers(&OFFER, &lines), Names::Either).names;
-            let chosen = choice(&headers(&CHOICE, &lines), Names::Either);
+            let offered = offer(&headers(&draft::OFFER_10, &lines), Names::Either).names;
+            let chosen = choice(&headers(&draft::CHOICE_10, &lines), Names::Either);
 
             prop_assert!(offered.is_empty() || encode_offer(&offered, true).is_some());
             prop_assert!(chosen.is_none_or(|chosen| encode_choice(&chosen, true).is_some()));

@@ -14,7 +14,7 @@ use crate::connection::LeftBehind;
 use crate::error::{SendDatagramError, SessionError};
 use crate::lock::Lock;
 use crate::proto::direction::Direction;
-use crate::proto::{code, datagram, stream_header};
+use crate::proto::{datagram, draft, stream_header};
 use crate::session::flow::{FlowControl, Opening};
 use crate::session::handle::SessionHandle;
 use crate::session::incoming::IncomingStream;
@@ -85,7 +85,7 @@ impl SessionCore {
                 Ok(accepted) => stream.take_room(accepted),
                 Err(exceeded) => {
                     self.ask(Ask::Broken(exceeded.into()));
-                    return stream.refuse(code::WT_SESSION_GONE);
+                    return stream.refuse(draft::SESSION_GONE_03);
                 }
             }
         }
@@ -101,7 +101,7 @@ impl SessionCore {
             reader.wake();
         }
         if let Some(stream) = refused {
-            stream.refuse(code::WT_SESSION_GONE);
+            stream.refuse(draft::SESSION_GONE_03);
         }
     }
 
@@ -141,7 +141,7 @@ impl SessionCore {
         let mut state = self.state.lock();
         if let Err(ended) = state.alive() {
             drop(state);
-            IncomingStream::Bi(send, recv).refuse(code::WT_SESSION_GONE);
+            IncomingStream::Bi(send, recv).refuse(draft::SESSION_GONE_03);
             return Err(ended);
         }
         let stream = state.adopt_bi(handle, send, recv);

@@ -30,9 +30,6 @@ pub(super) fn context(
     Ok(bytes)
 }
 
-/// The label of TLS's exporter.
-pub(super) const LABEL: &[u8] = b"EXPORTER-WebTransport";
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,7 @@ use crate::error::{Close, SendDatagramError, SessionError};
 use crate::id::SessionId;
 use crate::proto::capsule;
 use crate::proto::control::Side;
+use crate::proto::draft;
 use crate::session::core::SessionCore;
 use crate::session::exporter::{self, KeyingMaterialError};
 use crate::session::state::Ask;
@@ -209,7 +210,7 @@ impl Session {
     ) -> Result<(), KeyingMaterialError> {
         let context = exporter::context(self.core().id(), label, context)?;
         let quinn = &self.handle.connection.core.quinn;
-        let exported = quinn.export_keying_material(output, exporter::LABEL, &context);
+        let exported = quinn.export_keying_material(output, draft::EXPORTER_10, &context);
         exported.map_err(|_| KeyingMaterialError::Length)
     }
 

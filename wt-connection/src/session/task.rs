@@ -9,8 +9,8 @@ use tokio::time::{sleep, timeout};
 
 use crate::error::{Close, SessionError};
 use crate::proto::capsule::{Capsule, CapsuleReader};
-use crate::proto::code;
 use crate::proto::fault::{ConnectionFault, Fault};
+use crate::proto::{code, draft};
 use crate::session::core::SessionCore;
 use crate::session::outbox::Outbox;
 use crate::session::state::Ask;
@@ -305,7 +305,7 @@ async fn wish(core: &SessionCore, flush_timeout: Duration) -> End {
             Ask::Gone => tokio::select! {
                 stronger = core.asked_beyond(&ask) => stronger,
                 () = sleep(GONE_GRACE) => {
-                    let code = code::WT_SESSION_GONE;
+                    let code = draft::SESSION_GONE_03;
                     return End::Peer(SessionError::Aborted { code });
                 }
             },

@@ -4,9 +4,9 @@ use tokio::time::Instant;
 
 use crate::limits::Limits;
 use crate::lock::Lock;
-use crate::proto::code;
 use crate::proto::control::Side;
 use crate::proto::direction::Direction;
+use crate::proto::draft;
 use crate::session::{IncomingStream, SessionCore};
 use crate::sessions::arrivals::Arrivals;
 use crate::sessions::batch::Batch;
@@ -88,7 +88,7 @@ impl Sessions {
     /// for it by then.
     pub(crate) fn remove(&self, id: u64) -> bool {
         let early = self.table.lock().remove(id);
-        Self::refuse(early.streams, code::WT_SESSION_GONE);
+        Self::refuse(early.streams, draft::SESSION_GONE_03);
         !early.datagrams.is_empty()
     }
 
@@ -110,7 +110,7 @@ impl Sessions {
             late.extend(table.forget(now));
             match table.datagram(id, datagram, now) {
                 Place::Kept => {}
-                Place::Refuse(_, code::WT_SESSION_GONE) => batch.astray.push(id),
+                Place::Refuse(_, draft::SESSION_GONE_03) => batch.astray.push(id),
                 Place::Refuse(..) => refused += 1,
             }
         }
@@ -118,7 +118,7 @@ impl Sessions {
         if refused > 0 {
             tracing::trace!(refused, "datagrams came too early");
         }
-        Self::refuse(late, code::WT_BUFFERED_STREAM_REJECTED);
+        Self::refuse(late, draft::BUFFERED_STREAM_REJECTED);
     }
 
     /// Takes in a stream of the client's, `stream_id`, which is no session then.
@@ -126,7 +126,7 @@ impl Sessions {
         let mut table = self.table.lock();
         let early = table.see_stream(stream_id);
         Self::place(table, id, stream);
-        Self::refuse(early.streams, code::WT_SESSION_GONE);
+        Self::refuse(early.streams, draft::SESSION_GONE_03);
     }
 
     /// The open sessions.
@@ -149,12 +149,12 @@ impl Sessions {
         let place = table.stream(id, stream, now);
         drop(table);
         if let Place::Refuse(stream, code) = place {
-            if code == code::WT_BUFFERED_STREAM_REJECTED {
+            if code == draft::BUFFERED_STREAM_REJECTED {
                 tracing::trace!(session = id, "a stream came too early");
             }
             stream.refuse(code);
         }
-        Self::refuse(late, code::WT_BUFFERED_STREAM_REJECTED);
+        Self::refuse(late, draft::BUFFERED_STREAM_REJECTED);
     }
 
     fn refuse(streams: Vec<IncomingStream>, code: u64) {

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::limits::Limits;
-use crate::proto::code;
 use crate::proto::control::Side;
+use crate::proto::draft;
 use crate::sessions::early::{Early, Place};
 
 /// Which sessions a connection has, and what arrived for those that it does not have yet.
@@ -166,11 +166,11 @@ impl<C: Clone, S> Table<C, S> {
     /// Places a stream of a session that is not open.
     pub(crate) fn stream(&mut self, id: u64, stream: S, now: Instant) -> Place<S> {
         if !self.may_come(id) {
-            return Place::Refuse(stream, code::WT_SESSION_GONE);
+            return Place::Refuse(stream, draft::SESSION_GONE_03);
         }
         if self.kept_streams >= self.limits.early_streams {
             self.refused_streams += 1;
-            return Place::Refuse(stream, code::WT_BUFFERED_STREAM_REJECTED);
+            return Place::Refuse(stream, draft::BUFFERED_STREAM_REJECTED);
         }
         self.kept_streams += 1;
         if let Some(early) = self.early(id, now) {
@@ -182,11 +182,11 @@ impl<C: Clone, S> Table<C, S> {
     /// Places a datagram of a session that is not open; it is copied out of what arrived with it.
     pub(crate) fn datagram(&mut self, id: u64, datagram: Bytes, now: Instant) -> Place<Bytes> {
         if !self.may_come(id) {
-            return Place::Refuse(datagram, code::WT_SESSION_GONE);
+            return Place::Refuse(datagram, draft::SESSION_GONE_03);
         }
         if self.kept_datagrams >= self.limits.early_datagrams {
             self.refused_datagrams += 1;
-            return Place::Refuse(datagram, code::WT_BUFFERED_STREAM_REJECTED);
+            return Place::Refuse(datagram, draft::BUFFERED_STREAM_REJECTED);
         }
         self.kept_datagrams += 1;
         if let Some(early) = self.early(id, now) {
@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(table.stream(0, 1, now()), Place::Kept);
         assert_eq!(table.stream(4, 2, now()), Place::Kept);
 
-        let refused = code::WT_BUFFERED_STREAM_REJECTED;
+        let refused = draft::BUFFERED_STREAM_REJECTED;
         assert_eq!(table.stream(8, 3, now()), Place::Refuse(3, refused));
         assert_eq!(table.refused(), 1);
     }
@@ -334,11 +334,11 @@ mod tests {
 
         assert_eq!(
             table.stream(4, 1, now()),
-            Place::Refuse(1, code::WT_SESSION_GONE)
+            Place::Refuse(1, draft::SESSION_GONE_03)
         );
         assert_eq!(
             table.stream(0, 1, now()),
-            Place::Refuse(1, code::WT_SESSION_GONE)
+            Place::Refuse(1, draft::SESSION_GONE_03)
         );
         assert_eq!(table.stream(8, 1, now()), Place::Kept);
     }

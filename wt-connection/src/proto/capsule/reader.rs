@@ -2,7 +2,7 @@ use bytes::{Buf, Bytes};
 
 use super::data::DataReader;
 use super::kind::{Capsule, MAX_REASON};
-use crate::proto::code::{H3_MESSAGE_ERROR, WT_FLOW_CONTROL_ERROR};
+use crate::proto::code::H3_MESSAGE_ERROR;
 use crate::proto::fault::Fault;
 use crate::proto::frame::FrameHeader;
 use crate::proto::{chunk, draft, varint};
@@ -163,7 +163,7 @@ const MAX_NUMBER: usize = 8;
 const MALFORMED: Fault = Fault::Stream(H3_MESSAGE_ERROR);
 
 /// More streams than there are ids. The code is draft 16's; earlier drafts have another, or none.
-const IMPOSSIBLE: Fault = Fault::Stream(WT_FLOW_CONTROL_ERROR);
+const IMPOSSIBLE: Fault = Fault::Stream(draft::FLOW_CONTROL_ERROR_14);
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-use crate::proto::code::WT_FLOW_CONTROL_ERROR;
+use crate::proto::draft;
 use crate::proto::fault::Fault;
 
 /// The peer sent or opened more than it was allowed to.
@@ -21,12 +21,12 @@ pub struct Lowered;
 
 impl From<Exceeded> for Fault {
     fn from(_: Exceeded) -> Self {
-        Self::Stream(WT_FLOW_CONTROL_ERROR)
+        Self::Stream(draft::FLOW_CONTROL_ERROR_14)
     }
 }
 
 impl From<Lowered> for Fault {
     fn from(_: Lowered) -> Self {
-        Self::Stream(WT_FLOW_CONTROL_ERROR)
+        Self::Stream(draft::FLOW_CONTROL_ERROR_14)
     }
 }
