@@ -3,6 +3,7 @@
 mod bi;
 mod half;
 mod lingering;
+mod received;
 mod recv;
 mod send;
 mod sending;
@@ -11,7 +12,7 @@ mod shared;
 pub use bi::BiStream;
 pub(crate) use half::{Abort, outlives};
 pub(crate) use lingering::{Lingering, is_stopped};
-pub(crate) use recv::Received;
+pub(crate) use received::Received;
 pub use recv::RecvStream;
 pub use send::SendStream;
 pub(crate) use sending::Sending;

@@ -7,7 +7,7 @@ use crate::error::SessionError;
 use crate::proto::control::Side;
 use crate::session::{Accepted, SessionCore, SessionHandle, StreamKey};
 use crate::stream::half::Half;
-use crate::stream::recv::Received;
+use crate::stream::received::Received;
 use crate::stream::sending::Sending;
 
 /// What the handles of one stream share with each other, and with its session, which may end it.
