@@ -50,7 +50,7 @@ async fn what_a_client_has_to_discard_does_not_keep_it_from_connecting() {
             |ids| ids.versions(&[0xbaba_baba, 1]),
             // For a connection that nobody has.
             |ids| ids.strange().versions(&[0xbaba_baba]),
-            // Not a whole version.
+            // Cut off in its header.
             |ids| ids.versions(&[1])[..ids.versions(&[]).len() - 1].to_vec(),
             // A tag that proves nothing, no token, not even a tag, for another.
             |ids| ids.retry(&[7; 32 + 16]),

@@ -95,7 +95,7 @@ impl Received {
     }
 
     /// Says whether anything was taken out of quinn since the last time.
-    pub(super) fn is_fresh(&mut self) -> bool {
+    pub(super) fn take_fresh(&mut self) -> bool {
         mem::take(&mut self.fresh)
     }
 

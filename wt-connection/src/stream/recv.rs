@@ -132,7 +132,7 @@ impl RecvStream {
         let polled = self.shared.recv.poll(cx, |received, cx| {
             let polled = read(received, cx);
             gone = received.is_gone();
-            fresh = received.is_fresh();
+            fresh = received.take_fresh();
             settled = received.settle();
             polled
         });

@@ -322,18 +322,13 @@ impl Rig {
     pub(crate) async fn renew(&mut self, path: &str) {
         match &mut self.other {
             Other::Served(_) => {
-                Beside {
-                    send: self.send,
-                    recv: self.recv,
-                } = Beside::open_at(&self.peer, path).await
+                let beside = Beside::open_at(&self.peer, path).await;
+                (self.send, self.recv) = (beside.send, beside.recv);
             }
             Other::Opened { broken, client, .. } => {
                 let (session, exchange) = super::plain::session(client, &self.peer).await;
                 *broken = session;
-                Exchange {
-                    send: self.send,
-                    recv: self.recv,
-                } = exchange;
+                (self.send, self.recv) = (exchange.send, exchange.recv);
             }
         }
     }
