@@ -44,10 +44,10 @@ async fn a_server_that_is_killed_is_missed_within_the_idle_timeout() {
         let elapsed = killed.elapsed();
 
         assert_eq!(error, ConnectionError::TimedOut);
-        // RFC 9000 §10.1: it begins anew with the first packet that is sent after the last that came
-        // and asks for an answer. That is the one that keeps alive, so long behind what was sent
-        // last: an acknowledgement of what came, at the latest. Those timers and the timeout each
-        // come as late as timers do just now.
+        // RFC 9000 §10.1: it begins anew with the first packet that is sent after the last that
+        // came and asks for an answer. That is the one that keeps alive, so long behind what was
+        // sent last: an acknowledgement of what came, at the latest. Those timers and the timeout
+        // each come as late as timers do just now.
         let bound = IDLE + KEEP_ALIVE + ACK_DELAY + 3 * late.worst();
         assert!(elapsed < bound, "{elapsed:?}, not {bound:?}");
         assert_eq!(client.state(), ConnectionState::Failed);

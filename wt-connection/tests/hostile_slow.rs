@@ -177,7 +177,7 @@ async fn a_server_that_stops_in_the_middle_of_its_handshake_is_given_up_in_time(
     within(async {
         let bystander = Bystander::new(limits()).await;
         let server = slow_server();
-        for packets in [1, 2, 4] {
+        let [one, two, four] = [1, 2, 4].map(async |packets| {
             let passed = Arc::<AtomicUsize>::default();
             let counted = Arc::clone(&passed);
             let path = stand_between(server, move |packet, way| {
@@ -189,7 +189,8 @@ async fn a_server_that_stops_in_the_middle_of_its_handshake_is_given_up_in_time(
             given_up_in_time(&bystander, path.await).await;
 
             assert_eq!(passed.load(Ordering::Relaxed), packets);
-        }
+        });
+        tokio::join!(one, two, four);
     })
     .await;
 }
@@ -204,7 +205,7 @@ async fn a_server_that_takes_for_ever_over_its_handshake_is_given_up_in_time() {
             packets += u32::from(way == Way::Down);
             let delay = match way {
                 Way::Up => Duration::ZERO,
-                Way::Down => packets * LIMIT / 4,
+                Way::Down => packets * LIMIT,
             };
             vec![(delay, packet.to_vec())]
         });
@@ -216,7 +217,9 @@ async fn a_server_that_takes_for_ever_over_its_handshake_is_given_up_in_time() {
 
 /// Connects there, which comes to nothing in the time set, and hurts no other connection.
 async fn given_up_in_time(bystander: &Bystander, path: SocketAddr) {
-    let connector = bystander.connector.clone().connect_timeout(LIMIT);
+    // Time enough for those packets that pass, however busy the machine is.
+    let limit = 4 * LIMIT;
+    let connector = bystander.connector.clone().connect_timeout(limit);
     let connecting = tokio::spawn(async move {
         let began = Instant::now();
         (connector.oneshot(path.into()).await, began.elapsed())
@@ -233,7 +236,7 @@ async fn given_up_in_time(bystander: &Bystander, path: SocketAddr) {
         matches!(connected, Err(ConnectError::TimedOut)),
         "{connected:?}"
     );
-    assert!((LIMIT..3 * LIMIT).contains(&took), "{took:?}");
+    assert!((limit..2 * limit).contains(&took), "{took:?}");
     bystander.unharmed().await;
 }
 

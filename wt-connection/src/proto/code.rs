@@ -1,11 +1,11 @@
-//! Error codes of the RFCs, and how an application's `u32` travels among them; those of WebTransport
-//! are in [`draft`].
+//! Error codes of the RFCs, and how an application's `u32` travels among them; those of
+//! WebTransport are in [`draft`](super::draft).
 #![cfg_attr(
     not(fuzzing),
     expect(dead_code, reason = "a table is whole, used or not")
 )]
 
-use crate::proto::draft;
+use crate::proto::draft::FIRST_APPLICATION_CODE;
 
 /// Nothing is wrong; the connection or stream is simply over.
 pub const H3_NO_ERROR: u64 = 0x100;
@@ -58,12 +58,12 @@ pub const QPACK_DECODER_STREAM_ERROR: u64 = 0x202;
 /// [draft 16, §4.4]: https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-4.4
 pub const fn to_wire(app: u32) -> u64 {
     let app = app as u64;
-    draft::FIRST_APPLICATION_CODE + app + app / 0x1e
+    FIRST_APPLICATION_CODE + app + app / 0x1e
 }
 
 /// Recovers the application's code; `None` if `code` is not one of those.
 pub fn from_wire(code: u64) -> Option<u32> {
-    let shifted = code.checked_sub(draft::FIRST_APPLICATION_CODE)?;
+    let shifted = code.checked_sub(FIRST_APPLICATION_CODE)?;
     if is_reserved(code) {
         return None;
     }
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn range_ends_where_the_draft_says() {
-        assert_eq!(to_wire(0), draft::FIRST_APPLICATION_CODE);
+        assert_eq!(to_wire(0), FIRST_APPLICATION_CODE);
         assert_eq!(to_wire(0xff), 0x52e4_a40f_a9e2);
         assert_eq!(to_wire(u32::MAX), LAST_APPLICATION);
     }
@@ -94,7 +94,7 @@ mod tests {
         for code in [
             0,
             H3_NO_ERROR,
-            draft::FIRST_APPLICATION_CODE - 1,
+            FIRST_APPLICATION_CODE - 1,
             LAST_APPLICATION + 1,
             u64::MAX,
         ] {
@@ -121,7 +121,9 @@ mod tests {
         }
 
         #[test]
-        fn accepted_codes_are_exactly_those_written(code in draft::FIRST_APPLICATION_CODE..=LAST_APPLICATION) {
+        fn accepted_codes_are_exactly_those_written(
+            code in FIRST_APPLICATION_CODE..=LAST_APPLICATION,
+        ) {
             match from_wire(code) {
                 Some(app) => prop_assert_eq!(to_wire(app), code),
                 None => prop_assert!(is_reserved(code)),

@@ -1,5 +1,5 @@
-//! Every constant of WebTransport's, most of which depend on a draft's generation, in one table; what
-//! comes from an RFC alone is in [`code`](super::code) and beside what reads it.
+//! Every constant of WebTransport's in one table, most of which depend on a draft's generation; the
+//! RFCs' error codes are in [`code`](super::code).
 //!
 //! The suffix of a name is the first draft of
 //! [draft-ietf-webtrans-http3](https://datatracker.ietf.org/doc/draft-ietf-webtrans-http3/) that

@@ -25,7 +25,8 @@ pub(crate) const fn credit(bytes: u64, bi: u64, uni: u64) -> [(u64, u64); 3] {
     [(0x2b61, bytes), (0x2b65, bi), (0x2b64, uni)]
 }
 
-/// A server by hand, of the newest draft unless its settings say otherwise, and a session of a client of ours with it.
+/// A server by hand, of the newest draft unless its settings say otherwise, and a session of a
+/// client of ours with it.
 pub(crate) struct Peer {
     pub(crate) raw: Raw,
     pub(crate) client: Connection,
@@ -43,11 +44,8 @@ impl Peer {
 
     pub(crate) async fn with(limits: Limits, bytes: u64, bi: u64, uni: u64) -> Self {
         let credit = credit(bytes, bi, uni);
-        Self::of(
-            limits,
-            &[&raw::ENABLED[..], &[ENABLED_15], &credit].concat(),
-        )
-        .await
+        let settings = [&raw::ENABLED[..], &[ENABLED_15], &credit].concat();
+        Self::of(limits, &settings).await
     }
 
     /// Announces these settings.
