@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use examples::classes;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 use tower::balance::p2c;
@@ -28,7 +29,7 @@ use wt_balance::BalanceLayer;
 use wt_health::Monitor;
 use wt_retry::backoff::Exponential;
 use wt_retry::budget::RatioBudget;
-use wt_retry::{DeadlineLayer, RetryLayer, StandardPolicy, Verdict};
+use wt_retry::{DeadlineLayer, RetryLayer, StandardPolicy};
 
 fn main() {
     let here = Builder::new_current_thread().enable_time().build().unwrap();
@@ -63,7 +64,7 @@ impl<S> Client for S where
 fn stack() -> impl Client {
     let monitor = Monitor::new();
     let policy =
-        StandardPolicy::new(classify, Exponential::default()).budget(RatioBudget::default());
+        StandardPolicy::new(classes::any, Exponential::default()).budget(RatioBudget::default());
     ServiceBuilder::new()
         .layer(DeadlineLayer::new(DEADLINE))
         .layer(RetryLayer::standard(policy))
@@ -74,13 +75,6 @@ fn stack() -> impl Client {
                 .layer(TimeoutLayer::new(TRY_TIMEOUT))
                 .service(Answering)
         })
-}
-
-fn classify(_: &u64, result: Result<&u64, &BoxError>) -> Verdict {
-    match result {
-        Ok(_) => Verdict::Return,
-        Err(_) => Verdict::Retry,
-    }
 }
 
 fn tower_stack() -> impl Client {

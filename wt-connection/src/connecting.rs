@@ -18,7 +18,6 @@ use crate::moment::Moment;
 use crate::proto::control::Side;
 use crate::proto::draft;
 use crate::proto::fault::ConnectionFault;
-use crate::proto::settings::Settings;
 use crate::settings::Timing;
 use crate::state::StateCell;
 use crate::{Connection, ConnectionId, ConnectionInfo, ConnectionState, Limits};
@@ -201,11 +200,11 @@ impl Setup {
         core.recall();
         let driver = Driver::new(Arc::clone(&core), owner.clone());
         owner.spawn(driver.run().instrument(core.span.clone()));
-        let peer = tokio::select! {
-            peer = core.peer.known() => peer,
+        tokio::select! {
+            _ = core.peer.known() => {}
             error = core.ended() => return Err(error.into()),
         };
-        if core.side == Side::Client && !admits_sessions(&core, &peer) {
+        if core.side == Side::Client && !core.peer.admits_sessions() {
             core.fail(NOT_OFFERED);
             return Err(ConnectError::NoWebTransport);
         }
@@ -216,10 +215,6 @@ impl Setup {
         }
         Ok(Connection::new(handle))
     }
-}
-
-fn admits_sessions(core: &Core, server: &Settings) -> bool {
-    core.peer.speaks_webtransport() && server.extended_connect() && core.takes_datagrams(server)
 }
 
 const NOT_OFFERED: ConnectionFault = ConnectionFault::new(

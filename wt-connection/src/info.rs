@@ -70,7 +70,7 @@ pub struct ConnectionInfo {
     /// - a received datagram that was dropped because nobody read it
     ///   ([`Session::dropped_datagrams`](crate::Session::dropped_datagrams));
     /// - the end of the connection, unless it was in order: a timeout, a reset, a broken protocol;
-    /// - SETTINGS that did not come in time, of an attempt to connect.
+    /// - SETTINGS that did not come in time, of an attempt to connect, or that do not allow sessions.
     ///
     /// What an application does is no error: that it resets or stops streams, rejects or closes
     /// sessions, or answers with whatever status. Nor is what comes for a session that has just

@@ -27,8 +27,9 @@ use crate::proto::subprotocol;
 /// # }
 /// ```
 ///
-/// They are sent as `WT-Available-Protocols`, in place of one that the request has by hand. A
-/// header by hand alone is sent as it is, and the answer must be among what it offers.
+/// They are sent as `WT-Available-Protocols`, in place of one that the request has by hand: as
+/// Strings, or, to a server of drafts 07 to 12 that speaks none before them, as Tokens if all names
+/// can be. A header by hand alone is sent as it is, and the answer must be among what it offers.
 #[derive(Clone, Debug)]
 pub struct Protocols {
     names: Arc<[String]>,

@@ -64,13 +64,16 @@ async fn a_server_chooses_of_tokens_in_a_token() {
 async fn a_client_offers_tokens_to_servers_of_drafts_that_have_no_strings() {
     within(async {
         const OLDEST: (u64, u64) = (0x2b60_3742, 1);
-        for (setting, expected) in [
-            (OLDEST, r#""v2", "v1""#),
-            ((0xc671_706a, 9), "v2, v1"),
-            ((0x14e9_cd29, 9), r#""v2", "v1""#),
-            ((0x2c7c_f000, 1), r#""v2", "v1""#),
+        const STRINGS: &str = r#""v2", "v1""#;
+        for (settings, expected) in [
+            (&[OLDEST][..], STRINGS),
+            (&[OLDEST, (0xc671_706a, 9)], STRINGS),
+            (&[(0xc671_706a, 9)], "v2, v1"),
+            (&[(0x14e9_cd29, 9)], STRINGS),
+            (&[(0x2c7c_f000, 1)], STRINGS),
         ] {
-            let (peer, client, _connector) = raw::server(&[(0x08, 1), (0x33, 1), setting]).await;
+            let settings = [&[(0x08, 1), (0x33, 1)], settings].concat();
+            let (peer, client, _connector) = raw::server(&settings).await;
             let opening = tokio::spawn(client.clone().oneshot(offering_two()));
 
             let (_send, mut recv) = peer.quic.accept_bi().await.unwrap();

@@ -39,7 +39,7 @@ impl<S: Stack> Both<S> {
         (client, server.unwrap())
     }
 
-    /// Leaves the client, whose sessions the server keeps until they are closed.
+    /// Has the server keep each session until it is closed; gives the client.
     pub(crate) fn serve(mut self) -> Arc<S> {
         tokio::spawn(async move {
             while let Some(peer) = self.accepted.recv().await {

@@ -39,8 +39,8 @@ pub(crate) async fn compare(
     ours().await;
     wtransport().await;
     web_transport_quinn().await;
-    println!("\n{what}\n\n| round | ours | wtransport | web-transport-quinn |");
-    println!("| --- | --- | --- | --- |");
+    println!("\n{what}\n\n| round | ours | wtransport | ratio | web-transport-quinn | ratio |");
+    println!("| --- | --- | --- | --- | --- | --- |");
     let mut ratios = [Vec::new(), Vec::new()];
     for round in 0..ROUNDS {
         let mut rates = [0.0; 3];
@@ -53,9 +53,11 @@ pub(crate) async fn compare(
             };
         }
         let [ours, wtransport, web_transport_quinn] = rates;
-        println!("| {round} | {ours:.0} | {wtransport:.0} | {web_transport_quinn:.0} |");
-        ratios[0].push(ours / wtransport);
-        ratios[1].push(ours / web_transport_quinn);
+        let [first, second] = [wtransport, web_transport_quinn].map(|rate| ours / rate);
+        print!("| {round} | {ours:.0} | {wtransport:.0} | {first:.2} ");
+        println!("| {web_transport_quinn:.0} | {second:.2} |");
+        ratios[0].push(first);
+        ratios[1].push(second);
     }
     let [wtransport, web_transport_quinn] = ratios.map(median);
     vec![

@@ -8,9 +8,9 @@ use crate::BoxError;
 /// Has the peer answer, over a connection that there is already.
 ///
 /// `find` knows the connection of each backend. A backend that has none has failed, for there is
-/// nobody to be asked: where connections come and go, let it be one that is kept for this.
-/// So has one that allows no further stream: see [`Connection::ping`] for servers that need an
-/// application that accepts streams.
+/// nobody to be asked: where connections come and go, let it be one that is kept for this. So has
+/// one that allows no further stream: [`Connection::ping`] says which servers need an application
+/// that accepts streams.
 #[must_use]
 pub fn ping<K, F>(find: F) -> Probes<K>
 where

@@ -9,7 +9,7 @@ use tokio::runtime::Builder;
 use tokio::time::sleep;
 use wt_connection::Target;
 
-use crate::fleet::{Fleet, beside, eventually};
+use crate::fleet::{Fleet, alone, eventually};
 use crate::load::Load;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -28,7 +28,7 @@ fn attempts<C>(stack: &Stack<C>, target: &Target) -> (u64, usize) {
 
 /// Loses one of four servers under load; gives how long the slowest call took.
 async fn loses_a_server(loss: Loss) -> Duration {
-    let _beside = beside().await;
+    let _alone = alone().await;
     let mut fleet = Fleet::start(4).await;
     let stack = fleet.client();
     let load = Load::of(8, &stack.client);

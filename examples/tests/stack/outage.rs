@@ -6,12 +6,12 @@ use examples::stack::CONNECT_TIMEOUT;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
-use crate::fleet::{Fleet, beside, eventually};
+use crate::fleet::{Fleet, alone, eventually};
 use crate::load::Load;
 
 #[tokio::test]
 async fn calls_are_answered_soon_after_the_first_server_is_back() {
-    let _beside = beside().await;
+    let _alone = alone().await;
     let mut fleet = Fleet::start(4).await;
     let stack = fleet.client();
     let load = Load::of(4, &stack.client);

@@ -30,7 +30,11 @@ async fn probes_are_seldom_and_need_none_of_the_slots_which_are_all_lent_to_call
     let stack = stack(local.connector(), local.targets.clone(), keep);
     let probed = || {
         let servers = stack.figures.monitor().snapshot().backends.into_iter();
-        servers.map(|server| (server.key, server.probes_passed + server.probes_failed))
+        servers.map(|server| {
+            let opened = local.opened(&server.key);
+            let probes = (server.probes_passed, server.probes_failed);
+            (server.key, (opened, probes))
+        })
     };
     let mut calls = JoinSet::new();
     // Two servers with four connections of two sessions each.
@@ -43,7 +47,7 @@ async fn probes_are_seldom_and_need_none_of_the_slots_which_are_all_lent_to_call
 
     let before: HashMap<_, _> = probed().collect();
     eventually("each is probed again", || {
-        probed().all(|(server, probes)| probes > before[&server])
+        probed().all(|(server, (_, probes))| probes > before[&server].1)
     })
     .await;
     sleep(3 * SECOND).await;
@@ -53,13 +57,14 @@ async fn probes_are_seldom_and_need_none_of_the_slots_which_are_all_lent_to_call
         (slots.lent, slots.open, slots.waiting),
         (sessions.len(), 8, 0)
     );
-    let seen: Vec<_> = stack.figures.monitor().snapshot().backends;
-    assert_eq!(seen.len(), 2);
-    for server in seen {
-        assert_eq!(server.probes_failed, 0, "{:?}", server.probe_error);
-        let sessions = local.opened(&server.key);
-        assert_eq!(sessions, 8 + server.probes_passed);
-        assert!(server.probes_passed <= most(began.elapsed()), "{server:?}");
+    let after: Vec<_> = probed().collect();
+    assert_eq!(after.len(), 2);
+    for (server, (opened, (passed, failed))) in after {
+        // What is opened for a call that is made again is opened before.
+        let (opened_before, (passed_before, failed_before)) = before[&server];
+        assert_eq!(failed, failed_before, "{server:?}");
+        assert_eq!(opened - opened_before, passed - passed_before, "{server:?}");
+        assert!(passed <= most(began.elapsed()), "{server:?}: {passed}");
     }
 }
 
@@ -108,7 +113,7 @@ fn most(time: Duration) -> u64 {
 
 /// How many probes are made soon: as many as it takes for a verdict.
 const FIRST: u64 = 3;
-/// The defaults of both.
+/// What probes have by default.
 const INTERVAL: Duration = Duration::from_secs(30);
 const JITTER: f64 = 0.1;
 const SECOND: Duration = Duration::from_secs(1);

@@ -3,11 +3,11 @@
 use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::common::Example;
-use crate::fleet::beside;
+use crate::fleet::alone;
 
 #[tokio::test]
 async fn no_call_fails_while_servers_are_slow_fail_die_fall_silent_and_are_restarted() {
-    let _beside = beside().await;
+    let _alone = alone().await;
     let mut ends = JoinSet::new();
     // At the same time: each lasts half a minute.
     for name in ["stack", "stack_http1", "stack_tonic"] {

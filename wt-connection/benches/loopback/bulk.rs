@@ -4,11 +4,12 @@ use crate::work::bulk;
 use crate::work::rounds::runtime;
 use crate::work::tls::Tls;
 
-/// Sends one stream in writes of 256 KiB.
+/// Bytes on one stream, of one session and of a hundred.
 pub(crate) fn measure() -> Vec<String> {
-    let one = runtime().block_on(ratio(1, Ours::new));
-    let uncontrolled = runtime().block_on(ratio(1, Ours::uncontrolled));
-    let many = runtime().block_on(ratio(100, Ours::new));
+    let one = runtime().block_on(ratio("", 1, Ours::new));
+    let uncontrolled = ratio(", no flow control", 1, Ours::uncontrolled);
+    let uncontrolled = runtime().block_on(uncontrolled);
+    let many = runtime().block_on(ratio(", 100 sessions", 100, Ours::new));
     vec![
         format!("ratio bulk_bytes_per_s {one:.3}"),
         format!("ratio bulk_bytes_per_s_without_flow_control {uncontrolled:.3}"),
@@ -17,13 +18,13 @@ pub(crate) fn measure() -> Vec<String> {
 }
 
 /// Of so many sessions, one sends.
-async fn ratio(sessions: usize, ours: fn(&Tls) -> Ours) -> f64 {
+async fn ratio(how: &str, sessions: usize, ours: fn(&Tls) -> Ours) -> f64 {
     let tls = Tls::new();
     let (ours, bare) = (ours(&tls), Bare::new(&tls));
     let (clients, servers) = ours.sessions(sessions).await;
     let (client, server) = bare.connection().await;
     compare(
-        &format!("bytes per second, one stream, {sessions} sessions"),
+        &format!("bytes per second, one stream{how}"),
         async || bulk::run(&clients[0], &servers[0]).await,
         async || bulk::run(&client, &server).await,
     )

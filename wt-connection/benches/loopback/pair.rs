@@ -26,7 +26,10 @@ impl Ours {
 
     /// Without flow control of each session.
     pub(crate) fn uncontrolled(tls: &Tls) -> Self {
-        Self::limited(tls, Limits::default().without_flow_control())
+        Self::limited(
+            tls,
+            Limits::default().max_sessions(128).without_flow_control(),
+        )
     }
 
     fn limited(tls: &Tls, limits: Limits) -> Self {

@@ -1,4 +1,5 @@
-//! For a stack that calls things by quinn's names.
+//! For a stack that calls things by quinn's names: `Session`, `SendStream` and `RecvStream` of the
+//! module above.
 
 use bytes::Bytes;
 

@@ -1,6 +1,5 @@
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Waker;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -35,7 +34,7 @@ pub(crate) struct Demux {
     core: Arc<Core>,
     critical: CriticalStreams,
     late: JoinSet<Late>,
-    /// Apart, since most connections have none.
+    /// Boxed, since most connections have none.
     datagrams: Option<Box<Batch>>,
     gates: Gates,
     http: http3::Server,
@@ -190,30 +189,24 @@ impl Demux {
     async fn arrived_datagrams(&mut self, first: Bytes) -> Result<(), ConnectionFault> {
         let batch = self.datagrams.get_or_insert_default();
         let mut next = Some(first);
-        let mut broken = Ok(());
         while let Some(mut datagram) = next.take() {
-            match datagram::decode(&mut datagram) {
-                Ok(id) => batch.push(id, datagram),
-                Err(fault) => {
-                    broken = Err(fault);
-                    break;
-                }
-            }
+            let id = datagram::decode(&mut datagram)?;
+            batch.push(id, datagram);
             if batch.len() < BATCH {
                 let read = pin!(self.core.quinn.read_datagram());
                 next = wait::now(read).await.and_then(Result::ok);
             }
         }
         self.core.sessions.datagrams(batch);
-        if !batch.awaited.is_empty() {
+        if batch.is_awaited() {
             // A use of the connection, noted once for all that come at once.
             self.core.activity.record();
         }
-        batch.awaited.drain(..).for_each(Waker::wake);
+        batch.wake();
         for id in batch.astray.drain(..) {
             self.core.abort_plain(id);
         }
-        broken
+        Ok(())
     }
 
     async fn arrived_uni(&mut self, mut arrival: UniArrival) -> Result<(), ConnectionFault> {
@@ -333,18 +326,16 @@ impl Demux {
         }
         let (mut send, mut recv, rest) = arrival.into_parts();
         let id = send.id().into();
-        let kind = match kind {
-            BiKind::Connect(_) if self.core.lacks_requirements() => {
-                BiKind::Refuse(code::H3_MESSAGE_ERROR)
-            }
-            kind => kind,
-        };
         if matches!(kind, BiKind::Refuse(code) if code != code::H3_REQUEST_CANCELLED) {
             self.core.activity.count_error();
         }
         let kind = match kind {
             BiKind::Connect(_) | BiKind::Http if self.core.goaway.is_cut_off(id) => {
                 BiKind::Refuse(code::H3_REQUEST_REJECTED)
+            }
+            BiKind::Connect(_) if self.core.peer.lacks_requirements() => {
+                self.core.activity.count_error();
+                BiKind::Refuse(code::H3_MESSAGE_ERROR)
             }
             BiKind::Connect(_) if !self.core.requests.admit(id) => {
                 BiKind::Refuse(code::H3_REQUEST_REJECTED)

@@ -126,6 +126,7 @@ impl Driver {
                 biased;
                 close = core.closing.asked() => End::Asked(close),
                 close = self.owner.closing() => End::Asked(close),
+                // Whoever reports one may let go of the last handle right behind it.
                 fault = core.failed() => End::Stop(Stop::Fault(fault)),
                 () = core.released.cancelled() => End::Released,
                 never = heed(&core) => match never {},

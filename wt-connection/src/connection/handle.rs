@@ -312,10 +312,10 @@ impl Connection {
     /// counts for `timeout` alone.
     ///
     /// It takes one unidirectional stream of those that the peer allows, until the peer has
-    /// answered, and a few small packets. A peer that passes over such streams only while its
-    /// application waits for others, as those of web-transport-quinn do, allows no more of them in the
-    /// meantime, so that after about a hundred pings there is none. It is no activity
-    /// ([`last_activity`](Self::last_activity)) on either side.
+    /// answered, and a few small packets. Some peers allow others in its place only while their
+    /// application accepts streams: until then each ping uses one up, and in the end it fails with
+    /// [`PingError::NoStream`]. It is no activity ([`last_activity`](Self::last_activity)) on either
+    /// side.
     ///
     /// # Errors
     ///

@@ -14,7 +14,7 @@ use crate::connection::cancelled::Cancelled;
 use crate::connection::{Core, Handle};
 use crate::error::{ConnectionError, OpenError, SessionError};
 use crate::proto::fault::{ConnectionFault, Fault};
-use crate::proto::generation::{Generation, Names};
+use crate::proto::generation::Names;
 use crate::proto::headers_frame::HeadersReader;
 use crate::proto::{code, draft, frame, message, qpack, subprotocol};
 use crate::session::{Ask, EarlySession, SessionCore, SessionHandle};
@@ -125,7 +125,7 @@ impl Asked {
     ) -> Result<Self, OpenError> {
         let span = trace::session(core, request.uri());
         let early = request.extensions().get::<EarlyData>().is_some();
-        let offered = offer(&mut request, core.peer.generation());
+        let offered = offer(&mut request, core.peer.takes_tokens());
         let headers = encode(core, request)?;
         let (send, recv) = tokio::select! {
             biased;
@@ -185,9 +185,9 @@ impl Asked {
 }
 
 /// Puts the subprotocols that are offered into the headers, and says which they are.
-fn offer(request: &mut http::Request<()>, server: Generation) -> Vec<String> {
+fn offer(request: &mut http::Request<()>, tokens: bool) -> Vec<String> {
     if let Some(protocols) = request.extensions().get::<Protocols>() {
-        let value = protocols.to_header(server.takes_tokens());
+        let value = protocols.to_header(tokens);
         request.headers_mut().insert(draft::OFFER_10, value);
     }
     // Its own header is read as it may be written by hand.

@@ -30,8 +30,8 @@ pub enum ConnectError {
     /// The server does not speak HTTP/3.
     #[error("the server does not offer HTTP/3")]
     Alpn,
-    /// The server speaks HTTP/3, and does not announce all that WebTransport needs, datagrams among
-    /// it; the connection is closed with `WT_REQUIREMENTS_NOT_MET`.
+    /// The server speaks HTTP/3, and does not announce all that WebTransport needs, such as
+    /// datagrams; the connection is closed with `WT_REQUIREMENTS_NOT_MET`.
     #[error("the server does not offer WebTransport")]
     NoWebTransport,
     /// The connection was lost while it was being made.

@@ -30,7 +30,8 @@ pub enum ConnectionError {
     /// not know the client any more. Nothing was processed, and the next connection begins anew.
     #[error("the server has rejected early data")]
     EarlyDataRejected,
-    /// The peer broke HTTP/3's rules, so this side ended the connection with `code`.
+    /// The peer broke HTTP/3's rules, or is a server without what sessions need, so this side ended
+    /// the connection with `code`.
     #[error("the peer broke the protocol: {reason}")]
     Protocol {
         /// The code that the connection was closed with.

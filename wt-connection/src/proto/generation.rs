@@ -77,12 +77,6 @@ impl Generation {
         matches!(self, Self::Draft02)
     }
 
-    /// Says whether a server may take names that are Tokens alone: drafts 10 to 12 have no others.
-    /// Browsers send Strings to those before.
-    pub(crate) const fn takes_tokens(self) -> bool {
-        matches!(self, Self::Draft07)
-    }
-
     pub(crate) const fn names(self) -> Names {
         match self {
             Self::Draft02 | Self::Draft06 | Self::Draft07 => Names::Either,

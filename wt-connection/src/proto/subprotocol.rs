@@ -2,9 +2,9 @@
 //! ([draft 16,
 //! §3.3](https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-3.3)).
 //!
-//! Names are written as Strings. Drafts 10 to 12 had them as Tokens: their servers are offered
-//! these, by the rules of old generations they are read, too, and who offers Tokens is answered
-//! with one. Any other type, or a fault of syntax, makes the whole field as good as absent.
+//! Names are written as Strings. Drafts 10 to 12 had them as Tokens: servers that speak nothing else
+//! are offered these, by the rules of old generations they are read, too, and who offers Tokens is
+//! answered with one. Any other type, or a fault of syntax, makes the whole field as good as absent.
 //! Parameters mean nothing.
 
 use http::{HeaderMap, HeaderName, HeaderValue};

@@ -28,7 +28,7 @@ use crate::stream::{BiStream, RecvStream, SendStream};
 /// the session are still accepted and read; nothing else is.
 #[derive(Clone)]
 pub struct Session {
-    /// That of the handle, which is not looked at for it.
+    /// The handle's own, kept here to spare each datagram a look at the handle.
     core: Arc<SessionCore>,
     handle: Arc<SessionHandle>,
 }

@@ -96,7 +96,8 @@ impl Sessions {
         Self::place(self.table.lock(), id, stream);
     }
 
-    /// Gives datagrams to their sessions.
+    /// Gives datagrams to their sessions; whoever calls this wakes who has waited for them, and
+    /// aborts what they are for that is no session.
     pub(crate) fn datagrams(&self, batch: &mut Batch) {
         let (mut late, mut refused) = (Vec::new(), 0_u32);
         let mut table = self.table.lock();

@@ -88,8 +88,8 @@ impl<I: Share, W> Stock<I, W> {
     }
 
     /// What was lent and used comes back, if nobody waits and nothing else is to be decided; the
-    /// short way for the usual case, after which `give_back` decides. There is a `now` for exclusive
-    /// connections alone: since then they are idle, and may be lent.
+    /// short way for the usual case, after which `give_back` decides. There is a `now` for
+    /// exclusive connections alone: since then they are idle, and may be lent.
     #[inline]
     pub(crate) fn take_back_at_once(
         &mut self,
@@ -97,6 +97,7 @@ impl<I: Share, W> Stock<I, W> {
         item: I,
         now: Option<Instant>,
     ) -> Result<(), I> {
+        debug_assert_eq!(now.is_some(), !self.rules.shared);
         let Some(slot) = self.calm_slot(key) else {
             return Err(item);
         };

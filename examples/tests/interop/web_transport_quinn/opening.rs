@@ -2,9 +2,9 @@
 
 use http::{HeaderName, HeaderValue, StatusCode};
 use tower::ServiceExt;
-use web_transport_quinn::proto::ConnectError as ProtoError;
+use web_transport_quinn::proto::{ConnectError as ProtoError, ConnectResponse};
 use web_transport_quinn::{ClientError, ConnectError};
-use wt_connection::Generation;
+use wt_connection::{Generation, Protocols};
 
 use crate::ours::{REJECTIONS, Server, connector, in_time, rejected_with};
 use crate::web_transport_quinn::peer::{
@@ -25,6 +25,60 @@ async fn our_client_and_their_server_go_by_draft_07() {
     in_time(async {
         let (ours, _theirs) = from_our_client().await;
         assert_eq!(ours.connection().generation(), Generation::Draft07);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn our_client_and_their_server_agree_on_a_subprotocol() {
+    in_time(async {
+        let mut server = TheirServer::bind();
+        let (target, connector) = (server.target(), connector(server.hash));
+        let accept = async {
+            let request = server.request().await;
+            let chosen = ConnectResponse::OK.with_protocol("v1");
+            let offered = request.protocols.clone();
+            (offered, request.respond(chosen).await.unwrap())
+        };
+        let open = async {
+            let connection = connector.oneshot(target).await.unwrap();
+            let offer = Protocols::new(["v2", "v1"]);
+            let request = http::Request::get("/").extension(offer).body(()).unwrap();
+            connection.oneshot(request).await.unwrap().into_body()
+        };
+
+        let ((offered, theirs), ours) = tokio::join!(accept, open);
+
+        assert_eq!(offered, ["v2", "v1"]);
+        assert_eq!(
+            (theirs.protocol(), ours.protocol()),
+            (Some("v1"), Some("v1"))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn our_server_and_their_client_agree_on_a_subprotocol() {
+    in_time(async {
+        let server = Server::bind();
+        let request = request(&server.url("/"))
+            .with_protocol("v2")
+            .with_protocol("v1");
+        let accept = async {
+            let request = server.request().await;
+            assert_eq!(request.protocols(), ["v2", "v1"]);
+            request.select_protocol(["v1"]).accept().await.unwrap()
+        };
+
+        let (ours, theirs) = tokio::join!(accept, async {
+            client(&server).connect(request).await.unwrap()
+        });
+
+        assert_eq!(
+            (theirs.protocol(), ours.protocol()),
+            (Some("v1"), Some("v1"))
+        );
     })
     .await;
 }

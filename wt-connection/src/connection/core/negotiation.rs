@@ -1,11 +1,11 @@
 use tokio::sync::Semaphore;
 
 use crate::connection::Core;
+use crate::connection::peer::Peer;
 use crate::connection::resumption::Resumption;
 use crate::proto::code;
 use crate::proto::control::Side;
 use crate::proto::fault::ConnectionFault;
-use crate::proto::generation::Generation;
 use crate::proto::settings::Settings;
 
 /// What both sides announce, and what follows from it.
@@ -17,7 +17,7 @@ impl Core {
         if let Some(settings) = recalled
             && !self.handshake.is_done()
         {
-            self.apply_peer(settings);
+            self.apply_peer(self.peer_of(settings));
         }
     }
 
@@ -28,48 +28,37 @@ impl Core {
         if let Some(resumption) = &self.resumption {
             resumption.keep(settings.clone());
         }
+        let peer = self.peer_of(settings);
         match self.peer.get() {
             None => {
-                self.apply_peer(settings);
+                self.apply_peer(peer);
                 Ok(())
             }
-            Some(_) if self.peer.keeps(&settings, &self.settings()) => Ok(()),
+            Some(_) if self.peer.keeps(&peer) => Ok(()),
             Some(_) => Err(CHANGED),
         }
     }
 
-    fn apply_peer(&self, settings: Settings) {
-        self.peer.set(settings, &self.settings());
-        if !self.peer.allows_several() {
+    fn peer_of(&self, settings: Settings) -> Peer {
+        let datagrams = self.quinn.max_datagram_size().is_some();
+        Peer::new(settings, datagrams, &self.settings())
+    }
+
+    fn apply_peer(&self, peer: Peer) {
+        // Before those who wait for the peer's SETTINGS look at its requests.
+        if !peer.allows_several() {
             self.sessions.admit_one();
         }
-        if self.lacks_requirements() {
+        if peer.lacks_requirements() {
             for _ in 0..self.requests.refuse_connects(code::H3_MESSAGE_ERROR) {
                 self.count_error();
             }
         }
+        self.peer.set(peer);
         if self.side == Side::Client {
             self.room
                 .add_permits(self.max_sessions().min(Semaphore::MAX_PERMITS));
         }
-    }
-
-    /// Says whether the peer has announced a draft, and not all that it requires: its sessions are
-    /// malformed ([draft 16, §3.1]). Clients of drafts before 15 are taken as they are.
-    ///
-    /// [draft 16, §3.1]: https://datatracker.ietf.org/doc/html/draft-ietf-webtrans-http3-16#section-3.1
-    pub(crate) fn lacks_requirements(&self) -> bool {
-        let strict = self.peer.generation() >= Generation::Draft15;
-        strict
-            && self
-                .peer
-                .get()
-                .is_some_and(|peer| !self.takes_datagrams(&peer))
-    }
-
-    /// Says whether the peer takes datagrams, those of QUIC and those of HTTP/3.
-    pub(crate) fn takes_datagrams(&self, peer: &Settings) -> bool {
-        peer.datagrams() && self.quinn.max_datagram_size().is_some()
     }
 
     /// This side's SETTINGS.
