@@ -65,7 +65,15 @@
 //! # };
 //! ```
 //!
-//! In the right order, both are:
+//! Health for no backend in particular:
+//!
+//! ```compile_fail,E0061
+//! # use wt_health::Monitor;
+//! let monitor: Monitor<&str> = Monitor::new();
+//! let layer = monitor.layer();
+//! ```
+//!
+//! In the right order, the first two are:
 //!
 //! ```
 //! # use std::convert::Infallible;

@@ -1,8 +1,10 @@
 //! What the examples show.
 
+use std::fs;
+
 use tokio::task::{JoinSet, spawn_blocking};
 
-use crate::common::Example;
+use crate::common::{Example, binary};
 use crate::fleet::alone;
 
 #[tokio::test]
@@ -24,6 +26,13 @@ async fn no_call_fails_while_servers_are_slow_fail_die_fall_silent_and_are_resta
         for what in ["calls", "retried"] {
             assert!(figure(summary, what) > 0, "{name}: {said:#?}");
         }
+        let plot = fs::read_to_string(binary(name).with_extension("svg")).unwrap();
+        assert!(plot.starts_with("<svg ") && plot.ends_with("</svg>\n"));
+        // Its curves are those of half of the calls, of all but one in a hundred, and of all.
+        let curves = plot
+            .lines()
+            .filter(|line| line.starts_with("<path d=\"M") && line.contains(" fill=\"none\""));
+        assert_eq!(curves.count(), 3, "{name}");
     }
 }
 
