@@ -73,6 +73,11 @@ impl<C> Checkout<C> {
 
     /// At a home that may be forgotten meanwhile: `None`, and another one has to be asked for.
     pub(crate) fn at(home: &Arc<Home<C>>, patient: bool) -> Option<Self> {
+        match home.lend(patient) {
+            Some(Ok(lent)) => return Some(Self { lent, slow: None }),
+            Some(Err(excess)) => return Some(Self::again(excess, Deadline::default())),
+            None => {}
+        }
         let entry = home.enter(None, patient, false);
         let found = !matches!(entry, Entry::Refused(Refusal::Forgotten));
         found.then(|| Self::entered(home, entry, patient, Deadline::default()))
