@@ -58,21 +58,6 @@ async fn a_sweep_finds_the_dead_and_keeps_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sweep_keeps_nothing_reserved() {
-    let server = Server::new();
-    server.set_capacity(5);
-    let layer = server.sharing(Layer1::new(3)).sweep_interval(10 * SECOND);
-    let pool = layer.layer(server.maker());
-    let mut lent = lend(&pool).await;
-
-    sleep(11 * SECOND).await;
-
-    // The handle that was asked is another one, and gone: this one has what it had.
-    assert_eq!(lent.ready().await.unwrap().call(Ask::Number).await, Ok(0));
-    assert_eq!(pool.stats().total.lent, 1);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_borrower_that_finds_it_dead_keeps_others_from_it() {
     let server = Server::new();
     server.set_capacity(5);
