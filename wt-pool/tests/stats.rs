@@ -3,9 +3,12 @@
 
 mod common;
 
-use common::{Broken, Connection, Layer1, SECOND, Server, TARGET, check_out, lend, settle};
-use tokio_test::{assert_pending, assert_ready_ok, task};
+use common::{Broken, Connection, Layer1, MINUTE, SECOND, Server, TARGET};
+use common::{check_out, lend, settle};
+use tokio::time::sleep;
+use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
 use tower::{Layer, Service, ServiceExt};
+use wt_pool::PoolError;
 
 #[tokio::test(start_paused = true)]
 async fn figures_are_those_of_each_target_and_of_all() {
@@ -41,6 +44,44 @@ async fn what_is_under_way_is_counted() {
     let total = pool.stats().total;
 
     assert_eq!((total.connecting, total.waiting), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_or_in_vain_is_counted_for_its_own_target() {
+    let server = Server::new();
+    server.delay(MINUTE);
+    let mut pool = server.exclusive(2);
+    let mut waiters = [1, 1, 2].map(|target| task::spawn(pool.call(target)));
+    for waiter in &mut waiters {
+        assert_pending!(waiter.poll());
+    }
+    settle().await;
+    let [one, two] = [1, 2].map(|target| pool.stats_of(&target).unwrap());
+    assert_eq!((one.connecting, one.waiting, one.timeouts), (2, 2, 0));
+    assert_eq!((two.connecting, two.waiting, two.timeouts), (1, 1, 0));
+
+    let [first, second, gone] = waiters;
+    drop(gone);
+    sleep(31 * SECOND).await;
+    for mut waiter in [first, second] {
+        let error = assert_ready_err!(waiter.poll());
+        assert!(
+            matches!(error, PoolError::TimedOut { connecting: 2, .. }),
+            "{error:?}"
+        );
+    }
+
+    let mut stats = pool.stats();
+    stats.targets.sort_by_key(|(target, _)| *target);
+    let of_each = stats.targets.iter();
+    let of_each: Vec<_> = of_each
+        .map(|(target, one)| (*target, one.connecting, one.timeouts))
+        .collect();
+    assert_eq!(of_each, [(1, 2, 2), (2, 1, 0)]);
+    assert_eq!((stats.total.connecting, stats.total.timeouts), (3, 2));
+    for (target, one) in stats.targets {
+        assert_eq!(pool.stats_of(&target), Some(one));
+    }
 }
 
 #[tokio::test(start_paused = true)]
