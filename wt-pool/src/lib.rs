@@ -139,11 +139,13 @@
 //! #     Ok::<_, Infallible>(service_fn(|n: u32| async move { Ok::<_, Infallible>(n + 1) }))
 //! # });
 //! # fn capacity<C>(_: &C) -> usize { usize::MAX }
-//! let one = PoolLayer::new(1).shared(capacity).layer(maker).service(());
+//! let pool = PoolLayer::new(1).shared(capacity).layer(maker);
+//! let one = pool.service(());
 //!
 //! let (mut a, mut b) = (one.clone(), one);
 //! let (a, b) = tokio::join!(a.ready(), b.ready());
 //! assert_eq!(a?.call(1).await? + b?.call(1).await?, 4);
+//! assert_eq!(pool.stats().total.opened, 1);
 //! # Ok(())
 //! # }
 //! ```
