@@ -5,33 +5,41 @@
 mod common;
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::future::{Ready, poll_fn, ready};
 use std::hash::{Hash, Hasher};
 use std::iter;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
 use common::{SECOND, settle};
 use tokio::runtime::Builder;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use tower::load::TrackCompletion;
 use tower::{Layer, Service};
-use wt_pool::{Pool, PoolLayer};
+use wt_pool::{IdleHandle, IdleLayer, Pool, PoolLayer};
 
-type Pools = Pool<Maker, Target, ()>;
+type Pools = Pool<Maker, Target, (), Completion>;
 
-/// Set once there is a pool to ask.
-static POOL: OnceLock<Mutex<Option<Pools>>> = OnceLock::new();
+/// There as long as there is a pool to ask.
+static POOL: Mutex<Option<Pools>> = Mutex::new(None);
 
-/// Takes every lock of the pool, if it is one's turn.
+/// There as long as there is a service whose use is tracked.
+static IDLE: Mutex<Option<IdleHandle>> = Mutex::new(None);
+
+/// Takes every lock of the pool, if it is one's turn, and that of the tracked service.
 fn intrude() {
-    let pool = POOL.get().and_then(|pool| pool.try_lock().ok()?.take());
+    let pool = POOL.try_lock().ok().and_then(|mut pool| pool.take());
     if let Some(pool) = pool {
         drop(pool.stats());
         let _figures = pool.stats_of(&Target(99));
-        *POOL.get().unwrap().lock().unwrap() = Some(pool);
+        *POOL.lock().unwrap() = Some(pool);
+    }
+    let idle = IDLE.lock().unwrap().clone();
+    if let Some(idle) = idle {
+        let _figures = (idle.in_flight(), idle.last_activity());
     }
 }
 
@@ -128,6 +136,31 @@ impl Service<Target> for Maker {
     }
 }
 
+/// A slot is held by the response.
+struct Completion;
+
+impl Clone for Completion {
+    fn clone(&self) -> Self {
+        intrude();
+        Self
+    }
+}
+
+impl Drop for Completion {
+    fn drop(&mut self) {
+        intrude();
+    }
+}
+
+impl<H> TrackCompletion<H, ()> for Completion {
+    type Output = H;
+
+    fn track_completion(&self, handle: H, (): ()) -> H {
+        intrude();
+        handle
+    }
+}
+
 struct Intruder(Waker);
 
 impl Wake for Intruder {
@@ -145,22 +178,28 @@ impl Drop for Intruder {
 
 #[test]
 fn exclusive() {
-    within_10_s(|| layer().layer(Maker));
+    within_10_s(async || use_all(layer().layer(Maker)).await);
 }
 
 #[test]
 fn shared() {
-    within_10_s(|| {
+    within_10_s(async || {
         let layer = layer().shared(|_: &Connection| {
             intrude();
             2
         });
-        layer.layer(Maker)
+        use_all(layer.layer(Maker)).await;
     });
 }
 
-fn layer() -> PoolLayer<Target, (), Connection> {
+#[test]
+fn idle() {
+    within_10_s(use_idle);
+}
+
+fn layer() -> PoolLayer<Target, (), Connection, Completion> {
     PoolLayer::new(2)
+        .completion(Completion)
         .max_total(4)
         .idle_timeout(Some(10 * SECOND))
         .max_lifetime(Some(30 * SECOND))
@@ -183,15 +222,16 @@ fn layer() -> PoolLayer<Target, (), Connection> {
 }
 
 /// What waits for itself never ends: it is run in a thread that can be left alone.
-fn within_10_s(pool: impl FnOnce() -> Pools + Send + 'static) {
+fn within_10_s(uses: impl AsyncFnOnce() + Send + 'static) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap();
     let (done, ended) = channel();
     thread::spawn(move || {
         let mut builder = Builder::new_current_thread();
         let runtime = builder.enable_all().start_paused(true).build().unwrap();
-        runtime.block_on(use_all(pool()));
-        *POOL.get().unwrap().lock().unwrap() = None;
+        runtime.block_on(uses());
+        let last = (POOL.lock().unwrap().take(), IDLE.lock().unwrap().take());
+        drop((last, runtime));
         done.send(()).unwrap();
     });
     let ended = ended.recv_timeout(Duration::from_secs(10));
@@ -199,14 +239,11 @@ fn within_10_s(pool: impl FnOnce() -> Pools + Send + 'static) {
 }
 
 async fn use_all(mut pool: Pools) {
-    let slot = POOL.get_or_init(Mutex::default);
-    *slot.lock().unwrap() = Some(pool.clone());
+    *POOL.lock().unwrap() = Some(pool.clone());
     for round in 0..20 {
         for target in 0..6 {
             let mut lent = intruding(pool.call(Target(target))).await.unwrap();
-            std::future::poll_fn(|cx| lent.poll_ready(cx))
-                .await
-                .unwrap();
+            poll_fn(|cx| lent.poll_ready(cx)).await.unwrap();
             drop(lent.call(()));
             if round % 5 == 4 {
                 lent.discard();
@@ -219,6 +256,7 @@ async fn use_all(mut pool: Pools) {
                 drop(intruding(waiter).await);
             }
         }
+        use_hinges(&pool).await;
         pool.retain(|_, _| {
             intrude();
             round % 2 == 0
@@ -232,10 +270,49 @@ async fn use_all(mut pool: Pools) {
     pool.drain_all(SECOND).await;
 }
 
+/// Hinges that are answered, or not; that are ready, or wait, when they are dropped; and one whose
+/// target cannot be reached.
+async fn use_hinges(pool: &Pools) {
+    let mut hinge = pool.service(Target(0));
+    for answered in [true, false] {
+        intruding(poll_fn(|cx| hinge.poll_ready(cx))).await.unwrap();
+        let answer = hinge.call(());
+        if answered {
+            drop(intruding(answer).await.unwrap());
+        }
+    }
+    let mut hinges: Vec<_> = (0..6).map(|_| hinge.clone()).collect();
+    hinges.push(pool.service(Target(13)));
+    for hinge in &mut hinges {
+        let ready = intruding(poll_fn(|cx| hinge.poll_ready(cx)));
+        drop(timeout(Duration::from_millis(20), ready).await);
+    }
+}
+
+async fn use_idle() {
+    let (runs, ran) = channel();
+    let layer = IdleLayer::new(SECOND, move || {
+        intrude();
+        runs.send(()).unwrap();
+    });
+    let mut service = layer.completion(Completion).layer(Connection);
+    *IDLE.lock().unwrap() = Some(service.handle());
+    for _ in 0..5 {
+        intruding(poll_fn(|cx| service.poll_ready(cx)))
+            .await
+            .unwrap();
+        drop(service.clone().call(()));
+        drop(intruding(service.call(())).await.unwrap());
+        sleep(2 * SECOND).await;
+        settle().await;
+    }
+    assert_eq!(ran.try_iter().count(), 5);
+}
+
 /// Polls with a waker that is a caller's code, too.
 async fn intruding<F: Future>(future: F) -> F::Output {
     let mut future = Box::pin(future);
-    std::future::poll_fn(move |cx| {
+    poll_fn(move |cx| {
         let waker = Waker::from(Arc::new(Intruder(cx.waker().clone())));
         future.as_mut().poll(&mut Context::from_waker(&waker))
     })
