@@ -159,6 +159,45 @@ fn everything_may_be_dropped_outside_of_a_runtime() {
     assert_eq!(server.open(), 0);
 }
 
+#[test]
+fn futures_may_be_dropped_outside_of_a_runtime() {
+    for runtime_ends in [false, true] {
+        let server = Server::new();
+        let layer = Layer1::new(2).validate(|_: &Connection| pending::<Result<(), Broken>>());
+        let mut pool = layer.layer(server.maker());
+        let mut builder = Builder::new_current_thread();
+        let runtime = builder.enable_all().start_paused(true).build().unwrap();
+        let futures = runtime.block_on(async {
+            let (mut lent, drains) = (lend(&pool).await, pool.call(1).await.unwrap());
+            let mut hinge = pool.service(TARGET);
+            let response = hinge.ready().await.unwrap().call(Ask::Hang);
+            let mut drained = task::spawn(pool.drain(&1, MINUTE));
+            assert_pending!(drained.poll());
+            server.delay(MINUTE);
+            let mut warm = task::spawn(pool.warm_all([2, 3]));
+            assert_pending!(warm.poll_next());
+            settle().await;
+            let answer = lent.call(Ask::Hang);
+            (lent, answer, response, drained, drains, warm)
+        });
+        let runtime = (!runtime_ends).then_some(runtime);
+
+        thread::spawn(move || drop(futures)).join().unwrap();
+
+        let total = pool.stats().total;
+        assert_eq!((total.lent, total.open), (0, 2));
+        if let Some(runtime) = runtime {
+            runtime.block_on(settle());
+            let mut waiter = task::spawn(check_out(&pool));
+            let _inside = runtime.enter();
+            assert_pending!(waiter.poll(), "lent before it has proved anything");
+            assert_eq!(server.connecting(), 2, "what has begun goes on");
+        }
+        drop(pool);
+        assert_eq!(server.open(), 0);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_target_that_drains_lets_nobody_in_and_waits_for_what_is_lent() {
     let server = Server::new();
