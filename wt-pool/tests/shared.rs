@@ -44,21 +44,24 @@ async fn requests_go_to_the_oldest_connection_with_room() {
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_cold_callers_make_no_more_connections_than_they_need() {
-    let server = Server::new();
-    server.set_capacity(100);
-    server.delay(SECOND);
-    let pool = server.shared(20);
+    // One connect at a time, the default, would hide that more are wanted than are needed.
+    for at_once in [1, 1000] {
+        let server = Server::new();
+        server.set_capacity(100);
+        server.delay(SECOND);
+        let layer = server.sharing(Layer1::new(20)).connects_at_once(at_once);
+        let pool = layer.layer(server.maker());
 
-    let callers: Vec<_> = (0..1000)
-        .map(|_| tokio::spawn(pool.clone().oneshot(common::TARGET)))
-        .collect();
-    let mut lent = Vec::new();
-    for caller in callers {
-        lent.push(caller.await.unwrap().unwrap());
+        let callers: Vec<_> = (0..1000)
+            .map(|_| tokio::spawn(pool.clone().oneshot(common::TARGET)))
+            .collect();
+        let mut lent = Vec::new();
+        for caller in callers {
+            lent.push(caller.await.unwrap().unwrap());
+        }
+
+        assert_eq!((server.connects(), lent.len()), (10, 1000));
     }
-
-    assert_eq!(server.connects(), 10);
-    assert_eq!(lent.len(), 1000);
 }
 
 #[tokio::test(start_paused = true)]
