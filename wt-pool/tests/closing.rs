@@ -167,7 +167,7 @@ fn futures_may_be_dropped_outside_of_a_runtime() {
         let mut pool = layer.layer(server.maker());
         let mut builder = Builder::new_current_thread();
         let runtime = builder.enable_all().start_paused(true).build().unwrap();
-        let futures = runtime.block_on(async {
+        let (answer, response, drained, warm) = runtime.block_on(async {
             let (mut lent, drains) = (lend(&pool).await, pool.call(1).await.unwrap());
             let mut hinge = pool.service(TARGET);
             let response = hinge.ready().await.unwrap().call(Ask::Hang);
@@ -178,11 +178,15 @@ fn futures_may_be_dropped_outside_of_a_runtime() {
             assert_pending!(warm.poll_next());
             settle().await;
             let answer = lent.call(Ask::Hang);
-            (lent, answer, response, drained, drains, warm)
+            drop((lent, drains));
+            (answer, response, drained, warm)
         });
         let runtime = (!runtime_ends).then_some(runtime);
 
-        thread::spawn(move || drop(futures)).join().unwrap();
+        drop_elsewhere(answer);
+        drop_elsewhere(response);
+        drop_elsewhere(drained);
+        drop_elsewhere(warm);
 
         let total = pool.stats().total;
         assert_eq!((total.lent, total.open), (0, 2));
@@ -196,6 +200,10 @@ fn futures_may_be_dropped_outside_of_a_runtime() {
         drop(pool);
         assert_eq!(server.open(), 0);
     }
+}
+
+fn drop_elsewhere(future: impl Send + 'static) {
+    thread::spawn(move || drop(future)).join().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
