@@ -9,6 +9,8 @@
 mod both;
 #[path = "peers/bulk.rs"]
 mod bulk;
+#[path = "../../wt-connection/benches/common/mod.rs"]
+mod common;
 #[path = "peers/connects.rs"]
 mod connects;
 #[path = "peers/datagrams.rs"]
@@ -21,12 +23,10 @@ mod rounds;
 mod streams;
 #[path = "peers/web_transport_quinn.rs"]
 mod web_transport_quinn;
-#[path = "../../wt-connection/benches/work/mod.rs"]
-mod work;
 #[path = "peers/wtransport.rs"]
 mod wtransport;
 
-use work::measures::{Measure, run};
+use common::measures::{Measure, run};
 
 fn main() {
     run(&MEASURES);

@@ -9,6 +9,7 @@
 mod bare;
 #[path = "loopback/bulk.rs"]
 mod bulk;
+mod common;
 #[path = "loopback/connects.rs"]
 mod connects;
 #[path = "loopback/datagrams.rs"]
@@ -25,9 +26,8 @@ mod round_trips;
 mod rounds;
 #[path = "loopback/streams.rs"]
 mod streams;
-mod work;
 
-use work::measures::{Measure, run};
+use common::measures::{Measure, run};
 
 fn main() {
     run(&MEASURES);

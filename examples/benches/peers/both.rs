@@ -3,8 +3,8 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use web_transport_quinn::quinn::TransportConfig;
 
-use crate::work::peer::Peer;
-use crate::work::tls::Tls;
+use crate::common::peer::Peer;
+use crate::common::tls::Tls;
 
 /// The client of a stack of WebTransport.
 pub(crate) trait Stack: Send + Sync + Sized + 'static {

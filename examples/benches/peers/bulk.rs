@@ -1,6 +1,6 @@
+use crate::common::bulk;
+use crate::common::rounds::runtime;
 use crate::rounds::{Stacks, compare};
-use crate::work::bulk;
-use crate::work::rounds::runtime;
 
 /// Bytes on one stream.
 pub(crate) fn measure() -> Vec<String> {

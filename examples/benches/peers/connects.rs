@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use crate::both::Stack;
+use crate::common::connects::{CONNECTS, at_once, sessions};
+use crate::common::rounds::runtime;
 use crate::rounds::{Stacks, compare};
-use crate::work::connects::{CONNECTS, at_once, sessions};
-use crate::work::rounds::runtime;
 
 /// New connections with a session each; and, beside those, our sessions on a live connection; 16 at
 /// a time.

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use crate::both::{Both, Stack};
+use crate::common::datagrams::{Count, run};
+use crate::common::rounds::runtime;
 use crate::rounds::{Stacks, compare};
-use crate::work::datagrams::{Count, run};
-use crate::work::rounds::runtime;
 
 /// Datagrams one way.
 pub(crate) fn measure() -> Vec<String> {

@@ -7,7 +7,7 @@ use tower::ServiceExt;
 use wt_connection::{Connection, Connector, Endpoint, Identity, Limits, Session, Trust};
 
 use crate::both::{Stack, transport};
-use crate::work::tls::Tls;
+use crate::common::tls::Tls;
 
 pub(crate) struct Ours {
     address: SocketAddr,

@@ -1,8 +1,8 @@
 use crate::both::Both;
+use crate::common::rounds::median;
+use crate::common::tls::Tls;
 use crate::ours::Ours;
 use crate::web_transport_quinn::WebTransportQuinn;
-use crate::work::rounds::median;
-use crate::work::tls::Tls;
 use crate::wtransport::Wtransport;
 
 /// Rounds of each measure; the median counts.

@@ -1,7 +1,7 @@
 use crate::both::{Both, Stack};
+use crate::common::rounds::runtime;
+use crate::common::streams::{run, serve};
 use crate::rounds::{Stacks, compare};
-use crate::work::rounds::runtime;
-use crate::work::streams::{run, serve};
 
 /// Streams there and back.
 pub(crate) fn measure() -> Vec<String> {

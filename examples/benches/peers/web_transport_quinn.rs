@@ -1,4 +1,4 @@
-#[path = "../../../wt-connection/benches/work/as_quinn.rs"]
+#[path = "../../../wt-connection/benches/common/as_quinn.rs"]
 mod as_quinn;
 
 use std::net::Ipv4Addr;
@@ -11,7 +11,7 @@ use web_transport_quinn::quinn::{self, ClientConfig, ServerConfig};
 use web_transport_quinn::{Client, RecvStream, SendStream, Server, Session};
 
 use crate::both::{Stack, transport};
-use crate::work::tls::Tls;
+use crate::common::tls::Tls;
 
 pub(crate) struct WebTransportQuinn {
     url: Url,

@@ -6,8 +6,8 @@ use wtransport::endpoint::endpoint_side::{Client, Server};
 use wtransport::{ClientConfig, Connection, Endpoint, RecvStream, SendStream, ServerConfig};
 
 use crate::both::{Stack, transport};
-use crate::work::peer::{LIMIT, Peer, Receiving, Sending};
-use crate::work::tls::Tls;
+use crate::common::peer::{LIMIT, Peer, Receiving, Sending};
+use crate::common::tls::Tls;
 
 pub(crate) struct Wtransport {
     url: String,

@@ -1,4 +1,4 @@
-#[path = "../work/as_quinn.rs"]
+#[path = "../common/as_quinn.rs"]
 mod as_quinn;
 
 use quinn::{Connection as Session, RecvStream, SendStream};

@@ -1,8 +1,8 @@
+use crate::common::bulk;
+use crate::common::rounds::runtime;
+use crate::common::tls::Tls;
 use crate::pair::{Bare, Ours};
 use crate::rounds::compare;
-use crate::work::bulk;
-use crate::work::rounds::runtime;
-use crate::work::tls::Tls;
 
 /// Bytes on one stream, of one session and of a hundred.
 pub(crate) fn measure() -> Vec<String> {

@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use crate::common::connects::{CONNECTS, at_once, sessions};
+use crate::common::rounds::runtime;
+use crate::common::tls::Tls;
 use crate::pair::{Bare, Ours};
 use crate::rounds::compare;
-use crate::work::connects::{CONNECTS, at_once, sessions};
-use crate::work::rounds::runtime;
-use crate::work::tls::Tls;
 
 /// New connections with a session each, and sessions on a live connection, against quinn's
 /// handshakes; 16 at a time.

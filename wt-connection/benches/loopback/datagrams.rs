@@ -1,8 +1,8 @@
+use crate::common::datagrams::{self, Count};
+use crate::common::rounds::runtime;
+use crate::common::tls::Tls;
 use crate::pair::{Bare, Ours};
 use crate::rounds::compare;
-use crate::work::datagrams::{self, Count};
-use crate::work::rounds::runtime;
-use crate::work::tls::Tls;
 
 /// Datagrams one way, in one session and in many.
 pub(crate) fn measure() -> Vec<String> {

@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use tokio::runtime::Builder;
 
+use crate::common::rounds::median;
+use crate::common::tls::Tls;
 use crate::pair::{Bare, Ours};
-use crate::work::rounds::median;
-use crate::work::tls::Tls;
 
 /// What stays allocated for 1,000 idle connections, both ends, each with a session on our side.
 pub(crate) fn measure() -> Vec<String> {

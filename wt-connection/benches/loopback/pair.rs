@@ -5,7 +5,7 @@ use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use tower::ServiceExt;
 use wt_connection::{Connection, Connector, Endpoint, Identity, Limits, Session, Trust};
 
-use crate::work::tls::Tls;
+use crate::common::tls::Tls;
 
 /// A server and a client of ours.
 pub(crate) struct Ours {

@@ -3,12 +3,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wt_connection::{Connection, Session};
 
+use crate::common::peer::{Peer, Receiving, Sending};
+use crate::common::rounds::{median, runtime};
+use crate::common::tls::Tls;
 use crate::pair::{Bare, Ours};
 use crate::relay::Relay;
 use crate::rounds::ROUNDS;
-use crate::work::peer::{Peer, Receiving, Sending};
-use crate::work::rounds::{median, runtime};
-use crate::work::tls::Tls;
 
 /// How long the first echo takes over a path with a delay of 20 ms each way, in round trips.
 pub(crate) fn measure() -> Vec<String> {

@@ -1,4 +1,4 @@
-use crate::work::rounds::median;
+use crate::common::rounds::median;
 
 /// Rounds of each measure; the median counts.
 pub(crate) const ROUNDS: usize = 11;

@@ -1,8 +1,8 @@
+use crate::common::rounds::runtime;
+use crate::common::streams;
+use crate::common::tls::Tls;
 use crate::pair::{Bare, Ours};
 use crate::rounds::compare;
-use crate::work::rounds::runtime;
-use crate::work::streams;
-use crate::work::tls::Tls;
 
 /// Streams there and back, in one session and in many.
 pub(crate) fn measure() -> Vec<String> {

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::work::peer::{Peer, Receiving, Sending};
+use crate::common::peer::{Peer, Receiving, Sending};
 
 /// Sends one stream in writes of 256 KiB; gives the bytes per second.
 pub(crate) async fn run<P: Peer>(client: &P, server: &P) -> f64 {

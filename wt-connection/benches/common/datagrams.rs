@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use crate::work::peer::Peer;
+use crate::common::peer::Peer;
 
 /// How many datagrams have arrived.
 #[derive(Default)]

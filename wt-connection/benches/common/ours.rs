@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use wt_connection::{RecvStream, SendStream, Session};
 
-use crate::work::peer::{LIMIT, Peer, Receiving, Sending};
+use crate::common::peer::{LIMIT, Peer, Receiving, Sending};
 
 impl Peer for Session {
     type Send = SendStream;

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::{RecvStream, SendStream, Session};
-use crate::work::peer::{LIMIT, Peer, Receiving, Sending};
+use crate::common::peer::{LIMIT, Peer, Receiving, Sending};
 
 impl Peer for Session {
     type Send = SendStream;

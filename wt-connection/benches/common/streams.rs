@@ -1,6 +1,6 @@
 use tokio::time::Instant;
 
-use crate::work::peer::{Peer, Receiving, Sending};
+use crate::common::peer::{Peer, Receiving, Sending};
 
 /// Sends back what comes.
 pub(crate) fn serve<P: Peer>(peers: Vec<P>) {
